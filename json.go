@@ -14,3 +14,10 @@ func (r Revision) stored() (Revision, error)   { return r, nil }
 // appendJSON appends the value's JSON, as MarshalJSON writes it.
 func (v Violation) appendJSON(b []byte) ([]byte, error) { panic("not yet") }
 func (r Revision) appendJSON(b []byte) ([]byte, error)  { panic("not yet") }
+
+func (n Norm) normal() Norm {
+	if n.Scope == "global" {
+		n.Scope = ""
+	}
+	return n
+}
