@@ -2,9 +2,6 @@ package normsync
 
 // Stand-ins until the values are written.
 
-func (n Norm) ID() ID          { return ID{} }
-func (n Norm) Validate() error { return nil }
-
 // stored returns the value as a store keeps it: times in UTC without a monotonic reading, invalid UTF-8 replaced by U+FFFD,
 // metadata compacted. It refuses with ErrInvalid metadata that is not JSON.
 func (a Action) stored() (Action, error)       { return a, nil }
