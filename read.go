@@ -97,10 +97,13 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 			return nil
 		})
 	}
-	if at := in.Offset(); at < len(text) && text[at] == '{' {
-		err = in.Object(&listKeys, func(string) error { return list() })
-	} else {
+	switch rest := text[in.Offset():]; {
+	case bytes.HasPrefix(rest, []byte("[")):
 		err = list()
+	case bytes.HasPrefix(rest, []byte("{")):
+		err = in.Object(&listKeys, func(string) error { return list() })
+	default:
+		err = in.Want(`an array of norms, or an object with one under "norms"`)
 	}
 	if err == nil {
 		err = in.End()
