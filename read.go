@@ -134,7 +134,7 @@ func unmarshal[T any](what string, b []byte, strict bool, into *T, read func(*js
 		err = r.End()
 	}
 	if err != nil {
-		return fmt.Errorf("%w %s: %w", ErrInvalid, what, err)
+		return fmt.Errorf("%w %s %w", ErrInvalid, what, err)
 	}
 	*into = v
 	return nil

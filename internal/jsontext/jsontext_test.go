@@ -107,35 +107,35 @@ func TestObjectsAreReadWhateverTheirOrderAndSpelling(t *testing.T) {
 
 func TestErrorsNameTheKeyAndThePlace(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                       `want an object, found the end of the text at offset 0`,
-		` []`:                    `want an object, found an array at offset 1`,
-		`{} x`:                   `want the end of the text, found 'x' at offset 3`,
-		`{"a":"x","a":"x"}`:      `key "a" is there twice at offset 9`,
-		`{"a":"x","\u0061":"x"}`: `key "a" is there twice at offset 9`,
-		`{"A":"x"}`:              `key "A" is unknown; it is written "a" at offset 1`,
-		`{"LI\u017Ft":[]}`:       `key "LIſt" is unknown; it is written "list" at offset 1`,
-		`{"z":1}`:                `key "z" is unknown; the keys are a, b, c, d, list at offset 1`,
-		`{"a":5}`:                `key "a": want a string, found a number at offset 5`,
-		`{"a":null}`:             `key "a": want a string, found null at offset 5`,
-		`{"b":"true"}`:           `key "b": want true or false, found a string at offset 5`,
-		`{"c":1.5}`:              `key "c": want a whole number of 64 bits, found 1.5 at offset 5`,
-		`{"c": 1e2}`:             `key "c": want a whole number of 64 bits, found 1e2 at offset 6`,
-		`{"c":true}`:             `key "c": want a number, found true at offset 5`,
-		`{"c":-}`:                `key "c": want a number, found a number at offset 5`,
-		`{"c":-01}`:              `key "c": want a number, found one that begins with 0 at offset 5`,
-		`{"d":-1}`:               `key "d": want a whole number from 0 to 18446744073709551615, found -1 at offset 5`,
-		`{"list":["x" "y"]}`:     `key "list": want a comma or the end of the array, found a string at offset 13`,
-		`{"list":[1]}`:           `key "list": want a string, found a number at offset 9`,
-		`{"a" "x"}`:              `want a colon, found a string at offset 5`,
-		`{"a":"x",}`:             `want a key in quotes, found '}' at offset 9`,
-		`{"a":"x" "b":true}`:     `want a comma or the end of the object, found a string at offset 9`,
-		`{"a":"x`:                `key "a": a string has no closing quote at offset 5`,
-		"{\"a\":\"\n\"}":         `key "a": a string holds a control character; write it as \u000a at offset 6`,
-		`{"a":"\q"}`:             `key "a": a string holds an escape that JSON does not know at offset 6`,
-		`{"a":"\u12g4"}`:         `key "a": a string holds an escape that JSON does not know at offset 6`,
-		"{\"a\":\"\xff\"}":       `key "a": the string is not valid UTF-8 at offset 5`,
-		`{"a":"\udc00"}`:         `key "a": the string is not valid UTF-8 at offset 5`,
-		"{\"\xff\":1}":           `the key is not valid UTF-8 at offset 1`,
+		``:                       `at offset 0: want an object, found the end of the text`,
+		` []`:                    `at offset 1: want an object, found an array`,
+		`{} x`:                   `at offset 3: want the end of the text, found 'x'`,
+		`{"a":"x","a":"x"}`:      `at offset 9: key "a" is there twice`,
+		`{"a":"x","\u0061":"x"}`: `at offset 9: key "a" is there twice`,
+		`{"A":"x"}`:              `at offset 1: key "A" is unknown; it is written "a"`,
+		`{"LI\u017Ft":[]}`:       `at offset 1: key "LIſt" is unknown; it is written "list"`,
+		`{"z":1}`:                `at offset 1: key "z" is unknown; the keys are a, b, c, d, list`,
+		`{"a":5}`:                `at offset 5: key "a": want a string, found a number`,
+		`{"a":null}`:             `at offset 5: key "a": want a string, found null`,
+		`{"b":"true"}`:           `at offset 5: key "b": want true or false, found a string`,
+		`{"c":1.5}`:              `at offset 5: key "c": want a whole number of 64 bits, found 1.5`,
+		`{"c": 1e2}`:             `at offset 6: key "c": want a whole number of 64 bits, found 1e2`,
+		`{"c":true}`:             `at offset 5: key "c": want a number, found true`,
+		`{"c":-}`:                `at offset 5: key "c": want a number, found a number`,
+		`{"c":-01}`:              `at offset 5: key "c": want a number, found one that begins with 0`,
+		`{"d":-1}`:               `at offset 5: key "d": want a whole number from 0 to 18446744073709551615, found -1`,
+		`{"list":["x" "y"]}`:     `at offset 13: key "list": want a comma or the end of the array, found a string`,
+		`{"list":[1]}`:           `at offset 9: key "list": want a string, found a number`,
+		`{"a" "x"}`:              `at offset 5: want a colon, found a string`,
+		`{"a":"x",}`:             `at offset 9: want a key in quotes, found '}'`,
+		`{"a":"x" "b":true}`:     `at offset 9: want a comma or the end of the object, found a string`,
+		`{"a":"x`:                `at offset 5: key "a": a string has no closing quote`,
+		"{\"a\":\"\n\"}":         `at offset 6: key "a": a string holds a control character; write it as \u000a`,
+		`{"a":"\q"}`:             `at offset 6: key "a": a string holds an escape that JSON does not know`,
+		`{"a":"\u12g4"}`:         `at offset 6: key "a": a string holds an escape that JSON does not know`,
+		"{\"a\":\"\xff\"}":       `at offset 5: key "a": the string is not valid UTF-8`,
+		`{"a":"\udc00"}`:         `at offset 5: key "a": the string is not valid UTF-8`,
+		"{\"\xff\":1}":           `at offset 1: the key is not valid UTF-8`,
 	} {
 		_, err := readAll(Exact, true, text)
 		require.EqualError(t, err, want, "%q", text)
@@ -164,7 +164,7 @@ func TestUnknownKeysArePassedOverByRule(t *testing.T) {
 func TestRequiredKeysMustBeThere(t *testing.T) {
 	r := NewReader([]byte(`  {"a":1}`))
 	err := r.Object(&Keys{Known: []string{"a", "b"}, Required: []string{"a", "b"}}, func(string) error { _, err := r.Int(); return err })
-	require.EqualError(t, err, `key "b" is missing at offset 2`)
+	require.EqualError(t, err, `at offset 2: key "b" is missing`)
 }
 
 func TestErrorsInsideObjectsHaveAPath(t *testing.T) {
@@ -173,7 +173,7 @@ func TestErrorsInsideObjectsHaveAPath(t *testing.T) {
 	err := r.Object(keys, func(string) error {
 		return r.Object(keys, func(string) error { _, err := r.Bool(); return err })
 	})
-	require.EqualError(t, err, `key "a.b": want true or false, found 'x' at offset 10`)
+	require.EqualError(t, err, `at offset 10: key "a.b": want true or false, found 'x'`)
 
 	other := errors.New("other")
 	r = NewReader([]byte(`{"a":1}`))

@@ -21,7 +21,7 @@ type Error struct {
 	Problem string
 }
 
-func (e *Error) Error() string { return e.Text() + " at offset " + strconv.Itoa(e.Offset) }
+func (e *Error) Error() string { return fmt.Sprintf("at offset %d: %s", e.Offset, e.Text()) }
 
 // Text is the error without the offset, for who has a better place to name.
 func (e *Error) Text() string {
