@@ -190,6 +190,7 @@ func TestAnActionIsReadLeniently(t *testing.T) {
 		`{"timestamp":1e300}`:               ` at offset 13: key "timestamp": 1e300 is no instant: it is too many seconds away from 1970`,
 		`{"metadata":[1,]}`:                 ` at offset 15: key "metadata": want a value, found ']'`,
 		`["hero"]`:                          ` at offset 0: want an object, found an array`,
+		"null\f":                            ` at offset 0: want an object, found null`,
 		``:                                  ` at offset 0: want an object, found the end of the text`,
 	} {
 		kept := Action{Agent: "kept"}

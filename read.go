@@ -35,7 +35,7 @@ func (n *Norm) UnmarshalJSON(b []byte) error {
 // is the zero time. The error wraps [ErrInvalid] and names the key and its
 // offset from the beginning of b; a is left as it was then.
 func (a *Action) UnmarshalJSON(b []byte) error {
-	if string(bytes.TrimSpace(b)) == "null" {
+	if string(bytes.Trim(b, " \t\r\n")) == "null" {
 		return nil // what encoding/json asks of an Unmarshaler
 	}
 	return unmarshal("action", b, false, a, readAction)

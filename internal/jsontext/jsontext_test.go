@@ -33,7 +33,9 @@ func requireShowable(t *testing.T, text []byte) {
 	t.Helper()
 	require.True(t, utf8.Valid(text), "%q", text)
 	for _, r := range string(text) {
-		require.False(t, unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) && r > 0x200F || r == 0x2028 || r == 0x2029, "%q holds %U", text, r)
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) && r > 0x200F || r == 0x2028 || r == 0x2029 {
+			require.Fail(t, "a text that cannot be shown", "%q holds %U", text, r)
+		}
 	}
 }
 
