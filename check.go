@@ -64,7 +64,7 @@ func (c *Constitution) judge(a *Action) *judge {
 		return nil
 	}
 	var buf [24]uint64
-	keys, verbs, ok := c.forbid.wants.keys(buf[:], a)
+	keys, verbs, ok := c.forbid.lookups.keys(buf[:], a)
 	if !ok {
 		j := judges.Get().(*judge)
 		j.slots = j.suspects(j.slots[:0], &c.forbid, a)
@@ -106,7 +106,7 @@ func (j *judge) free() {
 func (j *judge) suspects(dst []uint32, in *clauses, a *Action) []uint32 {
 	var keys []uint64
 	var verbs uint64
-	j.keys, keys, verbs = in.wants.grownKeys(j.keys, a)
+	j.keys, keys, verbs = in.lookups.grownKeys(j.keys, a)
 	signature := index.Signature(keys)
 	keys = slices.DeleteFunc(keys, func(key uint64) bool { return !in.table.Lists(key, verbs) })
 	slices.Sort(keys)

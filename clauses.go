@@ -11,23 +11,23 @@ import (
 // clauses is the index of the norms that prohibit, or of those that permit: a
 // clause for each verb of each norm.
 type clauses struct {
-	table index.Table
-	wants wants
+	table   index.Table
+	lookups lookups
 }
 
-// wants says which hashes of an action the clauses need beside those of its
+// lookups says which hashes of an action the clauses need beside those of its
 // words: prefixes, and the agent's. A check pays for what is wanted only.
-type wants struct {
+type lookups struct {
 	any      bool          // whether anything is
 	prefixes token.Lengths // prefixes of words in any field but the agent's
 	verbs    token.Lengths // prefixes of words in the verb
 	agent    bool          // words of the agent
 	ofAgent  token.Lengths // prefixes of words of the agent
-	counts   *wantCounts   // nil: none
+	counts   *lookupCounts // nil: none
 }
 
-// wantCounts has how many tokens of norms want what, so that what no norm wants any more is not paid for.
-type wantCounts struct {
+// lookupCounts has how many tokens of norms want what, so that what no norm lookups any more is not paid for.
+type lookupCounts struct {
 	prefixes, verbs, ofAgent [token.MaxPrefix + 1]int32
 	agent                    int32
 }
@@ -35,7 +35,7 @@ type wantCounts struct {
 // keys writes the hashes under which clauses may be filed that hold of a to
 // buf, and returns them and the bits of those of the verb. It returns false
 // when buf is too small.
-func (w *wants) keys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
+func (w *lookups) keys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
 	if w.any {
 		return w.allKeys(buf, a)
 	}
@@ -55,7 +55,7 @@ func (w *wants) keys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok b
 }
 
 // allKeys is keys for norms that have prefixes or look at the agent.
-func (w *wants) allKeys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
+func (w *lookups) allKeys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
 	n := 0
 	for i, s := range texts(a) {
 		f, start := token.Field(i), n
@@ -96,7 +96,7 @@ func (w *wants) allKeys(buf []uint64, a *Action) (keys []uint64, verbs uint64, o
 
 // grownKeys is keys with a buffer that is made greater where it is too small.
 // It returns the buffer, too.
-func (w *wants) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, verbs uint64) {
+func (w *lookups) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, verbs uint64) {
 	for {
 		if keys, verbs, ok := w.keys(buf, a); ok {
 			return buf, keys, verbs
@@ -111,17 +111,17 @@ func texts(a *Action) token.Texts {
 
 // clausesEdit makes new clauses from old ones.
 type clausesEdit struct {
-	table *index.Edit
-	wants wants
-	mine  bool // wants.counts is not shared with the old ones
-	buf   index.Clause
+	table   *index.Edit
+	lookups lookups
+	mine    bool // lookups.counts is not shared with the old ones
+	buf     index.Clause
 }
 
 func (c *clauses) edit(expected int) *clausesEdit {
-	return &clausesEdit{table: c.table.Edit(expected), wants: c.wants}
+	return &clausesEdit{table: c.table.Edit(expected), lookups: c.lookups}
 }
 
-func (e *clausesEdit) done() clauses { return clauses{e.table.Table(), e.wants} }
+func (e *clausesEdit) done() clauses { return clauses{e.table.Table(), e.lookups} }
 
 func (e *clausesEdit) add(n *Norm, slot uint32)    { e.each(n, slot, 1, e.table.Insert) }
 func (e *clausesEdit) remove(n *Norm, slot uint32) { e.each(n, slot, -1, e.table.Remove) }
@@ -148,12 +148,12 @@ func (e *clausesEdit) each(n *Norm, slot uint32, by int32, do func(index.Clause)
 
 // want counts a pattern of a norm.
 func (e *clausesEdit) want(p token.Pattern, by int32) {
-	w := &e.wants
+	w := &e.lookups
 	if !p.Prefix && p.Field != token.Agent {
 		return
 	}
 	if !e.mine {
-		counts := wantCounts{}
+		counts := lookupCounts{}
 		if w.counts != nil {
 			counts = *w.counts
 		}

@@ -17,8 +17,6 @@ type Constitution struct {
 	permit  clauses // of the norms that permit
 }
 
-var nothing = new(Constitution)
-
 // Compile returns the constitution, of edition 0, of those norms that are not
 // marked Repealed. It refuses with [ErrInvalid] what Validate refuses, and
 // with [ErrExists] a second norm of one name. It keeps no part of the slice.
@@ -145,7 +143,7 @@ func (c *Constitution) withVerb(v *view) iter.Seq[Norm] {
 	return func(yield func(Norm) bool) {
 		seen := map[uint32]bool{}
 		for _, in := range []*clauses{&c.forbid, &c.permit} {
-			_, _, verbs := in.wants.grownKeys(nil, &Action{Verb: v.verbText})
+			_, _, verbs := in.lookups.grownKeys(nil, &Action{Verb: v.verbText})
 			for slot := range in.table.WithVerbs(verbs) {
 				n := c.norms.norm(slot)
 				if !seen[slot] && v.verb(n) && !yield(*n) {
