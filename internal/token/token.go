@@ -17,13 +17,29 @@ import (
 // Next returns the first token of s, as it is written, and what follows it.
 // The token is empty when s has none.
 func Next(s string) (tok, rest string) {
+	start := 0
+	for start < len(s) && isASCIISpace(s[start]) {
+		start++
+	}
+	for i := start; i < len(s); i++ {
+		if isASCIISpace(s[i]) {
+			return s[start:i], s[i:]
+		}
+		if s[i] >= utf8.RuneSelf {
+			return nextRunes(s[start:])
+		}
+	}
+	return s[start:], ""
+}
+
+// nextRunes is Next for any text.
+func nextRunes(s string) (tok, rest string) {
 	start := -1
 	for i, r := range s {
-		if !isSpace(r) {
-			if start < 0 {
-				start = i
-			}
-		} else if start >= 0 {
+		switch {
+		case start < 0 && !isSpace(r):
+			start = i
+		case start >= 0 && isSpace(r):
 			return s[start:i], s[i:]
 		}
 	}
@@ -33,9 +49,11 @@ func Next(s string) (tok, rest string) {
 	return s[start:], ""
 }
 
+func isASCIISpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
 func isSpace(r rune) bool {
 	if r < utf8.RuneSelf {
-		return r == ' ' || '\t' <= r && r <= '\r'
+		return isASCIISpace(byte(r))
 	}
 	return unicode.IsSpace(r)
 }
