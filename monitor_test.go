@@ -378,3 +378,28 @@ func broken(revs []Revision, f func([]Revision)) iter.Seq2[Revision, error] {
 		}
 	}
 }
+
+func TestMonitorAddsNoAllocationToACheck(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	m, err := NewMonitor(ban("n", "zone", "attack"))
+	require.NoError(t, err)
+	c := m.Constitution()
+	hit, miss := Action{Verb: "attack", Location: "zone"}, Action{Verb: "heal", Location: "zone"}
+	vs := make([]Violation, 0, 8)
+	for _, call := range []struct {
+		name       string
+		bare, with func()
+	}{
+		{"Constitution", func() {}, func() { m.Constitution() }},
+		{"Store", func() {}, func() { m.Store() }},
+		{"Allows", func() { c.Allows(hit) }, func() { m.Allows(hit) }},
+		{"Check without a violation", func() { c.Check(miss) }, func() { m.Check(miss) }},
+		{"AppendCheck into a slice with room", func() { vs = c.AppendCheck(vs[:0], hit) }, func() { vs = m.AppendCheck(vs[:0], hit) }},
+	} {
+		t.Run(call.name, func(t *testing.T) {
+			require.Equal(t, testing.AllocsPerRun(100, call.bare), testing.AllocsPerRun(100, call.with))
+		})
+	}
+}
