@@ -180,7 +180,9 @@ func TestMonitorCountsVersionsAcrossRepeals(t *testing.T) {
 	for i, r := range history {
 		require.Equal(t, i+1, r.Version)
 	}
-	require.Len(t, follower.gone, 1, "names in force need no memory of their own")
+	require.Len(t, follower.gone, 1)
+	applyTo(t, follower, Enact(ban("n", "", "x")))
+	require.Empty(t, follower.gone, "names in force take no room here")
 	_, err = History(t.Context(), s, "nobody")
 	require.ErrorIs(t, err, ErrNotFound)
 	require.EqualError(t, err, `normsync: history of "nobody": norm not found: no revision has that name`)
