@@ -6,7 +6,7 @@ import (
 )
 
 // nothing is the empty constitution.
-var nothing, _ = Compile()
+var nothing = new(Constitution)
 
 // fold is what a log of revisions adds up to, step by step. Its users are At
 // and AtEdition, which throw it away, and the Monitor, which starts one from
