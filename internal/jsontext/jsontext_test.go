@@ -65,6 +65,18 @@ func TestCompactTextIsKeptByteForByte(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestOneBlankAnywhereIsTakenOut(t *testing.T) {
+	parts := []string{"{", `"a b"`, ":", "[", "1", ",", "{", "}", ",", "[", "]", "]", ",", `""`, ":", "null", "}"}
+	want := strings.Join(parts, "")
+	for i := range len(parts) + 1 {
+		for _, blank := range []string{" ", "\t", "\r", "\n"} {
+			got, err := AppendCompact(nil, strings.Join(parts[:i], "")+blank+strings.Join(parts[i:], ""))
+			require.NoError(t, err)
+			require.Equal(t, want, string(got), "a blank before part %d", i)
+		}
+	}
+}
+
 // readAll reads an object with the keys a to e, of five types.
 func readAll(rule Rule, strict bool, text string) (got map[string]any, err error) {
 	r := NewReader([]byte(text))
