@@ -149,7 +149,7 @@ func TestErrorsNameTheKeyAndThePlace(t *testing.T) {
 		`{"a":"\u12g4"}`:         `at offset 6: key "a": a string holds an escape that JSON does not know`,
 		"{\"a\":\"\xff\"}":       `at offset 5: key "a": the string is not valid UTF-8`,
 		`{"a":"\udc00"}`:         `at offset 5: key "a": the string is not valid UTF-8`,
-		"{\"\xff\":1}":           `at offset 1: the key is not valid UTF-8`,
+		"{\"\xff\":1}":           `at offset 1: the string is not valid UTF-8`,
 	} {
 		_, err := readAll(Exact, true, text)
 		require.EqualError(t, err, want, "%q", text)
