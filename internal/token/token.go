@@ -22,10 +22,11 @@ func Next(s string) (tok, rest string) {
 		start++
 	}
 	for i := start; i < len(s); i++ {
-		if isASCIISpace(s[i]) {
+		switch c := s[i]; {
+		case ' ' < c && c < utf8.RuneSelf:
+		case isASCIISpace(c):
 			return s[start:i], s[i:]
-		}
-		if s[i] >= utf8.RuneSelf {
+		case c >= utf8.RuneSelf:
 			return nextRunes(s[start:])
 		}
 	}
@@ -59,7 +60,7 @@ func isSpace(r rune) bool {
 }
 
 // Equal reports whether two tokens are equal.
-func Equal(a, b string) bool { return strings.EqualFold(a, b) }
+func Equal(a, b string) bool { return a == b || strings.EqualFold(a, b) }
 
 // HasPrefix reports whether a token begins with the runes of prefix.
 func HasPrefix(tok, prefix string) bool {
@@ -104,13 +105,8 @@ tokens:
 			} else {
 				w = loadShort(s[i:])
 			}
-			// The high bit of each byte says what the byte is; no sum carries into the next byte.
-			low := w &^ highs
-			visible := low ^ ' '*ones + 0x7f*ones
-			control := (low + (0x80-'\t')*ones) &^ (low + (0x80-'\r'-1)*ones)
-			capital := (low + (0x80-'A')*ones) &^ (low + (0x80-'Z'-1)*ones)
-			stop := (control | ^visible | w) & highs
-			folded := w | capital&highs>>2
+			stop := stops(w)
+			folded := lower(w)
 			if stop == 0 {
 				h = mix(h^folded, multiplier)
 				i += 8
@@ -139,6 +135,22 @@ tokens:
 		k++
 	}
 	return k
+}
+
+// stops has the high bit of each byte of w that is white space or not ASCII.
+// No sum carries into the next byte.
+func stops(w uint64) uint64 {
+	low := w &^ highs
+	visible := low ^ ' '*ones + 0x7f*ones
+	control := (low + (0x80-'\t')*ones) &^ (low + (0x80-'\r'-1)*ones)
+	return (control | ^visible | w) & highs
+}
+
+// lower makes the capital letters of w small, where its bytes are ASCII.
+func lower(w uint64) uint64 {
+	low := w &^ highs
+	capital := (low + (0x80-'A')*ones) &^ (low + (0x80-'Z'-1)*ones)
+	return w | capital&highs>>2
 }
 
 func load8(s string) uint64 {
