@@ -1,0 +1,265 @@
+package normsync
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// rule is a norm taken apart, to be reasoned about without an action.
+type rule struct {
+	Norm
+	verbs, condition, unless []word
+}
+
+// word is a token of a norm.
+type word struct {
+	text   string // as the norm has it
+	raw    string // without the field and the star
+	folded string // raw, such that words are equal where EqualFold says so
+	field  int    // index in fieldNames, or anyField
+	prefix bool
+}
+
+const (
+	anyField    = -1 // each but agent
+	actionField = 0
+	agentField  = 4
+)
+
+func newRule(n Norm) *rule {
+	r := &rule{Norm: n}
+	for _, t := range fields(n.Prohibited + " " + n.Permitted) {
+		r.verbs = append(r.verbs, newWord(t, actionField, t))
+	}
+	r.condition, r.unless = words(n.Condition), words(n.Unless)
+	return r
+}
+
+func words(s string) []word {
+	var ws []word
+	for _, t := range fields(s) {
+		w := newWord(t, anyField, t)
+		if name, rest, ok := strings.Cut(t, ":"); ok {
+			for f := range fieldNames {
+				if strings.EqualFold(name, fieldNames[f]) {
+					w = newWord(t, f, rest)
+				}
+			}
+		}
+		ws = append(ws, w)
+	}
+	return ws
+}
+
+func newWord(text string, field int, raw string) word {
+	raw, prefix := strings.CutSuffix(raw, "*")
+	return word{text: text, raw: raw, folded: fold(raw), field: field, prefix: prefix}
+}
+
+// fold maps each rune to the least of those that fold to the same.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, s)
+}
+
+// implies reports whether q is found in every action in which w is.
+func (w word) implies(q word) bool {
+	if q.field != w.field && (q.field != anyField || w.field == agentField) {
+		return false
+	}
+	if q.prefix {
+		return strings.HasPrefix(w.folded, q.folded)
+	}
+	return !w.prefix && w.folded == q.folded
+}
+
+// places are the fields w can be found in; of several the most natural first.
+func (w word) places() []int {
+	if w.field == anyField {
+		return []int{1, 2, 3, actionField}
+	}
+	return []int{w.field}
+}
+
+// in is w found in field f.
+func (w word) in(f int) word {
+	w.field = f
+	return w
+}
+
+// blocked reports whether one of avoid is found wherever w is, whichever field
+// w is found in.
+func blocked(w word, avoid []word) bool {
+	if len(avoid) == 0 {
+		return false
+	}
+	for _, f := range w.places() {
+		if !slices.ContainsFunc(avoid, w.in(f).implies) {
+			return false
+		}
+	}
+	return true
+}
+
+// live reports whether an action can have w and be met by r, as far as r's
+// Unless goes.
+func (r *rule) live(w word) bool { return !r.lifted(w) }
+
+// lifted reports whether r's Unless is found in every action that has w.
+func (r *rule) lifted(w word) bool { return blocked(w, r.unless) }
+
+// dead names the tokens one of which any action that r is for must have, and
+// those of Unless without which it cannot have them. Both are empty where some
+// action can meet r.
+func (r *rule) dead() (because, lifting []string) {
+	var without []word
+	if i := slices.IndexFunc(r.condition, r.lifted); i >= 0 {
+		without = r.condition[i : i+1]
+	} else if !slices.ContainsFunc(r.verbs, r.live) {
+		without = r.verbs
+	}
+	for _, w := range without {
+		because = append(because, w.text)
+		for _, f := range w.places() {
+			i := slices.IndexFunc(r.unless, w.in(f).implies)
+			if t := r.unless[i].text; !slices.Contains(lifting, t) {
+				lifting = append(lifting, t)
+			}
+		}
+	}
+	return because, lifting
+}
+
+// covers reports whether every action that has a verb of s, and that s applies
+// to, has a verb of r, and r applies to it. It tries the tokens one by one: they
+// can be in an action independently of each other.
+func (r *rule) covers(s *rule) bool {
+	for _, q := range r.unless {
+		if !blocked(q, s.unless) {
+			return false
+		}
+	}
+	for _, u := range s.verbs {
+		if s.live(u) && !slices.ContainsFunc(r.verbs, u.implies) {
+			return false
+		}
+	}
+	for _, q := range r.condition {
+		implied := func(w word) bool { return w.implies(q) }
+		if slices.ContainsFunc(s.condition, implied) {
+			continue
+		}
+		for _, u := range s.verbs {
+			if s.live(u) && !implied(u) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// key is the same for norms of the same kind with the same tokens.
+func (r *rule) key() string {
+	var b strings.Builder
+	for _, ws := range [3][]word{r.verbs, r.condition, r.unless} {
+		keys := make([]string, len(ws))
+		for i, w := range ws {
+			keys[i] = string(rune('a'+w.field)) + w.folded
+			if w.prefix {
+				keys[i] += "*"
+			}
+		}
+		slices.Sort(keys)
+		b.WriteString(strings.Join(slices.Compact(keys), " "))
+		b.WriteByte('\n')
+	}
+	if r.Permitted != "" {
+		b.WriteByte('+')
+	}
+	return b.String()
+}
+
+// compareRules is the order of violations.
+func compareRules(a, b *rule) int {
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
+}
+
+func (r *rule) before(s *rule) bool { return compareRules(r, s) < 0 }
+
+// smallest returns an action of as few tokens as may be that has the verb, all
+// of the condition and nothing of avoid. Words go where they bring in nothing
+// else, prefixes as they are, or with one more letter where that is avoided.
+func smallest(verb word, condition, avoid []word) (Action, bool) {
+	ws := append([]word{verb}, condition...)
+	slices.SortStableFunc(ws[1:], func(a, b word) int { return cmp.Compare(a.vagueness(), b.vagueness()) })
+
+	var placed []word
+	var text [len(fieldNames)][]string
+	for _, w := range ws {
+		if slices.ContainsFunc(placed, func(p word) bool { return p.implies(w) }) {
+			continue
+		}
+		p, ok := place(w, avoid)
+		if !ok {
+			return Action{}, false
+		}
+		placed = append(placed, p)
+		text[p.field] = append(text[p.field], p.raw)
+	}
+	join := func(f int) string { return strings.Join(text[f], " ") }
+	return Action{Verb: join(0), Location: join(1), Target: join(2), Faction: join(3), Agent: join(4)}, true
+}
+
+// vagueness puts words that leave no choice before those that they may settle.
+func (w word) vagueness() int {
+	v := 0
+	if w.prefix {
+		v = 2
+	}
+	if w.field == anyField {
+		v++
+	}
+	return v
+}
+
+// place returns a word of an action in which w is found, and nothing of avoid.
+func place(w word, avoid []word) (word, bool) {
+	try := func(raw string) (word, bool) {
+		p := word{raw: raw, folded: fold(raw)}
+		for _, p.field = range w.places() {
+			if !slices.ContainsFunc(avoid, p.implies) {
+				return p, true
+			}
+		}
+		return word{}, false
+	}
+	if w.raw != "" {
+		if p, ok := try(w.raw); ok || !w.prefix {
+			return p, ok
+		}
+	}
+	// A word of avoid rules out one letter at most, and the list is longer
+	// than any two fields of a norm.
+	for _, letter := range letters {
+		if p, ok := try(w.raw + string(letter)); ok {
+			return p, true
+		}
+	}
+	return word{}, false
+}
+
+// letters differ from each other by folding, too.
+var letters = func() []rune {
+	letters := []rune("xyzabcdefghijklmnopqrstuvw0123456789")
+	for r := '\u4E00'; len(letters) < 160; r++ {
+		letters = append(letters, r)
+	}
+	return letters
+}()

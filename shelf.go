@@ -1,0 +1,165 @@
+package normsync
+
+import (
+	"slices"
+	"strings"
+)
+
+// patience bounds how many rules a rule is compared with, so that Conflicts is
+// linear in the number of norms however much they are alike.
+const patience = 500
+
+// shelf finds the rules that may cover another: each is filed under a token
+// that the other must imply, the rarest of its condition, or its verbs where
+// those are rarer. A list is in the order of violations.
+type shelf struct {
+	words, prefixes map[spot][]*rule
+}
+
+// spot is a word in a field.
+type spot struct {
+	field int
+	word  string
+}
+
+func newShelf(rules []*rule) shelf {
+	type token struct {
+		spot
+		prefix bool
+	}
+	tokenOf := func(w word) token { return token{spot{w.field, w.folded}, w.prefix} }
+	common := map[token]int{}
+	for _, r := range rules {
+		for _, w := range slices.Concat(r.verbs, r.condition) {
+			common[tokenOf(w)]++
+		}
+	}
+
+	s := shelf{map[spot][]*rule{}, map[spot][]*rule{}}
+	for _, r := range slices.SortedFunc(slices.Values(rules), compareRules) {
+		under, count := r.verbs, 0
+		for _, w := range r.verbs {
+			count = max(count, common[tokenOf(w)])
+		}
+		for i, w := range r.condition {
+			if n := common[tokenOf(w)]; n <= count {
+				under, count = r.condition[i:i+1], n
+			}
+		}
+		for _, w := range under {
+			list := s.words
+			if w.prefix {
+				list = s.prefixes
+			}
+			at := spot{w.field, w.folded}
+			list[at] = append(list[at], r)
+		}
+	}
+	return s
+}
+
+// first returns the first rule, in the order of violations, that is among
+// those that may cover r and for which good holds.
+func (s shelf) first(r *rule, good func(*rule) bool) *rule {
+	var best *rule
+	left := patience
+	look := func(list []*rule) {
+		for _, b := range list {
+			if left--; left < 0 || best != nil && !b.before(best) {
+				return
+			}
+			if good(b) {
+				best = b
+				return
+			}
+		}
+	}
+	// What covers r has each of r's verbs: one is enough to look for.
+	verb := slices.IndexFunc(r.verbs, r.live)
+	for _, w := range append(r.verbs[verb:verb+1:verb+1], r.condition...) {
+		places := []int{w.field, anyField}
+		if w.field == anyField || w.field == agentField {
+			places = places[:1]
+		}
+		for _, f := range places {
+			if !w.prefix {
+				look(s.words[spot{f, w.folded}])
+			}
+			if len(s.prefixes) > 0 {
+				for n := range len(w.folded) + 1 {
+					look(s.prefixes[spot{f, w.folded[:n]}])
+				}
+			}
+		}
+	}
+	return best
+}
+
+// verbs finds the rules of one priority that share a verb with another.
+type verbs struct {
+	byWord map[string][]entry
+	words  []string // keys of byWord, sorted
+}
+
+type entry struct {
+	*rule
+	verb word
+}
+
+func newVerbs(rules []*rule) map[int]*verbs {
+	all := map[int]*verbs{}
+	for _, r := range slices.SortedFunc(slices.Values(rules), compareRules) {
+		v := all[r.Priority]
+		if v == nil {
+			v = &verbs{byWord: map[string][]entry{}}
+			all[r.Priority] = v
+		}
+		for _, w := range r.verbs {
+			if v.byWord[w.folded] == nil {
+				v.words = append(v.words, w.folded)
+			}
+			v.byWord[w.folded] = append(v.byWord[w.folded], entry{r, w})
+		}
+	}
+	for _, v := range all {
+		slices.Sort(v.words)
+	}
+	return all
+}
+
+// each calls try with the rules that share a verb with r, and with what they
+// share. Try returns what it cost; each stops when patience is at an end.
+func (v *verbs) each(r *rule, try func(b *rule, verb word) int) {
+	if v == nil {
+		return
+	}
+	left := patience
+	look := func(u word, list []entry) {
+		for _, e := range list {
+			switch {
+			case left < 0:
+				return
+			case u.implies(e.verb):
+				left -= try(e.rule, u)
+			case e.verb.implies(u):
+				left -= try(e.rule, e.verb)
+			default:
+				left--
+			}
+		}
+	}
+	for _, u := range r.verbs {
+		for n := range len(u.folded) + 1 {
+			look(u, v.byWord[u.folded[:n]])
+		}
+		if !u.prefix {
+			continue
+		}
+		i, _ := slices.BinarySearch(v.words, u.folded)
+		for ; i < len(v.words) && left >= 0 && strings.HasPrefix(v.words[i], u.folded); i++ {
+			if v.words[i] != u.folded {
+				look(u, v.byWord[v.words[i]])
+			}
+		}
+	}
+}
