@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,8 +12,9 @@ import (
 
 // Constitution is an immutable, compiled set of norms.
 type Constitution struct {
-	edition uint64
-	norms   []Norm // in order of name
+	edition  uint64
+	norms    []Norm // in order of name
+	versions map[string]int
 }
 
 // Compile is a stand-in: the readable definition, to be replaced by the index.
@@ -40,10 +42,15 @@ func Compile(norms ...Norm) (*Constitution, error) {
 // after returns the constitution that revs, which carry on from c's edition, lead to. It trusts them: whoever calls it has
 // checked that they fit (names, kinds, editions) and are valid.
 func (c *Constitution) after(revs []Revision) *Constitution {
-	d := &Constitution{edition: c.edition, norms: slices.Clone(c.norms)}
+	d := &Constitution{edition: c.edition, norms: slices.Clone(c.norms), versions: maps.Clone(c.versions)}
+	if d.versions == nil {
+		d.versions = map[string]int{}
+	}
 	for _, r := range revs {
 		d.norms = slices.DeleteFunc(d.norms, func(n Norm) bool { return n.Name == r.Norm.Name })
+		delete(d.versions, r.Norm.Name)
 		if r.Kind != KindRepeal {
+			d.versions[r.Norm.Name] = r.Version
 			d.norms = append(d.norms, r.Norm)
 		}
 		d.edition = r.Edition

@@ -3,15 +3,49 @@ package normsync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"strings"
+	"time"
 )
 
-// Store keeps the two logs of a world: the revisions of its constitution and
-// the violations of its norms.
+// Store keeps the two append-only logs of a world: the revisions of its
+// constitution and the violations of its norms. The constitution in force is
+// what the revisions add up to, so a Store is all that a world has to keep.
+//
+// These are the rules of a Store. [TestStore] checks that they are kept.
+//
+//  1. An empty store yields nothing, and appending nothing changes nothing.
+//  2. Revisions and violations come back equal, in the order appended:
+//     nanoseconds, newlines and any valid UTF-8 are kept.
+//  3. A batch of revisions is all or nothing, for those who read meanwhile,
+//     too.
+//  4. An edition that is not the next (1, then 2, and so on) is refused with
+//     an error that is [ErrConflict], and changes nothing.
+//  5. Revisions(after) yields exactly the editions after it.
+//  6. A context that is already done changes nothing and is reported; ranging
+//     with one yields its error, and nothing else.
+//  7. A sequence can be stopped early, and ranged over again, also twice at
+//     once.
+//  8. An error ends a sequence: it comes once, with a zero value, and nothing
+//     follows it.
+//  9. Appending while a sequence is ranged over neither deadlocks nor makes
+//     the sequence repeat or skip what was there when the range began.
+//  10. Arguments are not kept: the caller may overwrite the slice.
+//  11. All methods are safe for concurrent use.
+//
+// A nil error means that the values are kept as safely as the store can keep
+// them. An error other than ErrConflict and that of a context which was done
+// beforehand may leave the outcome unknown: a batch of revisions may be there,
+// then whole, and of a batch of violations the beginning may be there.
 type Store interface {
+	// AppendRevisions appends a batch of revisions.
 	AppendRevisions(ctx context.Context, revs ...Revision) error
+	// Revisions yields the revisions with an edition greater than after.
 	Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error]
+	// AppendViolations appends a batch of violations.
 	AppendViolations(ctx context.Context, vs ...Violation) error
+	// Violations yields the violations, oldest first.
 	Violations(ctx context.Context) iter.Seq2[Violation, error]
 }
 
@@ -24,3 +58,104 @@ var (
 	ErrLocked   = errors.New("normsync: store is locked")  // another opener writes: OpenFile
 	ErrBroken   = errors.New("normsync: store is broken")  // an fsync failed earlier: FileStore, until it is opened again
 )
+
+// History returns the revisions of the norm of that name, oldest first, across
+// repeals. It reads the whole log. The error of a name that was never enacted
+// is [ErrNotFound].
+func History(ctx context.Context, s Store, name string) ([]Revision, error) {
+	what := fmt.Sprintf("history of %q", name)
+	var revs []Revision
+	for r, err := range inOrder(ctx, s, 0) {
+		if err != nil {
+			return nil, while(what, err)
+		}
+		if r.Norm.Name == name {
+			revs = append(revs, r)
+		}
+	}
+	if len(revs) == 0 {
+		return nil, while(what, fmt.Errorf("%w: no revision has that name", ErrNotFound))
+	}
+	return revs, nil
+}
+
+// At returns the constitution as it stood at time t, with the revisions made
+// at that very instant. It reads the log up to there. Checking the same
+// actions against it gives the same violations again.
+func At(ctx context.Context, s Store, t time.Time) (*Constitution, error) {
+	f := fold{c: nothing}
+	for r, err := range inOrder(ctx, s, 0) {
+		if err == nil {
+			if instant(r.Time).After(instant(t)) {
+				break
+			}
+			err = f.add(r)
+		}
+		if err != nil {
+			return nil, while("constitution at "+t.Format(time.RFC3339Nano), err)
+		}
+	}
+	return f.settle(), nil
+}
+
+// AtEdition returns the constitution as it stood after that many revisions,
+// which may be in the middle of an Apply. It reads the log up to there. The
+// error of an edition that the store does not have yet is [ErrNotFound].
+func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, error) {
+	what := fmt.Sprintf("constitution at edition %d", edition)
+	if err := ctx.Err(); err != nil {
+		return nil, while(what, err)
+	}
+	f := fold{c: nothing}
+	if edition == 0 {
+		return f.settle(), nil
+	}
+	for r, err := range inOrder(ctx, s, 0) {
+		if err == nil {
+			err = f.add(r)
+		}
+		if err != nil {
+			return nil, while(what, err)
+		}
+		if r.Edition == edition {
+			return f.settle(), nil
+		}
+	}
+	return nil, while(what, fmt.Errorf("%w: the last edition is %d", ErrNotFound, f.edition()))
+}
+
+// inOrder yields the revisions of s after an edition, as long as their
+// editions follow one another; one that does not is an error.
+func inOrder(ctx context.Context, s Store, after uint64) iter.Seq2[Revision, error] {
+	return func(yield func(Revision, error) bool) {
+		last := after
+		for r, err := range s.Revisions(ctx, after) {
+			if err == nil && r.Edition != last+1 {
+				err = fmt.Errorf("%w: the store yields edition %d after %d: editions are 1, 2, 3, …", ErrInvalid, r.Edition, last)
+			}
+			if err != nil {
+				yield(Revision{}, err)
+				return
+			}
+			last = r.Edition
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// while says during what an error happened. Its text has the package's name
+// in front once, however often an error was wrapped.
+func while(what string, err error) error { return &whileError{what, err} }
+
+type whileError struct {
+	what string
+	err  error
+}
+
+func (e *whileError) Error() string {
+	return "normsync: " + e.what + ": " + strings.TrimPrefix(e.err.Error(), "normsync: ")
+}
+
+func (e *whileError) Unwrap() error { return e.err }

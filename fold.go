@@ -1,0 +1,136 @@
+package normsync
+
+import (
+	"fmt"
+	"time"
+)
+
+// nothing is the empty constitution.
+var nothing, _ = Compile()
+
+// fold is what a log of revisions adds up to, step by step. Its users are At
+// and AtEdition, which throw it away, and the Monitor, which starts one from
+// what it has, and takes it over only when nothing failed.
+type fold struct {
+	c       *Constitution  // up to pending
+	pending []Revision     // checked, and not yet in c
+	latest  map[string]int // by name, where in pending its last revision is
+	last    time.Time      // of the last revision
+
+	// The last versions of names that are not in force: what this fold found
+	// out, where 0 says that the name is in force again, and what was known
+	// before it, which is only read.
+	gone, before map[string]int
+}
+
+// edition is that of the last revision.
+func (f *fold) edition() uint64 { return f.c.Edition() + uint64(len(f.pending)) }
+
+// norm returns the norm in force of that name, if there is one, and the last
+// version of the name.
+func (f *fold) norm(name string) (n Norm, version int, ok bool) {
+	if i, found := f.latest[name]; found {
+		r := &f.pending[i]
+		return r.Norm, r.Version, r.Kind != KindRepeal
+	}
+	if n, ok = f.c.Norm(name); ok {
+		return n, f.c.version(name), true
+	}
+	version, found := f.gone[name]
+	if !found {
+		version = f.before[name]
+	}
+	return Norm{}, version, false
+}
+
+// add carries on with a revision that was read from a store. It checks
+// everything that a constitution rests on: a log may have been written by
+// other code, or by hand.
+func (f *fold) add(r Revision) error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: the store's edition %d (%s %q) %s", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
+	}
+	if want := f.edition() + 1; r.Edition != want {
+		return bad("should be edition %d", want)
+	}
+	_, version, ok := f.norm(r.Norm.Name)
+	switch r.Kind {
+	case KindAdd:
+		if ok {
+			return bad("adds a norm of a name that is in force")
+		}
+	case KindModify, KindRepeal:
+		if !ok {
+			return bad("is about a name that is not in force")
+		}
+	default:
+		return bad("is of no known kind: kinds are %s, %s and %s", KindAdd, KindModify, KindRepeal)
+	}
+	if r.Version != version+1 {
+		return bad("has version %d after version %d", r.Version, version)
+	}
+	if r.Kind != KindRepeal {
+		if r.Norm.Repealed {
+			return bad("puts a norm in force that is marked as repealed")
+		}
+		if err := r.Norm.Validate(); err != nil {
+			return fmt.Errorf("%w (in the store's edition %d)", err, r.Edition)
+		}
+		r.Norm = canonical(r.Norm)
+	}
+	if f.edition() > 0 && instant(r.Time).Before(instant(f.last)) {
+		return bad("is of %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), f.last.Format(time.RFC3339Nano))
+	}
+	f.push(r)
+	if len(f.pending) >= max(1<<12, f.c.Len()) {
+		f.settle() // so that memory does not grow with the log
+	}
+	return nil
+}
+
+// push carries on with a revision that is known to fit.
+func (f *fold) push(r Revision) {
+	if f.latest == nil {
+		f.latest = make(map[string]int)
+	}
+	f.latest[r.Norm.Name] = len(f.pending)
+	f.pending = append(f.pending, r)
+	f.last = r.Time
+}
+
+// settle returns the constitution after everything that was added.
+func (f *fold) settle() *Constitution {
+	if len(f.pending) == 0 {
+		return f.c
+	}
+	f.c = f.c.after(f.pending)
+	if f.gone == nil {
+		f.gone = make(map[string]int)
+	}
+	for name, i := range f.latest {
+		if r := &f.pending[i]; r.Kind == KindRepeal {
+			f.gone[name] = r.Version
+		} else if f.gone[name] != 0 || f.before[name] != 0 {
+			f.gone[name] = 0
+		}
+	}
+	f.pending = nil
+	clear(f.latest)
+	return f.c
+}
+
+// canonical returns n as it is kept: an explicit "global" is the empty scope.
+func canonical(n Norm) Norm {
+	if n.Scope == "global" {
+		n.Scope = ""
+	}
+	return n
+}
+
+// instant is t with the zero time as what it stands for in a store: 1970.
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return t
+}

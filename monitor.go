@@ -1,0 +1,302 @@
+package normsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+)
+
+// Options are those of [Open]. A nil *Options means the defaults.
+type Options struct {
+	Now func() time.Time // stamps revisions; nil means time.Now
+}
+
+// Monitor holds the constitution in force, and lets it be changed while others
+// check. The zero value is empty, and keeps its log in a MemStore of its own.
+//
+// Any number of goroutines may use every method at once. Those who check load
+// one atomic pointer: they never wait, neither for a change nor for the store,
+// and see all of an Apply or nothing of it. Changes wait for one another. Any
+// number of monitors, also in several processes, can share a store.
+//
+// A Monitor must not be copied after first use.
+type Monitor struct {
+	current atomic.Pointer[Constitution] // the one in force; nil means the empty one; stored with mu held
+
+	store Store // nil means own; set once, by Open
+	own   MemStore
+	now   func() time.Time // nil means time.Now; set once, by Open
+
+	mu   sync.Mutex     // serializes Apply and Sync, and guards what follows
+	last time.Time      // of the last revision
+	gone map[string]int // last versions of names that were in force and are not
+}
+
+// NewMonitor returns a monitor, backed by a MemStore, in which norms are in
+// force. Those marked as repealed are passed over. It refuses what [Compile]
+// refuses.
+func NewMonitor(norms ...Norm) (*Monitor, error) {
+	m := new(Monitor)
+	changes := make([]Change, 0, len(norms))
+	names := make(map[string]bool, len(norms))
+	for _, n := range norms {
+		if n.Repealed {
+			continue
+		}
+		if names[n.Name] {
+			return nil, while("new monitor", fmt.Errorf("%w: two norms are named %q: give one another name", ErrExists, n.Name))
+		}
+		names[n.Name] = true
+		changes = append(changes, Enact(n))
+	}
+	if _, err := m.Apply(context.Background(), changes...); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Open returns a monitor on a store, with the constitution that the store's
+// revisions add up to. It reads all of them, and refuses a log that does not
+// add up. The store stays the caller's to close.
+func Open(ctx context.Context, s Store, o *Options) (*Monitor, error) {
+	if s == nil {
+		return nil, while("open", fmt.Errorf("%w: no store: give it a MemStore, or use new(Monitor)", ErrInvalid))
+	}
+	m := &Monitor{store: s}
+	if o != nil {
+		m.now = o.Now
+	}
+	if _, err := m.bringIn(ctx); err != nil {
+		return nil, while("open", err)
+	}
+	return m, nil
+}
+
+// Store returns the store that the monitor keeps its revisions in.
+func (m *Monitor) Store() Store {
+	if m.store != nil {
+		return m.store
+	}
+	return &m.own
+}
+
+// Constitution returns the constitution in force. Who checks an action twice,
+// or several actions by the same rules, takes it once.
+func (m *Monitor) Constitution() *Constitution {
+	if c := m.current.Load(); c != nil {
+		return c
+	}
+	return nothing
+}
+
+// Check returns the violations of an action. See [Constitution.Check].
+func (m *Monitor) Check(a Action) []Violation { return m.Constitution().Check(a) }
+
+// AppendCheck appends the violations of an action to dst. It allocates nothing
+// while dst has room. See [Constitution.AppendCheck].
+func (m *Monitor) AppendCheck(dst []Violation, a Action) []Violation {
+	return m.Constitution().AppendCheck(dst, a)
+}
+
+// Allows reports whether no norm forbids an action. See
+// [Constitution.Allows].
+func (m *Monitor) Allows(a Action) bool { return m.Constitution().Allows(a) }
+
+// Sync brings in what others changed in the store, and returns the number of
+// their revisions. It reads only what is new, and publishes all of it at once;
+// when it fails, nothing has changed.
+func (m *Monitor) Sync(ctx context.Context) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.bringIn(ctx)
+	if err != nil {
+		return 0, while("sync", err)
+	}
+	return n, nil
+}
+
+// bringIn is Sync with mu held.
+func (m *Monitor) bringIn(ctx context.Context) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	f := m.fold()
+	from := f.edition()
+	for r, err := range inOrder(ctx, m.Store(), from) {
+		if err == nil {
+			err = f.add(r)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	m.publish(f)
+	return int(f.edition() - from), nil
+}
+
+// Apply carries out all of its changes, one after the other, or none, and
+// returns the revisions that it made: one per change, less those that change
+// nothing, which are Enact and Amend of a norm that is in force and equal in
+// every field. It stores the revisions first and publishes the new
+// constitution second, so nothing is ever in force that the store does not
+// hold. Beyond the store's part, its cost is that of the changes, not that of
+// the norms in force.
+//
+// Of its errors, [ErrInvalid] says that a change cannot be carried out as it
+// is written: its norm is not valid, or marked as repealed, By or Reason is not
+// valid UTF-8, or it is of no known kind. [ErrExists] says that another norm of
+// the name is in force, [ErrNotFound] that none is; Apply says so, and that
+// there is nothing to do, only after it has looked for what others changed in
+// the store. Where others were faster it brings in what they did and tries
+// again; [ErrConflict] says that the store refuses the next edition all the
+// same.
+//
+// The outcome of any other error may be unknown, for example when ctx ends
+// while a commit is under way. What was stored then comes into force with the
+// next Apply or Sync. Apply looks at ctx before it begins and hands it to the
+// store; it does not look at it while it waits for another Apply.
+func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, error) {
+	for i, c := range changes {
+		if err := c.check(); err != nil {
+			return nil, c.failed(i, err)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, while("apply", err)
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	for fresh := false; ; fresh = true {
+		f, revs, err := m.plan(changes)
+		if err == nil && len(revs) > 0 {
+			if err = m.Store().AppendRevisions(ctx, revs...); err == nil {
+				m.publish(f)
+				return revs, nil
+			}
+			if !errors.Is(err, ErrConflict) {
+				return nil, while("apply", err)
+			}
+			n, failed := m.bringIn(ctx)
+			if failed != nil {
+				return nil, while("apply: sync after a conflict", failed)
+			}
+			if n == 0 {
+				return nil, while("apply", fmt.Errorf("%w (the store has nothing after edition %d, and refuses the next)", err, m.Constitution().Edition()))
+			}
+			continue
+		}
+		if fresh {
+			return nil, err
+		}
+		// What another monitor changed a moment ago counts.
+		if _, failed := m.bringIn(ctx); failed != nil {
+			return nil, while("apply: sync", failed)
+		}
+	}
+}
+
+// plan returns the revisions that changes come to, and the fold after them.
+func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
+	now := time.Now
+	if m.now != nil {
+		now = m.now
+	}
+	f := m.fold()
+	stamp := now()
+	if f.edition() > 0 && instant(stamp).Before(instant(f.last)) {
+		stamp = f.last
+	}
+	stamp = stamp.Round(0).UTC()
+	var revs []Revision
+	for i, c := range changes {
+		old, version, ok := f.norm(c.Norm.Name)
+		c.Norm = canonical(c.Norm)
+		switch {
+		case c.Kind == KindAdd && ok && c.Norm != old:
+			return nil, nil, c.failed(i, fmt.Errorf("%w: another norm of that name is in force: amend or repeal it, or give this one another name", ErrExists))
+		case c.Kind != KindAdd && !ok:
+			return nil, nil, c.failed(i, fmt.Errorf("%w: no norm of that name is in force: see to the name, or enact it first", ErrNotFound))
+		case c.Kind != KindRepeal && ok && c.Norm == old:
+			continue
+		case c.Kind == KindRepeal:
+			c.Norm = old
+			c.Norm.Repealed = true
+		}
+		r, err := Revision{Edition: f.edition() + 1, Version: version + 1, Change: c, Time: stamp}.stored()
+		if err != nil {
+			return nil, nil, c.failed(i, err)
+		}
+		f.push(r)
+		revs = append(revs, r)
+	}
+	return f, revs, nil
+}
+
+// fold starts from what is in force. It is called with mu held.
+func (m *Monitor) fold() *fold {
+	return &fold{c: m.Constitution(), last: m.last, before: m.gone}
+}
+
+// publish puts in force what f has come to. It is called with mu held.
+func (m *Monitor) publish(f *fold) {
+	if f.edition() == m.Constitution().Edition() {
+		return
+	}
+	c := f.settle()
+	for name, version := range f.gone {
+		if version == 0 {
+			delete(m.gone, name)
+			continue
+		}
+		if m.gone == nil {
+			m.gone = make(map[string]int)
+		}
+		m.gone[name] = version
+	}
+	m.last = f.last
+	m.current.Store(c)
+}
+
+// check refuses with ErrInvalid a change that could never be carried out.
+func (c Change) check() error {
+	switch c.Kind {
+	case KindAdd, KindModify:
+		if c.Norm.Repealed {
+			return fmt.Errorf("%w: the norm is marked as repealed: clear Repealed to put it in force, or repeal the one in force by Repeal", ErrInvalid)
+		}
+		if err := c.Norm.Validate(); err != nil {
+			return err
+		}
+	case KindRepeal:
+		if c.Norm.Name == "" {
+			return fmt.Errorf("%w: the change names no norm: set Norm.Name", ErrInvalid)
+		}
+	default:
+		return fmt.Errorf("%w: a change of kind %q: make changes by Enact, Amend and Repeal", ErrInvalid, c.Kind)
+	}
+	for _, text := range [...]struct{ field, value string }{{"By", c.By}, {"Reason", c.Reason}} {
+		if !utf8.ValidString(text.value) {
+			return fmt.Errorf("%w: %s %q is not valid UTF-8: see strings.ToValidUTF8", ErrInvalid, text.field, text.value)
+		}
+	}
+	return nil
+}
+
+// failed says which change of an Apply met err.
+func (c Change) failed(i int, err error) error {
+	verb := string(c.Kind)
+	switch c.Kind {
+	case KindAdd:
+		verb = "enact"
+	case KindModify:
+		verb = "amend"
+	}
+	return while(fmt.Sprintf("apply change %d (%s %q)", i+1, verb, c.Norm.Name), err)
+}
