@@ -55,11 +55,11 @@ func words(s string) []word {
 
 func newWord(text string, field int, raw string) word {
 	raw, prefix := strings.CutSuffix(raw, "*")
-	return word{text: text, raw: raw, folded: fold(raw), field: field, prefix: prefix}
+	return word{text: text, raw: raw, folded: foldCase(raw), field: field, prefix: prefix}
 }
 
-// fold maps each rune to the least of those that fold to the same.
-func fold(s string) string {
+// foldCase maps each rune to the least of those that fold to the same.
+func foldCase(s string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -232,7 +232,7 @@ func (w word) vagueness() int {
 // place returns a word of an action in which w is found, and nothing of avoid.
 func place(w word, avoid []word) (word, bool) {
 	try := func(raw string) (word, bool) {
-		p := word{raw: raw, folded: fold(raw)}
+		p := word{raw: raw, folded: foldCase(raw)}
 		for _, p.field = range w.places() {
 			if !slices.ContainsFunc(avoid, p.implies) {
 				return p, true
