@@ -146,23 +146,17 @@ func (r *rule) covers(s *rule) bool {
 			return false
 		}
 	}
-	for _, u := range s.verbs {
-		if s.live(u) && !slices.ContainsFunc(r.verbs, u.implies) {
+	// What is in each action that meets s: its condition and one of its verbs.
+	always := func(holds func(word) bool) bool {
+		return slices.ContainsFunc(s.condition, holds) ||
+			!slices.ContainsFunc(s.verbs, func(u word) bool { return s.live(u) && !holds(u) })
+	}
+	for _, q := range r.condition {
+		if !always(func(w word) bool { return w.implies(q) }) {
 			return false
 		}
 	}
-	for _, q := range r.condition {
-		implied := func(w word) bool { return w.implies(q) }
-		if slices.ContainsFunc(s.condition, implied) {
-			continue
-		}
-		for _, u := range s.verbs {
-			if s.live(u) && !implied(u) {
-				return false
-			}
-		}
-	}
-	return true
+	return always(func(w word) bool { return slices.ContainsFunc(r.verbs, w.implies) })
 }
 
 // key is the same for norms of the same kind with the same tokens.

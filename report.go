@@ -208,7 +208,7 @@ func (r Report) tables() []*table.Table {
 func normTable(norms []Norm) *table.Table {
 	return &table.Table{
 		Name:    "norms",
-		Columns: []string{"Norm", "Forbids", "Permits", "Where", "Unless", "#Priority", "Severity", "Scope", "State", "Description"},
+		Columns: []string{"Norm", "Forbids", "Permits", "Condition", "Unless", "#Priority", "Severity", "Scope", "State", "Description"},
 		Rows:    len(norms),
 		Row: func(i int) []string {
 			n := norms[i]
@@ -279,11 +279,11 @@ func complianceTable(compliance []Compliance) *table.Table {
 func conflictTable(conflicts []Conflict) *table.Table {
 	return &table.Table{
 		Name:    "conflicts",
-		Columns: []string{"Kind", "Norm", "Other norm", "Detail", "Shown by"},
+		Columns: []string{"Kind", "Norm", "Other norm", "Shown by", "Detail"},
 		Rows:    len(conflicts),
 		Row: func(i int) []string {
 			c := conflicts[i]
-			return []string{string(c.Kind), c.A, c.B, c.Detail, actionCell(c.Witness)}
+			return []string{string(c.Kind), c.A, c.B, actionCell(c.Witness), c.Detail}
 		},
 	}
 }
