@@ -44,10 +44,10 @@ type Conflict struct {
 //	               redundant to a shadow norm. Of two norms that are redundant
 //	               to each other, one is reported: all the redundant norms can
 //	               be repealed at once, and the same actions are denied.
-//	contradiction  The permit B permits what the prohibition A, at the same
-//	               priority, denies. The prohibition wins. Norms that differ in
-//	               verbs, or in whose conditions the Unless of the other is
-//	               found, do not contradict each other.
+//	contradiction  The permit B permits what the prohibition A forbids, at the
+//	               same priority. The prohibition wins. Norms without a verb in
+//	               common, or whose Unless keeps them apart, do not contradict
+//	               each other.
 //
 // A norm that has several such counterparts is reported with one: the first in
 // the order of violations. Contradictions also name each permit once. Norms

@@ -225,7 +225,7 @@ func newSmallWorld() *smallWorld {
 	}
 	for _, verb := range verbs {
 		for _, location := range []string{"", "a", "b", "ab", "ax", "x", "u", "a b"} {
-			for _, target := range []string{"", "a", "ab", "ax", "x", "u"} {
+			for _, target := range []string{"", "a", "b", "ab", "ax", "x", "u"} {
 				for _, faction := range []string{"", "a", "ab", "ax", "b", "x", "u"} {
 					for _, agent := range []string{"", "a", "ax", "x"} {
 						w.actions = append(w.actions, Action{Verb: verb, Location: location, Target: target, Faction: faction, Agent: agent})
@@ -422,10 +422,14 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 	}
 }
 
+// shareVerb reports whether two norms have a verb in common that is lifted by
+// neither's Unless.
 func shareVerb(a, b Norm) bool {
-	for _, u := range newRule(a).verbs {
-		for _, v := range newRule(b).verbs {
-			if u.implies(v) || v.implies(u) {
+	r, s := newRule(a), newRule(b)
+	shared := func(w word) bool { return !blocked(w, slices.Concat(r.unless, s.unless)) }
+	for _, u := range r.verbs {
+		for _, v := range s.verbs {
+			if u.implies(v) && shared(u) || v.implies(u) && shared(v) {
 				return true
 			}
 		}

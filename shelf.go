@@ -11,51 +11,58 @@ const patience = 500
 
 // shelf finds the rules that may cover another: each is filed under a token
 // that the other must imply, the rarest of its condition, or its verbs where
-// those are rarer. A list is in the order of violations.
+// one of those is rarer. A list is in the order of violations.
 type shelf struct {
+	common          map[token]int // in how many places a token is
 	words, prefixes map[spot][]*rule
 }
 
-// spot is a word in a field.
+// spot is a word in a field, token what a norm asks for there.
 type spot struct {
 	field int
 	word  string
 }
 
+type token struct {
+	spot
+	prefix bool
+}
+
+func (w word) token() token { return token{spot{w.field, w.folded}, w.prefix} }
+
 func newShelf(rules []*rule) shelf {
-	type token struct {
-		spot
-		prefix bool
-	}
-	tokenOf := func(w word) token { return token{spot{w.field, w.folded}, w.prefix} }
-	common := map[token]int{}
+	s := shelf{map[token]int{}, map[spot][]*rule{}, map[spot][]*rule{}}
 	for _, r := range rules {
 		for _, w := range slices.Concat(r.verbs, r.condition) {
-			common[tokenOf(w)]++
+			s.common[w.token()]++
 		}
 	}
-
-	s := shelf{map[spot][]*rule{}, map[spot][]*rule{}}
 	for _, r := range slices.SortedFunc(slices.Values(rules), compareRules) {
-		under, count := r.verbs, 0
-		for _, w := range r.verbs {
-			count = max(count, common[tokenOf(w)])
-		}
-		for i, w := range r.condition {
-			if n := common[tokenOf(w)]; n <= count {
-				under, count = r.condition[i:i+1], n
-			}
+		under := r.verbs
+		rarest := s.rarest(r.verbs)
+		if w := s.rarest(r.condition); w != nil && s.common[w[0].token()] <= s.common[rarest[0].token()] {
+			under = w
 		}
 		for _, w := range under {
 			list := s.words
 			if w.prefix {
 				list = s.prefixes
 			}
-			at := spot{w.field, w.folded}
+			at := w.token().spot
 			list[at] = append(list[at], r)
 		}
 	}
 	return s
+}
+
+// rarest returns the part of ws with the rarest token alone.
+func (s shelf) rarest(ws []word) (part []word) {
+	for i, w := range ws {
+		if part == nil || s.common[w.token()] < s.common[part[0].token()] {
+			part = ws[i : i+1 : i+1]
+		}
+	}
+	return part
 }
 
 // first returns the first rule, in the order of violations, that is among
@@ -75,8 +82,8 @@ func (s shelf) first(r *rule, good func(*rule) bool) *rule {
 		}
 	}
 	// What covers r has each of r's verbs: one is enough to look for.
-	verb := slices.IndexFunc(r.verbs, r.live)
-	for _, w := range append(r.verbs[verb:verb+1:verb+1], r.condition...) {
+	live := slices.DeleteFunc(slices.Clone(r.verbs), r.lifted)
+	for _, w := range append(s.rarest(live), r.condition...) {
 		places := []int{w.field, anyField}
 		if w.field == anyField || w.field == agentField {
 			places = places[:1]
