@@ -259,7 +259,7 @@ func revisionTable(revisions []Revision) *table.Table {
 
 func complianceTable(compliance []Compliance) *table.Table {
 	return &table.Table{
-		Name:    "compliance",
+		Name:    "agents",
 		Columns: []string{"Agent", "#Actions", "#Violating", "#Violations", "#Rate", "Risk", "Trend", "By norm"},
 		Rows:    len(compliance),
 		Row: func(i int) []string {
