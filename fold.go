@@ -6,7 +6,7 @@ import (
 )
 
 // nothing is the empty constitution.
-var nothing, _ = Compile()
+var nothing = new(Constitution)
 
 // fold is what a log of revisions adds up to, step by step. Its users are At
 // and AtEdition, which throw it away, and the Monitor, which starts one from
@@ -48,7 +48,7 @@ func (f *fold) norm(name string) (n Norm, version int, ok bool) {
 // other code, or by hand.
 func (f *fold) add(r Revision) error {
 	bad := func(format string, args ...any) error {
-		return fmt.Errorf("%w: the store's edition %d (%s %q) %s", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
+		return fmt.Errorf("%w log: edition %d (%s %q) %s", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
 	}
 	if want := f.edition() + 1; r.Edition != want {
 		return bad("should be edition %d", want)
@@ -64,7 +64,7 @@ func (f *fold) add(r Revision) error {
 			return bad("is about a name that is not in force")
 		}
 	default:
-		return bad("is of no known kind: kinds are %s, %s and %s", KindAdd, KindModify, KindRepeal)
+		return bad("is of no known kind: kinds are add, modify and repeal")
 	}
 	if r.Version != version+1 {
 		return bad("has version %d after version %d", r.Version, version)
@@ -74,9 +74,9 @@ func (f *fold) add(r Revision) error {
 			return bad("puts a norm in force that is marked as repealed")
 		}
 		if err := r.Norm.Validate(); err != nil {
-			return fmt.Errorf("%w (in the store's edition %d)", err, r.Edition)
+			return fmt.Errorf("%w (edition %d of the log)", err, r.Edition)
 		}
-		r.Norm = canonical(r.Norm)
+		r.Norm = r.Norm.normal()
 	}
 	if f.edition() > 0 && instant(r.Time).Before(instant(f.last)) {
 		return bad("is of %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), f.last.Format(time.RFC3339Nano))
@@ -117,14 +117,6 @@ func (f *fold) settle() *Constitution {
 	f.pending = nil
 	clear(f.latest)
 	return f.c
-}
-
-// canonical returns n as it is kept: an explicit "global" is the empty scope.
-func canonical(n Norm) Norm {
-	if n.Scope == "global" {
-		n.Scope = ""
-	}
-	return n
 }
 
 // instant is t with the zero time as what it stands for in a store: 1970.

@@ -1,176 +1,156 @@
 package normsync
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
-	"strings"
-	"unicode"
 )
 
-// Constitution is an immutable, compiled set of norms.
+// Constitution is an immutable, compiled set of norms in force. Compile makes
+// one; a Monitor holds the one of the moment. The zero value is empty.
+//
+// Any number of goroutines may use every method at once, without waiting for
+// one another.
 type Constitution struct {
-	edition  uint64
-	norms    []Norm // in order of name
-	versions map[string]int
+	edition uint64
+	norms   register
+	forbid  clauses // of the norms that prohibit
+	permit  clauses // of the norms that permit
 }
 
-// Compile is a stand-in: the readable definition, to be replaced by the index.
+// Compile returns the constitution, of edition 0, of those norms that are not
+// marked Repealed. It refuses with [ErrInvalid] what Validate refuses, and
+// with [ErrExists] a second norm of one name. It keeps no part of the slice.
+//
+// The time is O(n log n) for n norms, some microseconds each.
 func Compile(norms ...Norm) (*Constitution, error) {
-	c := &Constitution{}
-	for _, n := range norms {
+	e := nothing.edit(len(norms))
+	names := make(map[string]struct{}, len(norms))
+	for i, n := range norms {
 		if n.Repealed {
 			continue
 		}
-		if err := n.Validate(); err != nil {
-			return nil, err
+		err := n.Validate()
+		if _, ok := names[n.Name]; ok && err == nil {
+			err = fmt.Errorf("%w: another norm before it is named %q: give one of them another name", ErrExists, n.Name)
 		}
-		if n.Scope == "global" {
-			n.Scope = ""
+		if err != nil {
+			return nil, fmt.Errorf("compile: norm %d of %d: %w", i+1, len(norms), err)
 		}
-		if _, ok := c.Norm(n.Name); ok {
-			return nil, fmt.Errorf("%w: two norms are named %q", ErrExists, n.Name)
-		}
-		c.norms = append(c.norms, n)
+		names[n.Name] = struct{}{}
+		e.add(n.normal(), 0)
 	}
-	slices.SortFunc(c.norms, func(a, b Norm) int { return strings.Compare(a.Name, b.Name) })
-	return c, nil
+	return e.done(0), nil
 }
 
-// after returns the constitution that revs, which carry on from c's edition, lead to. It trusts them: whoever calls it has
-// checked that they fit (names, kinds, editions) and are valid.
+// after returns the constitution to which revs lead, which go on from the
+// edition of c and are valid. It costs what they touch: pages of the index,
+// and of norms.
 func (c *Constitution) after(revs []Revision) *Constitution {
-	d := &Constitution{edition: c.edition, norms: slices.Clone(c.norms), versions: maps.Clone(c.versions)}
-	if d.versions == nil {
-		d.versions = map[string]int{}
+	if len(revs) == 0 {
+		return c
 	}
-	for _, r := range revs {
-		d.norms = slices.DeleteFunc(d.norms, func(n Norm) bool { return n.Name == r.Norm.Name })
-		delete(d.versions, r.Norm.Name)
-		if r.Kind != KindRepeal {
-			d.versions[r.Norm.Name] = r.Version
-			d.norms = append(d.norms, r.Norm)
-		}
-		d.edition = r.Edition
+	e := c.edit(c.Len() + len(revs))
+	last := make(map[string]int, len(revs)) // of a name's revisions only the last counts
+	for i, r := range revs {
+		last[r.Norm.Name] = i
 	}
-	slices.SortFunc(d.norms, func(a, b Norm) int { return strings.Compare(a.Name, b.Name) })
-	return d
-}
-
-func (c *Constitution) Check(a Action) []Violation { return c.AppendCheck(nil, a) }
-
-func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
-	v := newView(a)
-	var hit []Norm
-	var permit *Norm
-	for _, n := range c.norms {
-		if !v.verb(n) || !v.applies(n) {
+	for i, r := range revs {
+		if last[r.Norm.Name] != i {
 			continue
 		}
-		if n.Prohibited != "" {
-			hit = append(hit, n)
-		} else if !n.Shadow && (permit == nil || n.Priority > permit.Priority) {
-			permit = &n
+		if slot, ok := c.norms.find(r.Norm.Name); ok {
+			e.remove(slot)
+		}
+		if r.Kind != KindRepeal {
+			e.add(r.Norm.normal(), r.Version)
 		}
 	}
-	sortNorms(hit)
-	for _, n := range hit {
-		if permit == nil || permit.Priority <= n.Priority {
-			dst = append(dst, Violation{NormID: n.ID(), NormName: n.Name, Severity: cmp.Or(n.Severity, SeverityWarn), Shadow: n.Shadow, Edition: c.edition, Action: a})
-		}
+	return e.done(revs[len(revs)-1].Edition)
+}
+
+// constitutionEdit makes a new constitution from an old one.
+type constitutionEdit struct {
+	norms          *registerEdit
+	forbid, permit *clausesEdit
+}
+
+func (c *Constitution) edit(expected int) *constitutionEdit {
+	return &constitutionEdit{c.norms.edit(), c.forbid.edit(expected), c.permit.edit(0)}
+}
+
+func (e *constitutionEdit) clauses(n *Norm) *clausesEdit {
+	if n.Permitted != "" {
+		return e.permit
 	}
-	return dst
+	return e.forbid
 }
 
-// sortNorms sorts norms as violations are reported: by priority descending, then by name.
-func sortNorms(ns []Norm) {
-	slices.SortFunc(ns, func(a, b Norm) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
-	})
+func (e *constitutionEdit) add(n Norm, version int) {
+	slot := e.norms.add(n, mark{n.ID(), uint32(version)})
+	e.clauses(&n).add(&n, slot)
 }
 
-func (c *Constitution) Allows(a Action) bool {
-	return !slices.ContainsFunc(c.Check(a), func(v Violation) bool { return !v.Shadow })
+func (e *constitutionEdit) remove(slot uint32) {
+	n := *e.norms.norm(slot)
+	e.clauses(&n).remove(&n, slot)
+	e.norms.remove(n.Name)
 }
 
-// withVerb yields the norms, in no order, that have a verb of the action.
-func (c *Constitution) withVerb(v *view) iter.Seq[Norm] {
+func (e *constitutionEdit) done(edition uint64) *Constitution {
+	return &Constitution{edition, e.norms.done(), e.forbid.done(), e.permit.done()}
+}
+
+// All yields the norms in force in order of name.
+func (c *Constitution) All() iter.Seq[Norm] {
 	return func(yield func(Norm) bool) {
-		for _, n := range c.norms {
-			if v.verb(n) && !yield(n) {
+		for slot := range c.norms.all() {
+			if !yield(*c.norms.norm(slot)) {
 				return
 			}
 		}
 	}
 }
 
-// All yields the norms in force in order of name.
-func (c *Constitution) All() iter.Seq[Norm] { return slices.Values(c.norms) }
-
+// Norm returns the norm in force of that name, if there is one. The time is
+// O(log n) for n norms.
 func (c *Constitution) Norm(name string) (Norm, bool) {
-	for _, n := range c.norms {
-		if n.Name == name {
-			return n, true
-		}
+	slot, ok := c.norms.find(name)
+	if !ok {
+		return Norm{}, false
 	}
-	return Norm{}, false
+	return *c.norms.norm(slot), true
 }
-func (c *Constitution) Len() int        { return len(c.norms) }
+
+// version returns the version of the norm in force of that name, 0 when there is none or it was not enacted but compiled.
+func (c *Constitution) version(name string) int {
+	slot, ok := c.norms.find(name)
+	if !ok {
+		return 0
+	}
+	return int(c.norms.mark(slot).version)
+}
+
+// Len returns the number of norms in force.
+func (c *Constitution) Len() int { return c.norms.size }
+
+// Edition returns the number of revisions that led to the constitution, 0 for
+// one that was compiled.
 func (c *Constitution) Edition() uint64 { return c.edition }
 
-// view is an action split into tokens, for judging single tokens of norms by their texts.
-type view struct{ fields [5][]string }
-
-var fieldNames = [5]string{"action", "location", "target", "faction", "agent"}
-
-func newView(a Action) *view {
-	v := &view{}
-	for i, s := range [5]string{a.Verb, a.Location, a.Target, a.Faction, a.Agent} {
-		v.fields[i] = strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), unicode.IsSpace)
-	}
-	return v
-}
-
-// has reports whether a token of Condition or Unless, written as in a norm, is found in the action.
-func (v *view) has(token string) bool {
-	if f, w, ok := strings.Cut(token, ":"); ok {
-		for i, name := range fieldNames {
-			if strings.EqualFold(f, name) {
-				return found(w, v.fields[i])
+// withVerb yields the norms that have a verb of the action, in no order. It
+// reads one word of the index for each two norms or so.
+func (c *Constitution) withVerb(v *view) iter.Seq[Norm] {
+	return func(yield func(Norm) bool) {
+		seen := map[uint32]bool{}
+		for _, in := range []*clauses{&c.forbid, &c.permit} {
+			_, _, verbs := in.lookups.grownKeys(nil, &Action{Verb: v.verbText})
+			for slot := range in.table.WithVerbs(verbs) {
+				n := c.norms.norm(slot)
+				if !seen[slot] && v.verb(n) && !yield(*n) {
+					return
+				}
+				seen[slot] = true
 			}
 		}
 	}
-	return found(token, v.fields[0]) || found(token, v.fields[1]) || found(token, v.fields[2]) || found(token, v.fields[3])
-}
-
-// hasVerb reports whether a token of Prohibited or Permitted is found in the verb.
-func (v *view) hasVerb(token string) bool { return found(token, v.fields[0]) }
-
-func (v *view) verb(n Norm) bool {
-	return slices.ContainsFunc(fields(n.Prohibited+" "+n.Permitted), v.hasVerb)
-}
-
-func (v *view) applies(n Norm) bool {
-	for _, t := range fields(n.Condition) {
-		if !v.has(t) {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(fields(n.Unless), v.has)
-}
-
-// fields splits the text of a norm into its tokens.
-func fields(s string) []string { return strings.FieldsFunc(s, unicode.IsSpace) }
-
-func found(word string, tokens []string) bool {
-	return slices.ContainsFunc(tokens, func(t string) bool {
-		p, ok := strings.CutSuffix(word, "*")
-		if !ok {
-			return strings.EqualFold(word, t)
-		}
-		r := []rune(t)
-		return len(r) >= len([]rune(p)) && strings.EqualFold(p, string(r[:len([]rune(p))]))
-	})
 }

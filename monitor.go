@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 )
 
 // Options are those of [Open]. A nil *Options means the defaults.
@@ -147,8 +146,8 @@ func (m *Monitor) bringIn(ctx context.Context) (int, error) {
 // the norms in force.
 //
 // Of its errors, [ErrInvalid] says that a change cannot be carried out as it
-// is written: its norm is not valid, or marked as repealed, By or Reason is not
-// valid UTF-8, or it is of no known kind. [ErrExists] says that another norm of
+// is written: its norm is not valid, or marked as repealed, By or Reason has
+// characters that a description cannot have, or it is of no known kind. [ErrExists] says that another norm of
 // the name is in force, [ErrNotFound] that none is; Apply says so, and that
 // there is nothing to do, only after it has looked for what others changed in
 // the store. Where others were faster it brings in what they did and tries
@@ -213,14 +212,13 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 	if f.edition() > 0 && instant(stamp).Before(instant(f.last)) {
 		stamp = f.last
 	}
-	stamp = stamp.Round(0).UTC()
 	var revs []Revision
 	for i, c := range changes {
 		old, version, ok := f.norm(c.Norm.Name)
-		c.Norm = canonical(c.Norm)
+		c.Norm = c.Norm.normal()
 		switch {
 		case c.Kind == KindAdd && ok && c.Norm != old:
-			return nil, nil, c.failed(i, fmt.Errorf("%w: another norm of that name is in force: amend or repeal it, or give this one another name", ErrExists))
+			return nil, nil, c.failed(i, fmt.Errorf("%w: another norm of that name is in force: amend it, repeal it first, or give this one another name", ErrExists))
 		case c.Kind != KindAdd && !ok:
 			return nil, nil, c.failed(i, fmt.Errorf("%w: no norm of that name is in force: see to the name, or enact it first", ErrNotFound))
 		case c.Kind != KindRepeal && ok && c.Norm == old:
@@ -269,22 +267,23 @@ func (c Change) check() error {
 	switch c.Kind {
 	case KindAdd, KindModify:
 		if c.Norm.Repealed {
-			return fmt.Errorf("%w: the norm is marked as repealed: clear Repealed to put it in force, or repeal the one in force by Repeal", ErrInvalid)
+			return fmt.Errorf("%w norm: Repealed: it is set; clear it to put the norm in force, or use Repeal to take one out of force", ErrInvalid)
 		}
 		if err := c.Norm.Validate(); err != nil {
 			return err
 		}
 	case KindRepeal:
 		if c.Norm.Name == "" {
-			return fmt.Errorf("%w: the change names no norm: set Norm.Name", ErrInvalid)
+			return fmt.Errorf("%w change: Norm: it has no name; name the norm to repeal", ErrInvalid)
 		}
 	default:
-		return fmt.Errorf("%w: a change of kind %q: make changes by Enact, Amend and Repeal", ErrInvalid, c.Kind)
+		return fmt.Errorf("%w change: Kind %q is unknown; make changes with Enact, Amend and Repeal", ErrInvalid, c.Kind)
 	}
-	for _, text := range [...]struct{ field, value string }{{"By", c.By}, {"Reason", c.Reason}} {
-		if !utf8.ValidString(text.value) {
-			return fmt.Errorf("%w: %s %q is not valid UTF-8: see strings.ToValidUTF8", ErrInvalid, text.field, text.value)
-		}
+	if problem := textProblem(c.By, true); problem != "" {
+		return fmt.Errorf("%w change: By: %s", ErrInvalid, problem)
+	}
+	if problem := textProblem(c.Reason, true); problem != "" {
+		return fmt.Errorf("%w change: Reason: %s", ErrInvalid, problem)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (n *Norm) UnmarshalJSON(b []byte) error {
 // is the zero time. The error wraps [ErrInvalid] and names the key and its
 // offset from the beginning of b; a is left as it was then.
 func (a *Action) UnmarshalJSON(b []byte) error {
-	if string(bytes.TrimSpace(b)) == "null" {
+	if string(bytes.Trim(b, " \t\r\n")) == "null" {
 		return nil // what encoding/json asks of an Unmarshaler
 	}
 	return unmarshal("action", b, false, a, readAction)
@@ -97,10 +97,13 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 			return nil
 		})
 	}
-	if at := in.Offset(); at < len(text) && text[at] == '{' {
-		err = in.Object(&listKeys, func(string) error { return list() })
-	} else {
+	switch rest := text[in.Offset():]; {
+	case bytes.HasPrefix(rest, []byte("[")):
 		err = list()
+	case bytes.HasPrefix(rest, []byte("{")):
+		err = in.Object(&listKeys, func(string) error { return list() })
+	default:
+		err = in.Want(`an array of norms, or an object with one under "norms"`)
 	}
 	if err == nil {
 		err = in.End()
@@ -131,7 +134,7 @@ func unmarshal[T any](what string, b []byte, strict bool, into *T, read func(*js
 		err = r.End()
 	}
 	if err != nil {
-		return fmt.Errorf("%w %s: %w", ErrInvalid, what, err)
+		return fmt.Errorf("%w %s %w", ErrInvalid, what, err)
 	}
 	*into = v
 	return nil

@@ -131,7 +131,7 @@ func inOrder(ctx context.Context, s Store, after uint64) iter.Seq2[Revision, err
 		last := after
 		for r, err := range s.Revisions(ctx, after) {
 			if err == nil && r.Edition != last+1 {
-				err = fmt.Errorf("%w: the store yields edition %d after %d: editions are 1, 2, 3, …", ErrInvalid, r.Edition, last)
+				err = fmt.Errorf("%w log: edition %d follows edition %d: editions are 1, 2, 3, …", ErrInvalid, r.Edition, last)
 			}
 			if err != nil {
 				yield(Revision{}, err)

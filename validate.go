@@ -136,18 +136,18 @@ func tokensProblem(s string, in part) string {
 		return problem
 	}
 	count := 0
-	before := ""
 	for token := range strings.FieldsFuncSeq(s, unicode.IsSpace) {
-		if count++; count > maxTokens {
-			return fmt.Sprintf("it has %d tokens, and at most %d are allowed; make several norms of it, or use a prefix such as zone*", len(strings.FieldsFunc(s, unicode.IsSpace)), maxTokens)
-		}
 		if problem := tokenProblem(token, in); problem != "" {
 			return problem
 		}
-		if problem := operatorProblem(before, token, s, in); problem != "" {
-			return problem
+		switch token {
+		case "=", "==", "&&", "||":
+			return operatorProblem(strings.FieldsFunc(s, unicode.IsSpace), count, in)
 		}
-		before = token
+		count++
+	}
+	if count > maxTokens {
+		return fmt.Sprintf("it has %d tokens, and at most %d are allowed; make several norms of it, or use a prefix such as zone*", count, maxTokens)
 	}
 	if count == 0 && s != "" && in == inVerbs {
 		return "it holds nothing but white space; leave it empty, or name verbs"
@@ -185,39 +185,34 @@ func isField(name string) bool {
 	return false
 }
 
-// operatorProblem returns the mend for an operator of an expression language.
-func operatorProblem(before, token, s string, in part) string {
-	const why = "token %q is an operator, but this is a list of tokens, not an expression; "
-	switch token {
-	case "=", "==":
-		_, after, _ := strings.Cut(s, token)
-		return fmt.Sprintf(why+"%s", token, equalsMend(before, after, in))
-	case "&&":
-		if in == inCondition {
-			return fmt.Sprintf(why+"leave it out: all tokens must be found", token)
-		}
-		return fmt.Sprintf(why+"leave it out: any token is enough. Make a second norm where both must be found", token)
-	case "||":
-		if in == inCondition {
-			return fmt.Sprintf(why+"make a norm of each side", token)
-		}
-		return fmt.Sprintf(why+"leave it out: any token is enough", token)
+// operatorProblem says what to write for tokens[at], which is an operator of
+// an expression language.
+func operatorProblem(tokens []string, at int, in part) string {
+	var mend string
+	switch operator := tokens[at]; {
+	case operator == "=" || operator == "==":
+		mend = equalsMend(tokens, at, in)
+	case operator == "&&" && in == inCondition:
+		mend = "leave it out: all tokens must be found"
+	case operator == "&&":
+		mend = "leave it out, and mind that any token is enough"
+	case in == inCondition: // ||
+		mend = "make a norm of each side"
+	default:
+		mend = "leave it out: any token is enough"
 	}
-	return ""
+	return fmt.Sprintf("token %q is an operator, but this is a list of tokens, not an expression; %s", tokens[at], mend)
 }
 
-// equalsMend says what to write for field == word.
-func equalsMend(field, after string, in part) string {
+func equalsMend(tokens []string, at int, in part) string {
 	if in == inVerbs {
 		return "write the verbs alone"
 	}
-	word := "safe_zone"
-	for word = range strings.FieldsFuncSeq(after, unicode.IsSpace) {
-		break
+	example := "location:safe_zone"
+	if 0 < at && at+1 < len(tokens) && isField(tokens[at-1]) {
+		if word := strings.Trim(tokens[at+1], `'"`); word != "" {
+			example = tokens[at-1] + ":" + word
+		}
 	}
-	word = strings.Trim(word, `'"`)
-	if !isField(field) || word == "" || len(word) > maxShown {
-		field, word = "location", "safe_zone"
-	}
-	return fmt.Sprintf("write %q", field+":"+word)
+	return fmt.Sprintf("write %.*q", maxShown, example)
 }

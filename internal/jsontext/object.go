@@ -27,7 +27,7 @@ type Keys struct {
 // not they are written with escapes. An error of value is given the key.
 func (r *Reader) Object(keys *Keys, value func(key string) error) error {
 	if r.peek() != '{' {
-		return r.want("an object")
+		return r.Want("an object")
 	}
 	start := r.pos
 	r.pos++
@@ -38,7 +38,7 @@ func (r *Reader) Object(keys *Keys, value func(key string) error) error {
 			break
 		}
 		if r.peek() != '"' {
-			return r.want("a key in quotes")
+			return r.Want("a key in quotes")
 		}
 		at := r.pos
 		key, err := r.key()
@@ -46,7 +46,7 @@ func (r *Reader) Object(keys *Keys, value func(key string) error) error {
 			return err
 		}
 		if !r.eat(':') {
-			return r.want("a colon")
+			return r.Want("a colon")
 		}
 		if k := keys.find(key, next); k < 0 {
 			if err := r.unknown(keys, string(key), at); err != nil {
@@ -67,7 +67,7 @@ func (r *Reader) Object(keys *Keys, value func(key string) error) error {
 			break
 		}
 		if !r.eat(',') {
-			return r.want("a comma or the end of the object")
+			return r.Want("a comma or the end of the object")
 		}
 	}
 	for _, name := range keys.Required {
@@ -97,12 +97,12 @@ func (r *Reader) unknown(keys *Keys, key string, at int) error {
 	if keys.Rule != Loose {
 		for _, name := range keys.Known {
 			if strings.EqualFold(name, key) {
-				return r.Errorf(at, "key %q is unknown; it is written %q", key, name)
+				return r.Errorf(at, "key %.40q is unknown; it is written %q", key, name)
 			}
 		}
 	}
 	if keys.Rule == Exact {
-		return r.Errorf(at, "key %q is unknown; the keys are %s", key, strings.Join(keys.Known, ", "))
+		return r.Errorf(at, "key %.40q is unknown; the keys are %s", key, strings.Join(keys.Known, ", "))
 	}
 	_, _, err := r.Value()
 	return err

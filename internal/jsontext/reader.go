@@ -21,7 +21,7 @@ type Error struct {
 	Problem string
 }
 
-func (e *Error) Error() string { return e.Text() + " at offset " + strconv.Itoa(e.Offset) }
+func (e *Error) Error() string { return fmt.Sprintf("at offset %d: %s", e.Offset, e.Text()) }
 
 // Text is the error without the offset, for who has a better place to name.
 func (e *Error) Text() string {
@@ -88,7 +88,8 @@ func (r *Reader) eat(c byte) bool {
 	return true
 }
 
-func (r *Reader) want(what string) error {
+// Want returns an error about what follows, which is not what was wanted.
+func (r *Reader) Want(what string) error {
 	r.peek()
 	return r.Errorf(r.pos, "want %s, found %s", what, r.found())
 }
@@ -141,7 +142,7 @@ func (r *Reader) Bool() (bool, error) {
 	if r.word("false") {
 		return false, nil
 	}
-	return false, r.want("true or false")
+	return false, r.Want("true or false")
 }
 
 // Number reads a number and returns its text, which is part of the Reader's.
@@ -153,7 +154,7 @@ func (r *Reader) Number() ([]byte, error) {
 	}
 	if !r.digits() {
 		r.pos = start
-		return nil, r.want("a number")
+		return nil, r.Want("a number")
 	}
 	if whole := r.text[start:r.pos]; len(whole) > 1 && whole[0] == '0' || len(whole) > 2 && whole[0] == '-' && whole[1] == '0' {
 		return nil, r.Errorf(start, "want a number, found one that begins with 0")
@@ -213,7 +214,7 @@ func (r *Reader) Uint() (uint64, error) {
 // Array reads an array; element is called to read each of its elements.
 func (r *Reader) Array(element func() error) error {
 	if !r.eat('[') {
-		return r.want("an array")
+		return r.Want("an array")
 	}
 	if r.eat(']') {
 		return nil
@@ -226,7 +227,7 @@ func (r *Reader) Array(element func() error) error {
 			return nil
 		}
 		if !r.eat(',') {
-			return r.want("a comma or the end of the array")
+			return r.Want("a comma or the end of the array")
 		}
 	}
 }
@@ -256,7 +257,7 @@ func (r *Reader) skip(compact *bool, depth int) error {
 		_, err := r.Number()
 		return err
 	}
-	return r.want("a value")
+	return r.Want("a value")
 }
 
 // skipList passes over an array or object up to its closing bracket.
@@ -279,14 +280,14 @@ func (r *Reader) skipList(closing byte, compact *bool, depth int) error {
 		if closing == '}' {
 			start := r.pos
 			if r.peek() != '"' {
-				return r.want("a key in quotes")
+				return r.Want("a key in quotes")
 			}
 			*compact = *compact && r.pos == start
 			if _, _, err := r.quoted(); err != nil {
 				return err
 			}
 			if !eat(':') {
-				return r.want("a colon")
+				return r.Want("a colon")
 			}
 		}
 		if err := r.skip(compact, depth); err != nil {
@@ -296,7 +297,7 @@ func (r *Reader) skipList(closing byte, compact *bool, depth int) error {
 			return nil
 		}
 		if !eat(',') {
-			return r.want("a comma or a closing bracket")
+			return r.Want("a comma or a closing bracket")
 		}
 	}
 }

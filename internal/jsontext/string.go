@@ -8,7 +8,7 @@ import (
 // String reads a string.
 func (r *Reader) String() (string, error) {
 	if r.peek() != '"' {
-		return "", r.want("a string")
+		return "", r.Want("a string")
 	}
 	start := r.pos
 	inner, plain, err := r.quoted()

@@ -1,0 +1,63 @@
+package normsync
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func BenchmarkRecorderRecord(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		for _, store := range []string{"memory", "hangs"} {
+			b.Run(fmt.Sprintf("violations=%d/store=%s", n, store), func(b *testing.B) {
+				hung := make(chan struct{})
+				s := appendsViolations(func(*faultyStore, context.Context, []Violation) error {
+					if store == "hangs" {
+						<-hung
+					}
+					return nil
+				})
+				r := NewRecorder(s, nil)
+				vs := numbered(0, n)
+				b.ReportAllocs()
+				for b.Loop() {
+					r.Record(vs...)
+				}
+				b.StopTimer()
+				close(hung)
+				require.NoError(b, r.Close(b.Context()))
+			})
+		}
+	}
+}
+
+func BenchmarkMonitorApply(b *testing.B) {
+	for _, n := range []int{100, 10000, 100000} {
+		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
+			norms := make([]Norm, n)
+			for i := range norms {
+				norms[i] = ban(fmt.Sprint("n", i), fmt.Sprintf("zone-%d faction-%d", i, i%7), "attack")
+			}
+			m := new(Monitor)
+			f := m.fold()
+			for i, n := range norms { // as Apply does it, without the cost of the stand-in
+				f.push(Revision{Edition: uint64(i) + 1, Version: 1, Change: Enact(n)})
+			}
+			if err := m.own.AppendRevisions(b.Context(), f.pending...); err != nil {
+				b.Fatal(err)
+			}
+			m.publish(f)
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				norms[i%n].Priority++
+				if _, err := m.Apply(b.Context(), Amend(norms[i%n])); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package normsync
+
+import (
+	"slices"
+	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/index"
+	"github.com/normsync/normsync/internal/token"
+)
+
+// clauses is the index of the norms that prohibit, or of those that permit: a
+// clause for each verb of each norm.
+type clauses struct {
+	table   index.Table
+	lookups lookups
+}
+
+// lookups says which hashes of an action the clauses need beside those of its
+// words: prefixes, and the agent's. A check pays for what is wanted only.
+type lookups struct {
+	any      bool          // whether anything is
+	prefixes token.Lengths // prefixes of words in any field but the agent's
+	verbs    token.Lengths // prefixes of words in the verb
+	agent    bool          // words of the agent
+	ofAgent  token.Lengths // prefixes of words of the agent
+	counts   *lookupCounts // nil: none
+}
+
+// lookupCounts has how many tokens of norms want what, so that what no norm lookups any more is not paid for.
+type lookupCounts struct {
+	prefixes, verbs, ofAgent [token.MaxPrefix + 1]int32
+	agent                    int32
+}
+
+// keys writes the hashes under which clauses may be filed that hold of a to
+// buf, and returns them and the bits of those of the verb. It returns false
+// when buf is too small.
+func (w *lookups) keys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
+	if w.any {
+		return w.allKeys(buf, a)
+	}
+	n := token.Hashes(buf, a.Verb)
+	if n < 0 {
+		return nil, 0, false
+	}
+	verbs = index.Signature(buf[:n])
+	for _, s := range [3]string{a.Location, a.Target, a.Faction} {
+		k := token.Hashes(buf[n:], s)
+		if k < 0 {
+			return nil, 0, false
+		}
+		n += k
+	}
+	return buf[:n], verbs, true
+}
+
+// allKeys is keys for norms that have prefixes or look at the agent.
+func (w *lookups) allKeys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
+	n := 0
+	for i, s := range texts(a) {
+		f, start := token.Field(i), n
+		lengths := w.prefixes
+		switch f {
+		case token.Action:
+			lengths = lengths.Union(w.verbs)
+		case token.Agent:
+			if lengths = w.ofAgent; !w.agent && lengths == (token.Lengths{}) {
+				continue
+			}
+		}
+		k := token.Hashes(buf[n:], s)
+		if k < 0 {
+			return nil, 0, false
+		}
+		n += k
+		if lengths != (token.Lengths{}) {
+			for tok, rest := token.Next(s); tok != ""; tok, rest = token.Next(rest) {
+				k := token.PrefixHashes(buf[n:], tok, &lengths)
+				if k < 0 {
+					return nil, 0, false
+				}
+				n += k
+			}
+		}
+		switch f {
+		case token.Action:
+			verbs = index.Signature(buf[:n])
+		case token.Agent:
+			for i, h := range buf[start:n] {
+				buf[start+i] = token.OfAgent(h)
+			}
+		}
+	}
+	return buf[:n], verbs, true
+}
+
+// grownKeys is keys with a buffer that is made greater where it is too small.
+// It returns the buffer, too.
+func (w *lookups) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, verbs uint64) {
+	for {
+		if keys, verbs, ok := w.keys(buf, a); ok {
+			return buf, keys, verbs
+		}
+		buf = make([]uint64, max(64, 2*len(buf)))
+	}
+}
+
+func texts(a *Action) token.Texts {
+	return token.Texts{a.Verb, a.Location, a.Target, a.Faction, a.Agent}
+}
+
+// clausesEdit makes new clauses from old ones.
+type clausesEdit struct {
+	table   *index.Edit
+	lookups lookups
+	mine    bool // lookups.counts is not shared with the old ones
+	buf     index.Clause
+}
+
+func (c *clauses) edit(expected int) *clausesEdit {
+	return &clausesEdit{table: c.table.Edit(expected), lookups: c.lookups}
+}
+
+func (e *clausesEdit) done() clauses { return clauses{e.table.Table(), e.lookups} }
+
+func (e *clausesEdit) add(n *Norm, slot uint32)    { e.each(n, slot, 1, e.table.Insert) }
+func (e *clausesEdit) remove(n *Norm, slot uint32) { e.each(n, slot, -1, e.table.Remove) }
+
+// each calls do with every clause of a norm, and counts by how much what they want changes.
+func (e *clausesEdit) each(n *Norm, slot uint32, by int32, do func(index.Clause)) {
+	c := index.Clause{Slot: slot, Tokens: e.buf.Tokens[:0]}
+	for tok, rest := token.Next(n.Condition); tok != ""; tok, rest = token.Next(rest) {
+		p := token.Parse(tok)
+		e.want(p, by)
+		c.Tokens = append(c.Tokens, p.Hash())
+	}
+	e.buf = c
+	verbs := make([]uint64, 0, 8)
+	for tok, rest := token.Next(n.Prohibited + n.Permitted); tok != ""; tok, rest = token.Next(rest) {
+		p := token.ParseVerb(tok)
+		e.want(p, by)
+		if c.Verb = p.Hash(); !slices.Contains(verbs, c.Verb) {
+			verbs = append(verbs, c.Verb)
+			do(c)
+		}
+	}
+}
+
+// want counts a pattern of a norm.
+func (e *clausesEdit) want(p token.Pattern, by int32) {
+	w := &e.lookups
+	if !p.Prefix && p.Field != token.Agent {
+		return
+	}
+	if !e.mine {
+		counts := lookupCounts{}
+		if w.counts != nil {
+			counts = *w.counts
+		}
+		w.counts, e.mine = &counts, true
+	}
+	if !p.Prefix {
+		w.counts.agent += by
+		w.agent = w.counts.agent > 0
+	} else {
+		counts, lengths := &w.counts.prefixes, &w.prefixes
+		switch p.Field {
+		case token.Action: // also action:word*, which is looked for in the verb alone
+			counts, lengths = &w.counts.verbs, &w.verbs
+		case token.Agent:
+			counts, lengths = &w.counts.ofAgent, &w.ofAgent
+		}
+		n := utf8.RuneCountInString(p.Word)
+		counts[n] += by
+		lengths.Set(n, counts[n] > 0)
+	}
+	none := token.Lengths{}
+	if w.any = w.agent || w.prefixes != none || w.verbs != none || w.ofAgent != none; !w.any {
+		w.counts = nil
+	}
+}

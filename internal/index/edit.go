@@ -1,0 +1,131 @@
+package index
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// perBucket is how many clauses a bucket holds on average when a table is full and gets twice as many buckets.
+const perBucket = 2
+
+// maxBuckets is as far as tags reach: they have the bits of a hash that choose the bucket.
+const maxBuckets = 1 << 26
+
+// Edit makes a new table from an old one, which stays as it was. It costs as
+// much as the pages that it touches, and a copy of the list of pages.
+type Edit struct {
+	t    Table
+	mine map[uint64]bool // by number: the pages that are not shared with another table; nil when none is
+}
+
+// Edit begins a change after which the table will have about so many clauses.
+func (t *Table) Edit(expected int) *Edit {
+	e := &Edit{t: Table{slices.Clone(t.pages), t.shift, t.size}, mine: map[uint64]bool{}}
+	if len(t.pages) == 0 {
+		e.mine = nil
+		e.resize(bucketsFor(expected))
+	}
+	return e
+}
+
+func bucketsFor(clauses int) int {
+	n := pageSize
+	for n < maxBuckets && n*perBucket < clauses {
+		n *= 2
+	}
+	return n
+}
+
+// Table ends the change and returns the new table.
+func (e *Edit) Table() Table {
+	for i, p := range e.t.pages {
+		if (e.mine == nil || e.mine[uint64(i)]) && len(p.entries) < cap(p.entries) {
+			p.entries = slices.Clip(slices.Clone(p.entries))
+		}
+	}
+	return e.t
+}
+
+// Insert adds a clause.
+func (e *Edit) Insert(c Clause) {
+	if n := len(e.t.pages) * pageSize; e.t.size >= n*perBucket && n < maxBuckets {
+		e.resize(2 * n)
+	}
+	filed := e.choose(c)
+	b := filed >> e.t.shift
+	e.own(b/pageSize).insert(b, entry{tag(filed, c.Verb), c.Slot, Signature(c.Tokens)})
+	e.t.size++
+}
+
+// choose returns the token under which a clause is filed: that of the shortest
+// bucket. Since every action has a verb, it is the verb only where the
+// condition's best bucket is several times as long.
+func (e *Edit) choose(c Clause) uint64 {
+	best, length := c.Verb, 4*e.length(c.Verb)
+	if len(c.Tokens) == 0 {
+		return best
+	}
+	for i, h := range c.Tokens {
+		if n := e.length(h); n < length || i == 0 && n == length {
+			best, length = h, n
+		}
+	}
+	return best
+}
+
+func (e *Edit) length(hash uint64) int {
+	b := hash >> e.t.shift
+	return len(e.t.pages[b/pageSize].bucket(b))
+}
+
+// Remove takes out a clause that was inserted.
+func (e *Edit) Remove(c Clause) {
+	if e.remove(c, c.Verb) {
+		return
+	}
+	for _, h := range c.Tokens {
+		if e.remove(c, h) {
+			return
+		}
+	}
+}
+
+func (e *Edit) remove(c Clause, filed uint64) bool {
+	b := filed >> e.t.shift
+	bucket := e.t.pages[b/pageSize].bucket(b)
+	i := slices.IndexFunc(bucket, func(x entry) bool { return x.slot == c.Slot && x.tag == tag(filed, c.Verb) })
+	if i < 0 {
+		return false
+	}
+	e.own(b/pageSize).remove(b, i)
+	e.t.size--
+	return true
+}
+
+// own returns a page that can be changed.
+func (e *Edit) own(i uint64) *page {
+	if e.mine != nil && !e.mine[i] {
+		p := *e.t.pages[i]
+		p.entries = slices.Clone(p.entries)
+		e.t.pages[i] = &p
+		e.mine[i] = true
+	}
+	return e.t.pages[i]
+}
+
+// resize gives the table another number of buckets, at least as many as it has. It reads no token again: an entry's tag says where it goes.
+func (e *Edit) resize(buckets int) {
+	old := e.t.pages
+	e.t.pages = make([]*page, buckets/pageSize)
+	e.t.shift = uint8(64 - bits.TrailingZeros(uint(buckets)))
+	for i := range e.t.pages {
+		e.t.pages[i] = new(page)
+	}
+	e.mine = nil
+	for _, p := range old {
+		for _, x := range p.entries {
+			b := uint64(x.tag) << 32 >> e.t.shift
+			e.t.pages[b/pageSize].insert(b, x)
+		}
+	}
+}

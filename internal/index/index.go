@@ -1,0 +1,182 @@
+// Package index is an inverted index from hashes of tokens to the clauses that
+// need them. It finds the few clauses that may hold of an action among any
+// number; whoever asks judges those by their texts.
+//
+// A clause is filed under one of its tokens only: the one whose bucket holds
+// least, so that a token that many clauses share makes no long list. A bucket
+// has a filter word, the union of its clauses' verbs as one bit each: where no
+// verb of the action has its bit there, the entries are not looked at.
+//
+// A Table is immutable. A change makes a new one, which shares with the old
+// one all but the pages that it touches.
+package index
+
+import (
+	"iter"
+	"slices"
+)
+
+// Clause is what must be in an action for a norm to hold: one of its verbs, and all tokens of its condition.
+type Clause struct {
+	Slot   uint32   // which norm it is of
+	Verb   uint64   // hash of the verb
+	Tokens []uint64 // hashes of the condition's tokens
+}
+
+// Bit is the bit of a hash in a filter word and in a signature.
+func Bit(hash uint64) uint64 { return 1 << (hash & 63) }
+
+// Signature is the union of the hashes' bits.
+func Signature(hashes []uint64) (s uint64) {
+	for _, h := range hashes {
+		s |= Bit(h)
+	}
+	return s
+}
+
+// entry is a clause in the bucket of the token that it is filed under: 16
+// bytes, compared from left to right.
+type entry struct {
+	tag       uint32 // of that token's hash the upper 26 bits; of the verb's hash the number of its bit
+	slot      uint32
+	signature uint64 // the bits of the condition's tokens
+}
+
+func (e *entry) mayHold(key, verbs, signature uint64) bool {
+	return e.tag&^63 == uint32(key>>32)&^63 && verbs>>(e.tag&63)&1 != 0 && e.signature&^signature == 0
+}
+
+func tag(filed, verb uint64) uint32 { return uint32(filed>>32)&^63 | uint32(verb&63) }
+
+// pageSize is the number of buckets that a change copies.
+const pageSize = 32
+
+type page struct {
+	filters [pageSize]uint64 // by bucket: the bits of the verbs in it
+	ends    [pageSize]uint32 // by bucket: where its entries end and the next bucket's begin
+	entries []entry
+}
+
+func (p *page) bucket(b uint64) []entry {
+	start := uint32(0)
+	if b %= pageSize; b > 0 {
+		start = p.ends[b-1]
+	}
+	return p.entries[start:p.ends[b]]
+}
+
+func (p *page) insert(b uint64, e entry) {
+	b %= pageSize
+	p.entries = slices.Insert(p.entries, int(p.ends[b]), e)
+	p.filters[b] |= 1 << (e.tag & 63)
+	for ; b < pageSize; b++ {
+		p.ends[b]++
+	}
+}
+
+// remove takes out entry number i of bucket b.
+func (p *page) remove(b uint64, i int) {
+	b %= pageSize
+	i += int(p.ends[b]) - len(p.bucket(b))
+	p.entries = slices.Delete(p.entries, i, i+1)
+	for k := b; k < pageSize; k++ {
+		p.ends[k]--
+	}
+	p.filters[b] = 0
+	for _, e := range p.bucket(b) {
+		p.filters[b] |= 1 << (e.tag & 63)
+	}
+}
+
+// Table is an index of clauses. The zero value is empty.
+type Table struct {
+	pages []*page // a power of two of them, or none
+	shift uint8   // of a hash's bits, those that do not choose the bucket: from the highest on
+	size  int
+}
+
+// Len returns the number of clauses.
+func (t *Table) Len() int { return t.size }
+
+// Probe returns the number of the first key under which a clause is filed that
+// may hold of an action with these keys and verbs, and the keys' signature,
+// the union of their bits. Where there is none, the number is len(keys).
+//
+// It loads one word per key, and where a verb's bit is in it each entry of the
+// key's bucket.
+func (t *Table) Probe(keys []uint64, verbs uint64) (first int, signature uint64) {
+	if len(t.pages) == 0 {
+		return len(keys), 0
+	}
+	for i, key := range keys {
+		b := key >> (t.shift & 63)
+		p := t.pages[b/pageSize]
+		if p.filters[b%pageSize]&verbs == 0 {
+			continue
+		}
+		if signature == 0 {
+			signature = Signature(keys)
+		}
+		for _, e := range p.bucket(b) {
+			if e.mayHold(key, verbs, signature) {
+				return i, signature
+			}
+		}
+	}
+	return len(keys), signature
+}
+
+// Scan appends to dst the slots of the clauses filed under key that may hold
+// of an action with these verbs and this signature.
+func (t *Table) Scan(dst []uint32, key, verbs, signature uint64) []uint32 {
+	b := key >> (t.shift & 63)
+	p := t.pages[b/pageSize]
+	if p.filters[b%pageSize]&verbs == 0 {
+		return dst
+	}
+	for _, e := range p.bucket(b) {
+		if e.mayHold(key, verbs, signature) {
+			dst = append(dst, e.slot)
+		}
+	}
+	return dst
+}
+
+// Lists reports whether the bucket of a key has one of the verbs.
+func (t *Table) Lists(key, verbs uint64) bool {
+	b := key >> (t.shift & 63)
+	return t.pages[b/pageSize].filters[b%pageSize]&verbs != 0
+}
+
+// WithVerbs yields the slots of all clauses that have one of the verbs, by
+// their bits. It looks at the filter word of every bucket.
+func (t *Table) WithVerbs(verbs uint64) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for _, p := range t.pages {
+			for b, filter := range p.filters {
+				if filter&verbs == 0 {
+					continue
+				}
+				for _, e := range p.bucket(uint64(b)) {
+					if verbs>>(e.tag&63)&1 != 0 && !yield(e.slot) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Probed returns the number of entries that Scan looks at for key: what a
+// check costs, apart from time.
+func (t *Table) Probed(key, verbs uint64) int {
+	if len(t.pages) == 0 {
+		return 0
+	}
+	b := key >> (t.shift & 63)
+	p := t.pages[b/pageSize]
+	if p.filters[b%pageSize]&verbs == 0 {
+		return 0
+	}
+	return len(p.bucket(b))
+}

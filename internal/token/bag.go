@@ -1,0 +1,150 @@
+package token
+
+import "unicode/utf8"
+
+// Texts are the fields of an action, in the order of Field.
+type Texts [Any]string
+
+// Bag holds the tokens of an action and says which patterns are found among
+// them, by comparing texts. The zero value is empty; a bag that is filled
+// again keeps its memory.
+//
+// A pattern is compared with each token where they are few. Where they are
+// many they are put into a hash table first, so that the time for a pattern
+// does not grow with the action.
+type Bag struct {
+	tokens []string // field by field
+	ends   [Any]int // where the tokens of each field end
+	table  table    // of the same tokens where they are many
+	listed Lengths  // of the prefixes that are in the table, too
+}
+
+// few is the number of tokens up to which looking at each is quicker than hashing all.
+const few = 32
+
+// Fill replaces what is in the bag by the tokens of texts.
+func (b *Bag) Fill(texts *Texts) {
+	b.Clear()
+	for f, s := range texts {
+		for tok, rest := Next(s); tok != ""; tok, rest = Next(rest) {
+			b.tokens = append(b.tokens, tok)
+		}
+		b.ends[f] = len(b.tokens)
+	}
+	if len(b.tokens) > few {
+		b.each(func(f Field, tok string) { b.table.insert(Pattern{f, tok, false}) })
+	}
+}
+
+// Clear empties the bag, so that it keeps no text alive.
+func (b *Bag) Clear() {
+	clear(b.tokens)
+	b.tokens, b.listed = b.tokens[:0], Lengths{}
+	b.table.clear()
+}
+
+func (b *Bag) each(do func(f Field, tok string)) {
+	start := 0
+	for f, end := range b.ends {
+		for _, tok := range b.tokens[start:end] {
+			do(Field(f), tok)
+		}
+		start = end
+	}
+}
+
+// Has reports whether the pattern is found.
+func (b *Bag) Has(p Pattern) bool {
+	switch {
+	case len(b.tokens) > few:
+		return b.lookUp(p)
+	case p.Field == Any:
+		return anyMatches(p, b.tokens[:b.ends[Faction]])
+	case p.Field == Action:
+		return anyMatches(p, b.tokens[:b.ends[Action]])
+	}
+	return anyMatches(p, b.tokens[b.ends[p.Field-1]:b.ends[p.Field]])
+}
+
+func anyMatches(p Pattern, tokens []string) bool {
+	for _, tok := range tokens {
+		if p.Matches(tok) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Bag) lookUp(p Pattern) bool {
+	if n := utf8.RuneCountInString(p.Word); p.Prefix && !b.listed.has(n) {
+		b.listed.Set(n, true)
+		b.each(func(f Field, tok string) {
+			if prefix, ok := firstRunes(tok, n); ok {
+				b.table.insert(Pattern{f, prefix, true})
+			}
+		})
+	}
+	hash := p.Hash()
+	if p.Field != Any {
+		return *b.table.find(p, hash) != 0
+	}
+	for p.Field = Action; p.Field <= Faction; p.Field++ {
+		if *b.table.find(p, hash) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// table is a hash table of patterns with open addressing. Patterns are equal
+// when their words are by folding.
+type table struct {
+	patterns []Pattern
+	hashes   []uint64
+	slots    []uint32 // numbers of patterns from 1 on, at their hash; 0 is free; a power of two of them
+}
+
+func (t *table) clear() {
+	if len(t.patterns) == 0 {
+		return
+	}
+	clear(t.patterns)
+	t.patterns, t.hashes = t.patterns[:0], t.hashes[:0]
+	clear(t.slots)
+}
+
+// find returns the slot of a pattern with that hash, or the free one where it belongs.
+func (t *table) find(p Pattern, hash uint64) *uint32 {
+	for i := hash; ; i++ {
+		slot := &t.slots[i&uint64(len(t.slots)-1)]
+		if *slot == 0 {
+			return slot
+		}
+		q := t.patterns[*slot-1]
+		if t.hashes[*slot-1] == hash && q.Field == p.Field && q.Prefix == p.Prefix && Equal(q.Word, p.Word) {
+			return slot
+		}
+	}
+}
+
+func (t *table) insert(p Pattern) {
+	if 2*len(t.patterns) >= len(t.slots) {
+		t.grow()
+	}
+	hash := p.Hash()
+	if slot := t.find(p, hash); *slot == 0 {
+		t.patterns, t.hashes = append(t.patterns, p), append(t.hashes, hash)
+		*slot = uint32(len(t.patterns))
+	}
+}
+
+func (t *table) grow() {
+	t.slots = make([]uint32, max(4*few, 2*len(t.slots)))
+	for n, hash := range t.hashes {
+		i := hash
+		for t.slots[i&uint64(len(t.slots)-1)] != 0 {
+			i++
+		}
+		t.slots[i&uint64(len(t.slots)-1)] = uint32(n + 1)
+	}
+}

@@ -1,0 +1,126 @@
+package token
+
+import (
+	"math/bits"
+	"strings"
+	"unicode/utf8"
+)
+
+// Field is a field of an action.
+type Field uint8
+
+const (
+	Action Field = iota // the verb
+	Location
+	Target
+	Faction
+	Agent
+	Any // every field but Agent
+)
+
+// FieldNames are the names by which norms qualify tokens, in the order of the fields.
+var FieldNames = [Any]string{"action", "location", "target", "faction", "agent"}
+
+// Pattern is a token as norms write it: what is looked for in an action.
+type Pattern struct {
+	Field  Field  // where
+	Word   string // what, without the field and the star
+	Prefix bool   // whether a token that begins with Word will do
+}
+
+// Parse returns the pattern of a token of a condition: word, word*, field:word or field:word*.
+func Parse(tok string) Pattern {
+	if name, word, ok := strings.Cut(tok, ":"); ok {
+		for f, n := range FieldNames {
+			if strings.EqualFold(name, n) {
+				p := ParseVerb(word)
+				p.Field = Field(f)
+				return p
+			}
+		}
+	}
+	p := ParseVerb(tok)
+	p.Field = Any
+	return p
+}
+
+// ParseVerb returns the pattern of a token that is looked for in the verb: word or word*.
+func ParseVerb(tok string) Pattern {
+	word, star := strings.CutSuffix(tok, "*")
+	return Pattern{Action, word, star}
+}
+
+// Matches reports whether a token is one that the pattern looks for, whatever field it is in.
+func (p Pattern) Matches(tok string) bool {
+	if p.Prefix {
+		return HasPrefix(tok, p.Word)
+	}
+	return Equal(tok, p.Word)
+}
+
+// Hash returns the hash that every action has in which the pattern is found:
+// of a word that of a token, of a prefix that of one of the prefixes of a
+// token. Of the fields it tells the agent from the others only.
+func (p Pattern) Hash() uint64 {
+	h := hasher{state: keys.word}
+	if p.Prefix {
+		h.state = keys.prefix
+	}
+	for _, r := range p.Word {
+		h.write(fold(r))
+	}
+	if p.Field == Agent {
+		return OfAgent(h.sum())
+	}
+	return h.sum()
+}
+
+// PrefixHashes writes the hashes of those prefixes of a token to dst whose
+// lengths in runes are in lengths, and returns their number. It returns -1
+// when they are more than dst has room for.
+func PrefixHashes(dst []uint64, tok string, lengths *Lengths) int {
+	h := hasher{state: keys.prefix}
+	longest := lengths.longest()
+	for k, n := 0, 0; ; n++ {
+		if lengths.has(n) {
+			if k == len(dst) {
+				return -1
+			}
+			dst[k] = h.sum()
+			k++
+		}
+		if n >= longest || tok == "" {
+			return k
+		}
+		r, size := utf8.DecodeRuneInString(tok)
+		h.write(fold(r))
+		tok = tok[size:]
+	}
+}
+
+// MaxPrefix is the greatest length of a prefix, in runes, that Lengths can hold.
+const MaxPrefix = 127
+
+// Lengths is a set of lengths of prefixes, in runes.
+type Lengths [2]uint64
+
+// Set puts a length into the set or takes it out.
+func (l *Lengths) Set(n int, in bool) {
+	l[n/64] &^= 1 << (n % 64)
+	if in {
+		l[n/64] |= 1 << (n % 64)
+	}
+}
+
+// Union returns the lengths that are in either set.
+func (l Lengths) Union(m Lengths) Lengths { return Lengths{l[0] | m[0], l[1] | m[1]} }
+
+func (l *Lengths) has(n int) bool { return n <= MaxPrefix && l[n/64]>>(n%64)&1 != 0 }
+
+// longest returns the greatest length in the set, -1 when it is empty.
+func (l *Lengths) longest() int {
+	if l[1] != 0 {
+		return 63 + bits.Len64(l[1])
+	}
+	return bits.Len64(l[0]) - 1
+}

@@ -1,0 +1,486 @@
+package normsync
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// oddValues makes norms, actions, violations and revisions of odd texts and times.
+type oddValues struct{ *rand.Rand }
+
+func (o oddValues) text() string { return oddTexts[o.IntN(len(oddTexts))] }
+
+func (o oddValues) norm() Norm {
+	return Norm{Name: o.text(), Description: o.text(), Condition: o.text(), Unless: o.text(), Prohibited: o.text(), Permitted: o.text(), Scope: []string{"", "global", "town", o.text()}[o.IntN(4)],
+		Priority: []int{0, 1, -1, math.MaxInt, math.MinInt}[o.IntN(5)], Severity: []Severity{"", SeverityInfo, "odd", Severity(o.text())}[o.IntN(4)], Shadow: o.IntN(2) == 0, Repealed: o.IntN(2) == 0}
+}
+
+func (o oddValues) action() Action {
+	return Action{Agent: o.text(), Verb: o.text(), Location: o.text(), Target: o.text(), Faction: o.text(), Time: oddTimes[o.IntN(len(oddTimes))],
+		Metadata: []string{"", "{}", "null", `{"<k>":[1,2.50,"x\u003c` + "\u2028" + `"]}`, " [ 1 , \"a b\" ]\n"}[o.IntN(5)]}
+}
+
+func (o oddValues) violation() Violation {
+	n := o.norm()
+	return Violation{NormID: n.ID(), NormName: n.Name, Severity: n.Severity, Shadow: n.Shadow, Edition: o.Uint64() >> o.IntN(64), Action: o.action()}
+}
+
+func (o oddValues) revision() Revision {
+	return Revision{Edition: o.Uint64() >> o.IntN(64), Version: o.IntN(5), Change: Change{[]ChangeKind{KindAdd, KindModify, KindRepeal}[o.IntN(3)], o.norm(), o.text(), o.text()}, Time: o.action().Time}
+}
+
+func TestWhatIsReadIsWhatIsStored(t *testing.T) {
+	o := oddValues{rand.New(rand.NewPCG(3, 4))}
+	for range 3000 {
+		n := o.norm()
+		comesBack(t, n, n.stored(), Norm.appendJSON, (*Norm).UnmarshalJSON)
+		a := o.action()
+		kept, err := a.stored()
+		require.NoError(t, err)
+		require.Equal(t, a.ID(), kept.ID(), "storing keeps the ID")
+		comesBack(t, a, kept, Action.appendJSON, (*Action).UnmarshalJSON)
+		v := o.violation()
+		keptV, err := v.stored()
+		require.NoError(t, err)
+		require.NotEmpty(t, keptV.Severity)
+		require.Equal(t, v.ID(), keptV.ID())
+		comesBack(t, v, keptV, Violation.appendJSON, (*Violation).UnmarshalJSON)
+		r := o.revision()
+		keptR, err := r.stored()
+		require.NoError(t, err)
+		require.Equal(t, r.ID(), keptR.ID())
+		comesBack(t, r, keptR, Revision.appendJSON, (*Revision).UnmarshalJSON)
+	}
+}
+
+// comesBack checks that a value's JSON is that of the stored value, which can be shown, and is read as it.
+func comesBack[T comparable](t *testing.T, v, kept T, encode func(T, []byte) ([]byte, error), decode func(*T, []byte) error) {
+	t.Helper()
+	text, err := encode(v, []byte("x"))
+	require.NoError(t, err)
+	require.Equal(t, byte('x'), text[0], "it appends")
+	text = text[1:]
+	require.True(t, json.Valid(text) && utf8.Valid(text), "%s", text)
+	require.NotContains(t, string(text), "\n")
+	same, err := encode(kept, nil)
+	require.NoError(t, err)
+	require.Equal(t, string(same), string(text), "a value is written like the one that is stored")
+	var back T
+	require.NoError(t, decode(&back, text), "%s", text)
+	require.True(t, back == kept, "stored %+v\nread   %+v", kept, back)
+
+	// Through encoding/json, which escapes HTML in metadata too.
+	escaped, err := json.Marshal([]T{v})
+	require.NoError(t, err)
+	require.NotContains(t, string(escaped), "<")
+	var list []T
+	require.NoError(t, json.Unmarshal(escaped, &list))
+	if !bytes.ContainsAny(text, "<>&") && !strings.Contains(string(text), "\u2028") {
+		require.True(t, list[0] == kept)
+	}
+}
+
+func TestKeysAreWrittenInTheirOrder(t *testing.T) {
+	n := Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}
+	all := Norm{"n", "d", "c", "u", "", "p<", "town", -3, SeverityError, true, true}
+	a := Action{Agent: "hero", Verb: "attack", Metadata: ` {"<k>": 1.50}`, Time: time.Unix(-2, 5e8)}
+	v := Violation{NormID: n.ID(), NormName: n.Name, Edition: 9, Shadow: true, Action: a}
+	r := Revision{Edition: 3, Version: 2, Change: Amend(n).Signed("zoe", "why\n"), Time: a.Time}
+	const normJSON = `{"id":"48d6b602024f7fea","name":"no-attack","description":"","condition":"safe_zone","prohibited":"attack","scope":"global","active":true,"priority":0}`
+	const actionJSON = `{"id":"65c2176fc76b0c7a","agent_id":"hero","action":"attack","location":"","target":"","faction":"","timestamp":-1.5,"metadata":{"<k>":1.50}}`
+	for _, c := range []struct {
+		value json.Marshaler
+		want  string
+	}{
+		{n, normJSON},
+		{all, `{"id":"` + all.ID().String() + `","name":"n","description":"d","condition":"c","prohibited":"","scope":"town","active":false,"priority":-3,"unless":"u","permitted":"p<","severity":"error","shadow":true}`},
+		{a, actionJSON},
+		{v, `{"id":"` + v.ID().String() + `","norm_id":"48d6b602024f7fea","norm_name":"no-attack","action_id":"65c2176fc76b0c7a","agent_id":"hero",` +
+			`"description":"Agent 'hero' performed 'attack' in '', violating norm 'no-attack'","severity":"warn","timestamp":-1.5,"shadow":true,"edition":9,"action":` + actionJSON + `}`},
+		{r, `{"id":"` + r.ID().String() + `","edition":3,"norm_id":"48d6b602024f7fea","revision_type":"modify","version":2,"by":"zoe","reason":"why\n","timestamp":-1.5,"norm":` + normJSON + `}`},
+	} {
+		got, err := c.value.MarshalJSON()
+		require.NoError(t, err)
+		require.Equal(t, c.want, string(got))
+	}
+}
+
+func TestMetadataIsOneJSONText(t *testing.T) {
+	for _, odd := range []string{"{", " ", "nonsense", `1,"agent_id":"evil"`, `{"a":1}{"b":2}`, "\"\xff\"", strings.Repeat("[", 2000) + strings.Repeat("]", 2000)} {
+		a := Action{Agent: "hero", Metadata: odd}
+		_, err := a.stored()
+		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorContains(t, err, "normsync: invalid action: Metadata is not one JSON text (")
+		require.ErrorContains(t, err, "; encode it with json.Marshal, or leave it empty")
+		_, err = Violation{Action: a}.stored()
+		require.ErrorIs(t, err, ErrInvalid)
+		_, err = a.MarshalJSON()
+		require.ErrorIs(t, err, ErrInvalid)
+		_, err = json.Marshal(Violation{Action: a})
+		require.ErrorIs(t, err, ErrInvalid)
+	}
+}
+
+func TestARevisionOfNoKindIsNotStored(t *testing.T) {
+	_, err := Revision{Edition: 5, Change: Change{Kind: "annul"}}.stored()
+	require.ErrorIs(t, err, ErrInvalid)
+	require.EqualError(t, err, `normsync: invalid revision 5: Kind "annul" is unknown; make its change with Enact, Amend or Repeal`)
+}
+
+func TestANormIsReadStrictly(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"name":"n","prioritty":5}`:          ` at offset 12: key "prioritty" is unknown; the keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow`,
+		`{"name":"n","Scope":"town"}`:         ` at offset 12: key "Scope" is unknown; it is written "scope"`,
+		`{"name":"n","nam\u0065":"n"}`:        ` at offset 12: key "name" is there twice`,
+		`{"name":null}`:                       ` at offset 8: key "name": want a string, found null`,
+		`{"priority":"5"}`:                    ` at offset 12: key "priority": want a number, found a string`,
+		`{"priority":99999999999999999999}`:   ` at offset 12: key "priority": want a whole number of 64 bits, found 99999999999999999999`,
+		`{"active":0}`:                        ` at offset 10: key "active": want true or false, found a number`,
+		`{"id":"x"}`:                          ` at offset 6: key "id": want an ID of 16 lower-case hex digits, found "x"`,
+		`{"id":"0123456789abcdef","name":""}`: ` at offset 6: key "id": it contradicts the rest: the norm's ID is 565d240f5343e625; leave the id out, and it is computed`,
+		`{"name":"a"} {"name":"b"}`:           ` at offset 13: want the end of the text, found an object`,
+		`null`:                                ` at offset 0: want an object, found null`,
+		"{\"name\":\"\xff\"}":                 ` at offset 8: key "name": the string is not valid UTF-8`,
+	} {
+		kept := Norm{Name: "kept"}
+		err := kept.UnmarshalJSON([]byte(in))
+		require.ErrorIs(t, err, ErrInvalid, in)
+		require.EqualError(t, err, "normsync: invalid norm"+want)
+		require.Equal(t, Norm{Name: "kept"}, kept, "it is left as it was")
+	}
+	n := Norm{Name: "left over"}
+	require.NoError(t, n.UnmarshalJSON([]byte("\n{\"scope\":\"global\", \"prohibited\":\"a\"}\t")))
+	require.Equal(t, Norm{Prohibited: "a"}, n)
+}
+
+func TestAnActionIsReadLeniently(t *testing.T) {
+	for in, want := range map[string]Action{
+		`{}`: {},
+		`{"id":5,"more":{"agent_id":"x"},"Agent_ID":"x","agent_id":"hero"}`:                             {Agent: "hero"},
+		`{"agent_id":null,"action":null,"location":null,"target":null,"faction":null,"timestamp":null}`: {},
+		`{"metadata":{}}`:   {Metadata: "{}"},
+		`{"metadata":null}`: {Metadata: "null"},
+		`{"metadata": { "a" : [ 1.0, "<b> c" ] } , "timestamp":1.5e9}`: {Metadata: `{"a":[1.0,"<b> c"]}`, Time: time.Unix(1500000000, 0).UTC()},
+		"{\"action\":\"a\xff\",\"metadata\":[ \"\xfe\" ]}":             {Verb: "a\uFFFD", Metadata: "[\"\uFFFD\"]"},
+		"{\"metadata\":\"\xfe\"}":                                      {Metadata: "\"\uFFFD\""},
+		`{"action":"\ud800"}`:                                          {Verb: "\uFFFD"},
+	} {
+		got := Action{Agent: "left over"}
+		require.NoError(t, got.UnmarshalJSON([]byte(in)), in)
+		require.Equal(t, want, got, in)
+		_, err := got.stored()
+		require.NoError(t, err, "what is read can be stored")
+	}
+	for in, want := range map[string]string{
+		`{"action":"loot","action":"wait"}`: ` at offset 17: key "action" is there twice`,
+		`{"action":5}`:                      ` at offset 10: key "action": want a string, found a number`,
+		`{"timestamp":"1700000000"}`:        ` at offset 13: key "timestamp": want a number, found a string`,
+		`{"timestamp":1e300}`:               ` at offset 13: key "timestamp": 1e300 is no instant: it is too many seconds away from 1970`,
+		`{"metadata":[1,]}`:                 ` at offset 15: key "metadata": want a value, found ']'`,
+		`["hero"]`:                          ` at offset 0: want an object, found an array`,
+		"null\f":                            ` at offset 0: want an object, found null`,
+		``:                                  ` at offset 0: want an object, found the end of the text`,
+	} {
+		kept := Action{Agent: "kept"}
+		err := kept.UnmarshalJSON([]byte(in))
+		require.ErrorIs(t, err, ErrInvalid, in)
+		require.EqualError(t, err, "normsync: invalid action"+want)
+		require.Equal(t, Action{Agent: "kept"}, kept)
+	}
+	kept := Action{Agent: "kept"}
+	require.NoError(t, kept.UnmarshalJSON([]byte("null")))
+	require.Equal(t, Action{Agent: "kept"}, kept, "a null changes nothing")
+}
+
+// edited returns the JSON of a value with some keys replaced; nil takes one out.
+func edited(t *testing.T, v any, edits map[string]any) []byte {
+	t.Helper()
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	m := map[string]any{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	require.NoError(t, d.Decode(&m))
+	for k, e := range edits {
+		if m[k] = e; e == nil {
+			delete(m, k)
+		}
+	}
+	text, err = json.Marshal(m)
+	require.NoError(t, err)
+	return text
+}
+
+func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
+	v := someViolation()
+	for _, c := range []struct {
+		edits map[string]any
+		want  string // empty where it is read as v
+	}{
+		{nil, ""},
+		{map[string]any{"id": nil, "action_id": nil, "agent_id": nil, "timestamp": nil, "description": nil, "severity": nil}, ""},
+		{map[string]any{"v": 1, "n": 17, "crc": "x"}, ""},
+		{map[string]any{"description": "another"}, ""},
+		{map[string]any{"severity": ""}, ""},
+		{map[string]any{"id": "0123456789abcdef"}, `key "id": it contradicts the rest: the violation's ID is ` + v.ID().String()},
+		{map[string]any{"norm_id": "0123456789abcdef"}, `key "id": it contradicts the rest`},
+		{map[string]any{"action_id": "0123456789abcdef"}, `key "action_id": it contradicts the rest: the action's ID is ` + v.Action.ID().String()},
+		{map[string]any{"agent_id": "villain"}, `key "agent_id": it contradicts the rest: the action's agent is "hero-17"`},
+		{map[string]any{"timestamp": 1}, `key "timestamp": it contradicts the rest: the action's time is 2023-11-14 22:13:20.123456789 +0000 UTC`},
+		{map[string]any{"action": map[string]any{"agent_id": "hero-17"}}, `it contradicts the rest`},
+		{map[string]any{"action": nil}, `key "action" is missing`},
+		{map[string]any{"norm_id": nil}, `key "norm_id" is missing`},
+		{map[string]any{"Shadow": true}, `key "Shadow" is unknown; it is written "shadow"`},
+		{map[string]any{"shadow": 1}, `key "shadow": want true or false, found a number`},
+		{map[string]any{"edition": -1}, `key "edition": want a whole number from 0 to 18446744073709551615, found -1`},
+		{map[string]any{"norm_name": []int{}}, `key "norm_name": want a string, found an array`},
+		{map[string]any{"action": map[string]any{"action": 5}}, `key "action.action": want a string, found a number`},
+	} {
+		var got Violation
+		err := got.UnmarshalJSON(edited(t, v, c.edits))
+		if c.want == "" {
+			require.NoError(t, err, "%v", c.edits)
+			require.Equal(t, v, got)
+			continue
+		}
+		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorContains(t, err, "normsync: invalid violation at offset ")
+		require.ErrorContains(t, err, c.want)
+		require.Zero(t, got)
+	}
+
+	r := Revision{Edition: 3, Version: 2, Change: Amend(Norm{Name: "n", Prohibited: "attack"}).Signed("zoe", "why"), Time: time.Unix(1, 2).UTC()}
+	for _, c := range []struct {
+		edits map[string]any
+		want  string
+	}{
+		{nil, ""},
+		{map[string]any{"id": nil, "norm_id": nil, "more": 1}, ""},
+		{map[string]any{"id": "0123456789abcdef"}, `key "id": it contradicts the rest: the revision's ID is ` + r.ID().String()},
+		{map[string]any{"edition": 4}, `key "id": it contradicts the rest`},
+		{map[string]any{"timestamp": 1}, `key "id": it contradicts the rest`},
+		{map[string]any{"revision_type": "add"}, `key "id": it contradicts the rest`},
+		{map[string]any{"norm_id": "0123456789abcdef"}, `key "norm_id": it contradicts the rest: the norm's ID is ` + r.Norm.ID().String()},
+		{map[string]any{"norm": map[string]any{"name": "m"}}, `key "norm_id": it contradicts the rest`},
+		{map[string]any{"norm": map[string]any{"name": "n", "prioritty": 1}}, `key "norm": key "prioritty" is unknown`},
+		{map[string]any{"norm": map[string]any{"id": "0123456789abcdef"}}, `key "norm.id": it contradicts the rest`},
+		{map[string]any{"revision_type": "annul"}, `key "revision_type": want add, modify or repeal, found "annul"`},
+		{map[string]any{"version": 1.5}, `key "version": want a whole number`},
+		{map[string]any{"by": 1}, `key "by": want a string, found a number`},
+		{map[string]any{"edition": nil}, `key "edition" is missing`},
+		{map[string]any{"version": nil}, `key "version" is missing`},
+		{map[string]any{"revision_type": nil}, `key "revision_type" is missing`},
+		{map[string]any{"norm": nil}, `key "norm" is missing`},
+	} {
+		var got Revision
+		err := got.UnmarshalJSON(edited(t, r, c.edits))
+		if c.want == "" {
+			require.NoError(t, err, "%v", c.edits)
+			require.Equal(t, r, got)
+			continue
+		}
+		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorContains(t, err, "normsync: invalid revision at offset ")
+		require.ErrorContains(t, err, c.want)
+		require.Zero(t, got)
+	}
+}
+
+func TestReadNormsKeepsTheOrder(t *testing.T) {
+	norms := []Norm{{Name: "b", Prohibited: "attack"}, {Name: "a", Permitted: "heal", Repealed: true, Scope: "town"}, {Name: "b", Prohibited: "loot"}}
+	text, err := json.MarshalIndent(norms, "", "\t")
+	require.NoError(t, err)
+	for _, in := range []string{string(text), `{"norm_count":3,"norms":` + string(text) + `,"violations":[{"id":"x"}]}` + "\r\n"} {
+		got, err := ReadNorms(iotest.OneByteReader(strings.NewReader(in)))
+		require.NoError(t, err)
+		require.Equal(t, norms, got)
+	}
+	for _, in := range []string{"[]", ` {"norms" : [ ] }`} {
+		got, err := ReadNorms(strings.NewReader(in))
+		require.NoError(t, err)
+		require.Empty(t, got)
+	}
+}
+
+func TestReadNormsSaysWhichNormIsMeant(t *testing.T) {
+	const good = `{"name":"fine","prohibited":"attack"}`
+	for in, want := range map[string]string{
+		"":                             `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found the end of the text`,
+		"null":                         `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found null`,
+		"\ufeff[]":                     `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found '\ufeff'`,
+		"{}":                           `list of norms in line 1, column 1: key "norms" is missing`,
+		`{"Norms":[]}`:                 `list of norms in line 1, column 2: key "Norms" is unknown; it is written "norms"`,
+		`{"norms":null}`:               `list of norms in line 1, column 10: key "norms": want an array, found null`,
+		"[" + good + "\n" + good + "]": `list of norms in line 2, column 1: want a comma or the end of the array, found an object`,
+		"[" + good + ",\n]":            `norm 2 "" in line 2, column 1: want an object, found ']'`,
+		"[" + good + "]\n[]":           `list of norms in line 2, column 1: want the end of the text, found an array`,
+		"[\n" + good + ",\n " + `{"name":"tollgate","prohibbited":"cross"}]`:                    `norm 2 "tollgate" in line 3, column 21: key "prohibbited" is unknown; the keys are id, name,`,
+		"[\n" + good + ",\r\n\r\n " + `{"name":"tollgate"}]`:                                    `norm 2 "tollgate" in line 4, column 2: Prohibited and Permitted are both empty; name the verbs`,
+		`{"norms":[{"name":"tollgate","prohibited":"cross","condition":"location == bridge"}]}`: `norm 1 "tollgate" in line 1, column 11: Condition: token "==" is an operator, but this is a list of tokens, not an expression; write "location:bridge"`,
+	} {
+		_, err := ReadNorms(strings.NewReader(in))
+		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorContains(t, err, "normsync: invalid "+want)
+	}
+	_, err := ReadNorms(io.MultiReader(strings.NewReader("["), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.NotErrorIs(t, err, ErrInvalid)
+}
+
+// slowObject reads an object by encoding/json; ok is false where it is none, or a key is there twice.
+func slowObject(text []byte) (m map[string]json.RawMessage, ok bool) {
+	m = map[string]json.RawMessage{}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if tok, err := d.Token(); err != nil || tok != json.Delim('{') || !json.Valid(text) {
+		return nil, false
+	}
+	ok = true
+	for d.More() {
+		key, _ := d.Token()
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return nil, false
+		}
+		_, twice := m[key.(string)]
+		ok = ok && !(twice && slices.Contains(append(normKeys.Known, actionKeys.Known...), key.(string)))
+		m[key.(string)] = value
+	}
+	return m, ok
+}
+
+// slowNorm is a twin of UnmarshalJSON for texts of valid UTF-8.
+func slowNorm(text []byte) (n Norm, ok bool) {
+	m, ok := slowObject(text)
+	active, id := true, ""
+	for key, field := range map[string]any{"id": &id, "name": &n.Name, "description": &n.Description, "condition": &n.Condition, "prohibited": &n.Prohibited, "scope": &n.Scope, "active": &active,
+		"priority": &n.Priority, "unless": &n.Unless, "permitted": &n.Permitted, "severity": &n.Severity, "shadow": &n.Shadow} {
+		if value, is := m[key]; is {
+			ok = ok && string(value) != "null" && json.Unmarshal(value, field) == nil
+			delete(m, key)
+			ok = ok && (key != "id" || len(id) == 16)
+		}
+	}
+	n.Repealed = !active
+	if n.Scope == "global" {
+		n.Scope = ""
+	}
+	return n, ok && len(m) == 0 && (id == "" || id == n.ID().String())
+}
+
+func FuzzNormJSON(f *testing.F) {
+	for _, n := range []Norm{{}, {Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}, {"n", "d", "c", "u", "睡觉", "p<", "town", -3, SeverityError, true, true}} {
+		text, _ := n.MarshalJSON()
+		f.Add(text)
+	}
+	f.Add([]byte(`{"name":"n","nam\u0065":"n"}`))
+	f.Add([]byte(`{"name":"n","Name":"n", "priority":1e3}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var n Norm
+		err := n.UnmarshalJSON(text)
+		if want, ok := slowNorm(text); utf8.Valid(text) && !strings.Contains(want.Name+want.Description+want.Condition+want.Unless+want.Prohibited+want.Permitted+want.Scope+string(want.Severity), "\uFFFD") && !bytes.Contains(text, []byte(`\u`)) {
+			require.Equal(t, ok, err == nil, "%s: %v", text, err)
+			if ok {
+				require.Equal(t, want, n)
+			}
+		}
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalid)
+			require.Zero(t, n)
+			return
+		}
+		comesBack(t, n, n.stored(), Norm.appendJSON, (*Norm).UnmarshalJSON)
+		require.Equal(t, n, n.stored(), "what is read is as it is stored")
+		list, err := ReadNorms(io.MultiReader(strings.NewReader("["), bytes.NewReader(text), strings.NewReader("]")))
+		require.Equal(t, n.Validate() == nil, err == nil, "ReadNorms validates")
+		if err == nil {
+			require.Equal(t, []Norm{n}, list)
+		}
+	})
+}
+
+func FuzzActionJSON(f *testing.F) {
+	for _, s := range []string{`{}`, `null`, `{"agent_id":"hero","action":"attack","location":"zone","target":"","faction":null,"metadata":{ "a":[1.0,"<"]},"timestamp":1707804000.25,"more":{"action":1}}`,
+		`{"action":"a","action":"b"}`, "{\"action\":\"\xff\\ud800\",\"metadata\":[\"\xff\"]}", `{"timestamp":1e-9}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var a Action
+		if err := a.UnmarshalJSON(text); err != nil {
+			require.ErrorIs(t, err, ErrInvalid)
+			require.Zero(t, a)
+			return
+		}
+		require.True(t, json.Valid(text))
+		kept, err := a.stored()
+		require.NoError(t, err)
+		require.Equal(t, a, kept, "what is read is as it is stored")
+		comesBack(t, a, kept, Action.appendJSON, (*Action).UnmarshalJSON)
+
+		m, ok := slowObject(text)
+		require.True(t, ok || string(bytes.TrimSpace(text)) == "null")
+		for key, got := range map[string]string{"agent_id": a.Agent, "action": a.Verb, "location": a.Location, "target": a.Target, "faction": a.Faction} {
+			var want string
+			if value, is := m[key]; is {
+				require.NoError(t, json.Unmarshal(value, &want))
+			}
+			require.Equal(t, want, got, "the twin agrees on %s", key)
+		}
+		if metadata, is := m["metadata"]; is {
+			var want, got any
+			require.NoError(t, json.Unmarshal(metadata, &want))
+			require.NoError(t, json.Unmarshal([]byte(a.Metadata), &got))
+			require.Equal(t, want, got)
+		} else {
+			require.Empty(t, a.Metadata)
+		}
+	})
+}
+
+func FuzzViolationJSON(f *testing.F) {
+	text, _ := someViolation().MarshalJSON()
+	f.Add(text)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var v Violation
+		if err := v.UnmarshalJSON(text); err != nil {
+			require.ErrorIs(t, err, ErrInvalid)
+			return
+		}
+		kept, err := v.stored()
+		require.NoError(t, err)
+		require.Equal(t, v, kept)
+		comesBack(t, v, kept, Violation.appendJSON, (*Violation).UnmarshalJSON)
+	})
+}
+
+func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {
+	n := Norm{"n", "d", "c", "u", "p", "p", "s", 1, SeverityInfo, true, true}
+	v := someViolation()
+	v.Shadow, v.Action.Metadata = true, "1"
+	for _, c := range []struct {
+		value any
+		known []string
+		other []string // written, and passed over
+	}{
+		{n, normKeys.Known, nil},
+		{v.Action, actionKeys.Known, []string{"id"}},
+		{v, violationKeys.Known, []string{"description"}},
+		{Revision{}, revisionKeys.Known, nil},
+	} {
+		text, err := json.Marshal(c.value)
+		require.NoError(t, err)
+		m, _ := slowObject(text)
+		require.ElementsMatch(t, append(slices.Clone(c.known), c.other...), slices.Collect(maps.Keys(m)))
+	}
+}

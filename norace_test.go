@@ -1,0 +1,5 @@
+//go:build !race
+
+package normsync
+
+const raceEnabled = false

@@ -1,0 +1,363 @@
+package normsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every test in a bubble of synctest is a test for goroutines, too: a bubble
+// fails when one is left in it.
+
+// sizes is a store that notes when, and how many, violations came at a time.
+type sizes struct {
+	MemStore
+	start time.Time
+	log   []string
+}
+
+func (s *sizes) AppendViolations(ctx context.Context, vs ...Violation) error {
+	s.log = append(s.log, fmt.Sprintf("%d at %v", len(vs), time.Since(s.start)))
+	return s.MemStore.AppendViolations(ctx, vs...)
+}
+
+func TestRecorderStoresABatchAfterItsDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sizes{start: time.Now()}
+		r := NewRecorder(s, nil)
+		time.Sleep(time.Second)
+		require.True(t, r.Record(numbered(0, 3)...))
+		time.Sleep(60 * time.Millisecond)
+		require.True(t, r.Record(numbered(3, 5)...))
+		synctest.Wait()
+		require.Empty(t, s.log)
+		time.Sleep(5 * time.Second)
+		require.True(t, r.Record(numbered(5, 6)...))
+		time.Sleep(50 * time.Millisecond)
+		require.NoError(t, r.Flush(t.Context()))
+		require.True(t, r.Record(numbered(6, 7)...))
+		time.Sleep(50 * time.Millisecond)
+		require.NoError(t, r.Close(t.Context()))
+		require.Equal(t, []string{"5 at 1.1s", "1 at 6.11s", "1 at 6.16s"}, s.log)
+		require.Equal(t, numbered(0, 7), all(t, s.Violations(t.Context())))
+		require.Equal(t, RecorderStats{Recorded: 7, Stored: 7}, r.Stats())
+	})
+}
+
+func TestRecorderStoresWithoutDelayWhatIsAFullBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sizes{start: time.Now()}
+		r := NewRecorder(s, &RecorderOptions{Buffer: trayCapacity + 100, Delay: time.Hour})
+		r.Record(numbered(0, trayCapacity)...)
+		synctest.Wait()
+		require.Equal(t, []string{"1024 at 0s"}, s.log, "a full tray")
+		r.Record(numbered(0, 10)...)
+		synctest.Wait()
+		require.Len(t, s.log, 1)
+		require.False(t, r.Record(numbered(0, 2*trayCapacity)...))
+		synctest.Wait()
+		require.Equal(t, []string{"1024 at 0s", "1024 at 0s"}, s.log, "with room made, the rest can wait")
+		require.Equal(t, RecorderStats{Recorded: 2*trayCapacity + 100, Dropped: trayCapacity - 90, Stored: 2 * trayCapacity}, r.Stats())
+		require.NoError(t, r.Close(t.Context()))
+
+		s = &sizes{start: time.Now()}
+		r = NewRecorder(s, &RecorderOptions{Buffer: 7, Delay: time.Hour})
+		r.Record(numbered(0, 5)...)
+		r.Record(numbered(5, 9)...)
+		synctest.Wait()
+		require.Equal(t, []string{"7 at 0s"}, s.log, "a full buffer")
+		require.NoError(t, r.Close(t.Context()))
+	})
+}
+
+// slow is a store that takes its time, or as long as its context lasts.
+type slow struct {
+	MemStore
+	time  time.Duration
+	deaf  bool // to its context
+	calls int
+}
+
+func (s *slow) AppendViolations(ctx context.Context, vs ...Violation) error {
+	s.calls++
+	if s.deaf {
+		time.Sleep(s.time)
+		return s.MemStore.AppendViolations(context.WithoutCancel(ctx), vs...)
+	}
+	select {
+	case <-time.After(s.time):
+	case <-ctx.Done():
+	}
+	return s.MemStore.AppendViolations(ctx, vs...)
+}
+
+func TestRecorderNeverBlocksThoughTheStoreIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{time: time.Hour}
+		r := NewRecorder(s, &RecorderOptions{Buffer: 100})
+		start := time.Now()
+		require.True(t, r.Record(numbered(0, 60)...))
+		time.Sleep(time.Second) // the store has them in its hands, and they still count
+		require.False(t, r.Record(numbered(60, 160)...))
+		for range 1000 {
+			require.False(t, r.Record(numbered(0, 1)...))
+		}
+		require.True(t, r.Record(), "nothing is dropped of nothing")
+		require.Equal(t, time.Second, time.Since(start))
+		require.Equal(t, RecorderStats{Recorded: 100, Dropped: 1060}, r.Stats())
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.EqualError(t, r.Flush(ctx), "normsync: flush: 100 violations are not stored yet: context deadline exceeded")
+		require.NoError(t, r.Flush(t.Context()))
+		require.Equal(t, RecorderStats{Recorded: 100, Dropped: 1060, Stored: 100}, r.Stats())
+		require.Equal(t, numbered(0, 100), all(t, s.Violations(t.Context())), "the first ones are taken")
+		require.True(t, r.Record(numbered(100, 200)...), "there is room again")
+		require.NoError(t, r.Close(t.Context()))
+		require.False(t, r.Record())
+		require.False(t, r.Record(numbered(0, 5)...))
+		require.Equal(t, RecorderStats{Recorded: 200, Dropped: 1065, Stored: 200}, r.Stats())
+		require.NoError(t, r.Flush(t.Context()))
+		require.NoError(t, r.Close(t.Context()))
+	})
+}
+
+func TestRecorderCloseGivesUp(t *testing.T) {
+	for _, deaf := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the store looks at its context: %v", !deaf), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &slow{time: time.Hour, deaf: deaf}
+				r := NewRecorder(s, &RecorderOptions{Buffer: 5000})
+				r.Record(numbered(0, 3000)...)
+				synctest.Wait()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				require.EqualError(t, r.Close(ctx), "normsync: close: 3000 violations are not stored: context deadline exceeded")
+				require.False(t, r.Record(numbered(0, 1)...))
+				<-r.ended
+				require.Equal(t, 1, s.calls, "the store is not asked again")
+				want := RecorderStats{Recorded: 3000, Dropped: 1, Failed: 3000}
+				if deaf {
+					want.Stored, want.Failed = 1024, 3000-1024
+				}
+				require.Equal(t, want, r.Stats())
+				require.ErrorIs(t, r.Close(t.Context()), context.Canceled)
+				require.NoError(t, r.Close(t.Context()), "errors are returned once")
+				require.NoError(t, r.Flush(t.Context()))
+			})
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := NewRecorder(new(MemStore), nil)
+	if err := r.Close(ctx); err != nil {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	<-r.ended
+}
+
+func TestRecorderCountsWhatFailsAndGoesOn(t *testing.T) {
+	boom := errors.New("boom")
+	for _, c := range []struct {
+		name string
+		fail func() error
+		text string
+	}{
+		{"an error", func() error { return boom }, "boom"},
+		{"a panic", func() error { panic("boom") }, "it panics: boom"},
+		{"the end of the goroutine", func() error { runtime.Goexit(); return nil }, "the store has ended the goroutine that called it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				failing := true
+				s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+					if failing {
+						return c.fail()
+					}
+					return s.MemStore.AppendViolations(ctx, vs...)
+				})
+				var heard []error
+				var r *Recorder
+				r = NewRecorder(s, &RecorderOptions{OnError: func(err error) {
+					heard = append(heard, err)
+					require.EqualValues(t, 20*len(heard), r.Stats().Failed, "no lock is held, and the count is up to date")
+				}})
+				want := "normsync: record 20 violations: " + c.text
+				r.Record(numbered(0, 20)...)
+				require.EqualError(t, r.Flush(t.Context()), want)
+				require.Len(t, heard, 1)
+				require.EqualError(t, heard[0], want)
+				require.NoError(t, r.Flush(t.Context()), "errors are returned once")
+				for range 2 {
+					r.Record(numbered(0, 20)...)
+					time.Sleep(time.Second)
+				}
+				require.EqualError(t, r.Flush(t.Context()), want+"\n"+want)
+				failing = false
+				r.Record(numbered(60, 90)...)
+				require.NoError(t, r.Flush(t.Context()))
+				require.Equal(t, RecorderStats{Recorded: 90, Stored: 30, Failed: 60}, r.Stats())
+				require.Equal(t, numbered(60, 90), all(t, s.Violations(t.Context())))
+				failing = true
+				r.Record(numbered(0, 20)...)
+				require.EqualError(t, r.Close(t.Context()), want)
+				require.Equal(t, RecorderStats{Recorded: 110, Stored: 30, Failed: 80}, r.Stats())
+			})
+		})
+	}
+}
+
+func TestRecorderOutlivesItsOnError(t *testing.T) {
+	for name, onError := range map[string]func(error){"it panics": func(error) { panic("boom") }, "it ends the goroutine": func(error) { runtime.Goexit() }} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := NewRecorder(appendsViolations(func(*faultyStore, context.Context, []Violation) error { return errors.New("no") }), &RecorderOptions{OnError: onError})
+				for range 3 {
+					r.Record(numbered(0, 2)...)
+					err := r.Flush(t.Context())
+					require.ErrorContains(t, err, "normsync: record 2 violations: no")
+					if name == "it panics" {
+						require.ErrorContains(t, err, "normsync: record: OnError: it panics: boom")
+					}
+				}
+				require.NoError(t, r.Close(t.Context()))
+				require.Equal(t, RecorderStats{Recorded: 6, Failed: 6}, r.Stats())
+			})
+		})
+	}
+}
+
+func TestRecorderKeepsNoMoreErrorsThanOneCanRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		boom := errors.New("boom")
+		r := NewRecorder(appendsViolations(func(*faultyStore, context.Context, []Violation) error { return boom }), nil)
+		for range 100 {
+			r.Record(numbered(0, 1)...)
+			time.Sleep(time.Second)
+		}
+		err := r.Flush(t.Context())
+		require.ErrorIs(t, err, boom)
+		require.ErrorContains(t, err, "normsync: record: and 84 more errors")
+		require.Len(t, err.(interface{ Unwrap() []error }).Unwrap(), errorsKept+1)
+		require.NoError(t, r.Close(t.Context()))
+	})
+}
+
+// An agent must not be able to make others' violations vanish.
+func TestRecorderLosesAViolationThatNoStoreTakesAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s MemStore
+		r := NewRecorder(&s, nil)
+		vs := numbered(0, 10)
+		vs[3].Action.Metadata, vs[7].Action.Metadata = "{", "}"
+		require.True(t, r.Record(vs...))
+		err := r.Close(t.Context())
+		require.ErrorIs(t, err, ErrInvalid)
+		require.Regexp(t, "^normsync: record 2 violations: invalid action: Metadata", err.Error())
+		require.Equal(t, RecorderStats{Recorded: 10, Stored: 8, Failed: 2}, r.Stats())
+		require.Equal(t, slices.Concat(vs[:3], vs[4:7], vs[8:]), all(t, s.Violations(t.Context())))
+	})
+}
+
+func TestRecorderWithManyAtOnceAddsUp(t *testing.T) {
+	const goroutines, each = 8, 400
+	n := 0
+	s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		if n++; n%5 == 4 {
+			panic("boom")
+		}
+		return s.MemStore.AppendViolations(ctx, vs...)
+	})
+	r := NewRecorder(s, &RecorderOptions{Buffer: 700, Delay: time.Nanosecond, OnError: func(error) {}})
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Go(func() {
+			for i := range each {
+				r.Record(numbered(g*each+i, g*each+i+1)...)
+				if s := r.Stats(); s.Stored+s.Failed > s.Recorded || s.Recorded-s.Stored-s.Failed > 700 {
+					t.Errorf("the counts do not add up: %+v", s)
+				}
+				if i%50 == 0 {
+					_ = r.Flush(t.Context())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	_ = r.Close(t.Context())
+	stats := r.Stats()
+	require.EqualValues(t, goroutines*each, stats.Recorded+stats.Dropped)
+	require.Equal(t, stats.Recorded, stats.Stored+stats.Failed)
+	last := make(map[uint64]uint64)
+	stored := all(t, s.Violations(t.Context()))
+	require.EqualValues(t, stats.Stored, len(stored))
+	for _, v := range stored {
+		g := v.Edition / each
+		require.GreaterOrEqual(t, v.Edition+1, last[g], "what one goroutine records keeps its order")
+		last[g] = v.Edition + 1
+	}
+}
+
+func TestRecorderHoldsNoMemoryThatItDoesNotNeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRecorder(new(MemStore), nil)
+		require.Nil(t, r.spare, "nothing is allocated ahead")
+		for range 3 {
+			require.True(t, r.Record(numbered(0, 10000)...))
+			require.NoError(t, r.Flush(t.Context()))
+		}
+		trays := 0
+		for tr := r.spare; tr != nil; tr = tr.next {
+			trays++
+			require.Equal(t, make([]Violation, cap(tr.vs)), tr.vs[:cap(tr.vs)], "texts are let go of")
+		}
+		require.LessOrEqual(t, trays, 11)
+		require.NoError(t, r.Close(t.Context()))
+	})
+}
+
+func TestRecorderAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	hung := make(chan struct{})
+	entered := make(chan struct{}, 100)
+	r := NewRecorder(appendsViolations(func(*faultyStore, context.Context, []Violation) error {
+		entered <- struct{}{}
+		<-hung
+		return nil
+	}), &RecorderOptions{Buffer: 60000, Delay: time.Nanosecond})
+	one, some := numbered(0, 1), numbered(0, 7)
+	// Warm: as many trays as these calls take have been in use before.
+	for range 9 {
+		r.Record(numbered(0, 2048)...)
+	}
+	hung <- struct{}{}
+	close(hung)
+	require.NoError(t, r.Flush(t.Context()))
+	for _, c := range []struct {
+		name string
+		call func()
+	}{
+		{"one violation", func() { r.Record(one...) }},
+		{"several violations", func() { r.Record(some...) }},
+		{"none", func() { r.Record() }},
+		{"counts", func() { r.Stats() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Zero(t, testing.AllocsPerRun(1000, c.call))
+		})
+	}
+	require.NoError(t, r.Close(t.Context()))
+	t.Run("after Close", func(t *testing.T) {
+		require.Zero(t, testing.AllocsPerRun(1000, func() { r.Record(some...) }))
+	})
+}

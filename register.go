@@ -1,0 +1,154 @@
+package normsync
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// register holds the norms of a constitution, by number and by name. It is
+// immutable; a registerEdit makes a new one, which shares with the old one all
+// but the pages that it touches.
+type register struct {
+	norms []*[perPage]Norm
+	marks []*[perPage]mark
+	names [][]uint32 // the numbers of the norms in order of name, in pages of at most perPage
+	size  int
+	next  uint32    // the first number that was never given
+	free  *freeSlot // numbers that were given back
+}
+
+// perPage is the number of norms that a change copies. A page of so many has a size that the allocator has.
+const perPage = 128
+
+// mark is what belongs to a norm and is not in it.
+type mark struct {
+	id      ID
+	version uint32
+}
+
+type freeSlot struct {
+	slot uint32
+	next *freeSlot
+}
+
+func (r *register) norm(slot uint32) *Norm { return &r.norms[slot/perPage][slot%perPage] }
+func (r *register) mark(slot uint32) *mark { return &r.marks[slot/perPage][slot%perPage] }
+
+// find returns the number of the norm of that name. The time is O(log n).
+func (r *register) find(name string) (slot uint32, ok bool) {
+	page, i, ok := r.place(name)
+	if !ok {
+		return 0, false
+	}
+	return r.names[page][i], true
+}
+
+// place returns where in names a name is, or belongs.
+func (r *register) place(name string) (page, i int, ok bool) {
+	compare := func(slot uint32, name string) int { return strings.Compare(r.norm(slot).Name, name) }
+	page, ok = slices.BinarySearchFunc(r.names, name, func(page []uint32, name string) int { return compare(page[0], name) })
+	if ok {
+		return page, 0, true
+	}
+	if page--; page < 0 {
+		return 0, 0, false
+	}
+	i, ok = slices.BinarySearchFunc(r.names[page], name, compare)
+	return page, i, ok
+}
+
+// all yields the numbers of the norms in order of name.
+func (r *register) all() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for _, page := range r.names {
+			for _, slot := range page {
+				if !yield(slot) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// registerEdit makes a new register from an old one.
+type registerEdit struct {
+	register
+	mine  map[uint32]bool // pages that are not shared with the old register, by number
+	added []uint32
+}
+
+func (r *register) edit() *registerEdit {
+	e := &registerEdit{register: *r, mine: map[uint32]bool{}}
+	e.norms, e.marks, e.names = slices.Clone(r.norms), slices.Clone(r.marks), slices.Clone(r.names)
+	return e
+}
+
+// add enters a norm whose name is not there, and returns its number.
+func (e *registerEdit) add(n Norm, m mark) uint32 {
+	slot := e.next
+	if e.free != nil {
+		slot, e.free = e.free.slot, e.free.next
+	} else {
+		e.next++
+	}
+	e.own(slot)
+	*e.norm(slot), *e.mark(slot) = n, m
+	e.added = append(e.added, slot)
+	e.size++
+	return slot
+}
+
+// remove takes out the norm of that name, which is there and was not added in this edit.
+func (e *registerEdit) remove(name string) {
+	page, i, _ := e.place(name)
+	slot := e.names[page][i]
+	if e.names[page] = slices.Concat(e.names[page][:i], e.names[page][i+1:]); len(e.names[page]) == 0 {
+		e.names = slices.Delete(e.names, page, page+1)
+	}
+	e.own(slot)
+	*e.norm(slot) = Norm{}
+	e.free = &freeSlot{slot, e.free}
+	e.size--
+}
+
+// own sees to it that the page of a number can be changed.
+func (e *registerEdit) own(slot uint32) {
+	i := slot / perPage
+	switch {
+	case int(i) == len(e.norms):
+		e.norms, e.marks = append(e.norms, new([perPage]Norm)), append(e.marks, new([perPage]mark))
+	case !e.mine[i]:
+		norms, marks := *e.norms[i], *e.marks[i]
+		e.norms[i], e.marks[i] = &norms, &marks
+	}
+	e.mine[i] = true
+}
+
+// done ends the edit and returns the new register.
+func (e *registerEdit) done() register {
+	byName := func(a, b uint32) int { return strings.Compare(e.norm(a).Name, e.norm(b).Name) }
+	slices.SortFunc(e.added, byName)
+	if len(e.added) <= len(e.names) {
+		for _, slot := range e.added {
+			e.name(slot)
+		}
+	} else {
+		// So many are new that the order is made anew.
+		all := append(slices.Concat(e.names...), e.added...)
+		slices.SortFunc(all, byName)
+		e.names = slices.Collect(slices.Chunk(all, perPage*3/4))
+	}
+	return e.register
+}
+
+// name enters a number in the order of names.
+func (e *registerEdit) name(slot uint32) {
+	page, i, _ := e.place(e.norm(slot).Name)
+	grown := slices.Concat(e.names[page][:i], []uint32{slot}, e.names[page][i:])
+	e.names[page] = grown
+	if half := len(grown) / 2; len(grown) > perPage {
+		e.names[page] = grown[:half:half]
+		e.names = slices.Insert(e.names, page+1, grown[half:])
+	}
+}

@@ -1,0 +1,133 @@
+package normsync
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+)
+
+// tollgate is a valid norm, changed by f.
+func tollgate(f func(n *Norm)) Norm {
+	n := Norm{Name: "tollgate", Condition: "bridge", Prohibited: "cross"}
+	f(&n)
+	return n
+}
+
+var tokenFields = map[string]func(n *Norm, s string){
+	"Condition":  func(n *Norm, s string) { n.Condition = s },
+	"Unless":     func(n *Norm, s string) { n.Unless = s },
+	"Prohibited": func(n *Norm, s string) { n.Prohibited = s },
+	"Permitted":  func(n *Norm, s string) { n.Prohibited, n.Permitted = "", s },
+}
+
+func TestValidateAccepts(t *testing.T) {
+	for name, n := range map[string]Norm{
+		"a name, a condition and verbs":       tollgate(func(n *Norm) {}),
+		"no condition":                        tollgate(func(n *Norm) { n.Condition = "" }),
+		"a condition of white space":          tollgate(func(n *Norm) { n.Condition = " " }),
+		"a repealed norm":                     tollgate(func(n *Norm) { n.Repealed = true }),
+		"any script, and what JSON escapes":   tollgate(func(n *Norm) { n.Name, n.Scope = `不在 "咖啡馆" \ | 睡觉`, "é\uFFFD" }),
+		"200 bytes of name":                   tollgate(func(n *Norm) { n.Name = strings.Repeat("n", 200) }),
+		"4 KiB of description":                tollgate(func(n *Norm) { n.Description = strings.Repeat("d", 4096) }),
+		"tabs and line ends in a description": tollgate(func(n *Norm) { n.Description = "a\tb\nc\r\nd\n" }),
+		"tokens of 128 bytes":                 tollgate(func(n *Norm) { n.Condition = strings.Repeat("t", 128) }),
+		"64 tokens in each field": tollgate(func(n *Norm) {
+			n.Condition = strings.Repeat("t ", 64)
+			n.Unless, n.Prohibited = n.Condition, n.Condition
+		}),
+		"prefixes, and * for anything":         tollgate(func(n *Norm) { n.Condition, n.Unless, n.Prohibited = "zone* *", "location:zone*", "*" }),
+		"fields in any case":                   tollgate(func(n *Norm) { n.Condition, n.Unless = "Location:x FACTION:y:z", "agent:* target:: action:a" }),
+		"colons that name no field":            tollgate(func(n *Norm) { n.Condition, n.Prohibited = "zone: :x", "minecraft:cross tp:*" }),
+		"operators inside words":               tollgate(func(n *Norm) { n.Condition = "a=b a== != === &&& |" }),
+		"white space that is no control":       tollgate(func(n *Norm) { n.Condition = "a\u00a0b\u3000c" }),
+		"marks that give a direction in words": tollgate(func(n *Norm) { n.Description = "\u200fשלום\u200e" }),
+	} {
+		t.Run(name, func(t *testing.T) { require.NoError(t, n.Validate()) })
+	}
+}
+
+func TestValidateSaysWhatToDo(t *testing.T) {
+	type refusal struct {
+		n    Norm
+		want string // behind "normsync: invalid norm "
+	}
+	cases := map[string]refusal{
+		"no name":             {Norm{Prohibited: "cross"}, `"": Name: the norm has no name; give it one, by which it is reported and changed`},
+		"a name of blanks":    {Norm{Name: " \u3000", Prohibited: "cross"}, `" \u3000": Name: the norm has no name; give it one, by which it is reported and changed`},
+		"a long name":         {tollgate(func(n *Norm) { n.Name = strings.Repeat("睡", 67) }), `"` + strings.Repeat("睡", 60) + `": Name: it has 201 bytes, and at most 200 are allowed; put the rest in Description`},
+		"a name of two lines": {tollgate(func(n *Norm) { n.Name = "toll\ngate" }), `"toll\ngate": Name: byte 4 is the control character U+000A; take it out`},
+		"no verbs":            {tollgate(func(n *Norm) { n.Prohibited = "" }), `"tollgate": Prohibited and Permitted are both empty; name the verbs that the norm forbids in Prohibited, or those that it allows in Permitted`},
+		"both kinds of verbs": {tollgate(func(n *Norm) { n.Permitted = "pay" }), `"tollgate": Prohibited and Permitted are both set; make two norms of it`},
+		"a long description":  {tollgate(func(n *Norm) { n.Description = strings.Repeat("d", 4097) }), `"tollgate": Description: it has 4097 bytes, and at most 4096 are allowed; shorten it`},
+		"an unknown severity": {tollgate(func(n *Norm) { n.Severity = "WARN\n" }), `"tollgate": Severity: "WARN\n" is unknown; use info, warn or error, or leave it empty for warn`},
+		"a carriage return that ends no line": {tollgate(func(n *Norm) { n.Description = "deny\rallow" }),
+			`"tollgate": Description: byte 4 is the control character U+000D; take it out`},
+	}
+	for field, set := range tokenFields {
+		bad := func(name, text, problem string) {
+			cases[name+" in "+field] = refusal{tollgate(func(n *Norm) { set(n, text) }), `"tollgate": ` + field + ": " + problem}
+		}
+		bad("65 tokens", strings.Repeat("t ", 65), `it has 65 tokens, and at most 64 are allowed; make several norms of it, or use a prefix such as zone*`)
+		bad("a long token", "x "+strings.Repeat("t", 129), `token "`+strings.Repeat("t", 60)+`" has 129 bytes, and at most 128 are allowed; shorten it, or use a prefix such as zone*`)
+		bad("a * at the beginning", "*zone", `token "*zone" has a * that is not at its end; only a prefix can be matched, as by zone*`)
+		bad("a * before another", "zone**", `token "zone**" has a * that is not at its end; only a prefix can be matched, as by zone*`)
+		const operator = "is an operator, but this is a list of tokens, not an expression; "
+		if field == "Prohibited" || field == "Permitted" {
+			bad("blanks", "  ", `it holds nothing but white space; leave it empty, or name verbs`)
+			bad("a field", "x TARGET:y", `token "TARGET:y" looks at a field, but only the verb is looked at here; write the verb alone, and the rest in Condition`)
+			bad("an unfinished field", "target:", `token "target:" looks at a field, but only the verb is looked at here; write the verb alone, and the rest in Condition`)
+			bad("==", "action == x", `token "==" `+operator+`write the verbs alone`)
+		} else {
+			bad("a field with * inside", "location:a*b", `token "location:a*b" has a * that is not at its end; only a prefix can be matched, as by zone*`)
+			bad("an unfinished field", "Location: town", `token "Location:" has nothing after the colon; write Location:word without a blank, or Location:* for anything at all`)
+			bad("==", "x a=b target == 'dragon'", `token "==" `+operator+`write "target:dragon"`)
+			bad("= without a field", "zone = dragon", `token "=" `+operator+`write "location:safe_zone"`)
+			bad("= at the end", "target =", `token "=" `+operator+`write "location:safe_zone"`)
+			bad("= alone", "=", `token "=" `+operator+`write "location:safe_zone"`)
+			bad("== before nothing in quotes", "target == ''", `token "==" `+operator+`write "location:safe_zone"`)
+			bad("== before what cannot be seen", "target == a\u200bb", `token "==" `+operator+`write "target:a\u200bb"`)
+		}
+		if field == "Condition" {
+			bad("&&", "a && b", `token "&&" `+operator+`leave it out: all tokens must be found`)
+			bad("||", "a || b", `token "||" `+operator+`make a norm of each side`)
+		} else {
+			bad("&&", "a && b", `token "&&" `+operator+`leave it out, and mind that any token is enough`)
+			bad("||", "a || b", `token "||" `+operator+`leave it out: any token is enough`)
+		}
+	}
+	lines := map[string]func(n *Norm, s string){
+		"Description": func(n *Norm, s string) { n.Description = s },
+		"Scope":       func(n *Norm, s string) { n.Scope = s },
+	}
+	for field, set := range tokenFields {
+		lines[field] = set
+	}
+	for field, set := range lines {
+		bad := func(name, text, problem string) {
+			cases[name+" in "+field] = refusal{tollgate(func(n *Norm) { set(n, text) }), `"tollgate": ` + field + ": " + problem}
+		}
+		bad("Latin-1", "睡\xe9", `byte 3 (0xe9) is not valid UTF-8; save the text as UTF-8`)
+		bad("half a character", "x\xe2\x82", `byte 1 (0xe2) is not valid UTF-8; save the text as UTF-8`)
+		for c := rune(0); c < 0xA0; c++ {
+			if unicode.IsControl(c) && (field != "Description" || c != '\t' && c != '\n') {
+				bad("the control character "+string(c), "x"+string(c), "byte 1 is the control character U+00"+strings.ToUpper(string("0123456789abcdef"[c>>4])+string("0123456789abcdef"[c&15]))+"; take it out")
+			}
+		}
+		for _, c := range "\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069" {
+			cases["an override of the direction in "+field+string(c)] = refusal{tollgate(func(n *Norm) { set(n, "ab"+string(c)) }), `overrides the direction of writing`}
+		}
+	}
+	for name, c := range cases {
+		err := c.n.Validate()
+		require.ErrorIs(t, err, ErrInvalid, name)
+		if strings.HasPrefix(c.want, `"`) {
+			require.EqualError(t, err, "normsync: invalid norm "+c.want, name)
+		}
+		require.ErrorContains(t, err, c.want, name)
+		for _, r := range err.Error() {
+			require.True(t, unicode.IsPrint(r), "%s: the message itself can be shown, without %U", name, r)
+		}
+	}
+}
