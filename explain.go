@@ -1,5 +1,11 @@
 package normsync
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // Outcome says what became of one norm when an action was checked.
 type Outcome string
 
@@ -45,7 +51,7 @@ func (c *Constitution) Explain(a Action) []Finding {
 	for n := range c.withVerb(v) {
 		norms = append(norms, n)
 	}
-	sortNorms(norms)
+	slices.SortFunc(norms, compareNorms)
 
 	// A permit comes before whatever it can override, and the one to name
 	// comes first of all.
@@ -75,15 +81,20 @@ func (c *Constitution) Explain(a Action) []Finding {
 	return findings
 }
 
+// compareNorms is the order of violations.
+func compareNorms(a, b Norm) int {
+	return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
+}
+
 // find looks for the tokens of n. The outcome is empty where n applies.
 func (v *view) find(n Norm) Finding {
 	f := Finding{Norm: n}
-	for _, t := range fields(n.Prohibited + " " + n.Permitted) {
+	for _, t := range strings.Fields(n.Prohibited + n.Permitted) {
 		if v.hasVerb(t) {
 			f.Matched = append(f.Matched, t)
 		}
 	}
-	for _, t := range fields(n.Condition) {
+	for _, t := range strings.Fields(n.Condition) {
 		if v.has(t) {
 			f.Matched = append(f.Matched, t)
 		} else {
@@ -94,7 +105,7 @@ func (v *view) find(n Norm) Finding {
 		f.Outcome = OutcomeUnmet
 		return f
 	}
-	for _, t := range fields(n.Unless) {
+	for _, t := range strings.Fields(n.Unless) {
 		if v.has(t) {
 			f.Outcome, f.By = OutcomeExempt, t
 			return f

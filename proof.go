@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/normsync/normsync/internal/token"
 )
 
 // rule is a norm taken apart, to be reasoned about without an action.
@@ -15,47 +17,27 @@ type rule struct {
 
 // word is a token of a norm.
 type word struct {
+	token.Pattern
 	text   string // as the norm has it
-	raw    string // without the field and the star
-	folded string // raw, such that words are equal where EqualFold says so
-	field  int    // index in fieldNames, or anyField
-	prefix bool
+	folded string // Word, such that words are equal where strings.EqualFold says so
 }
-
-const (
-	anyField    = -1 // each but agent
-	actionField = 0
-	agentField  = 4
-)
 
 func newRule(n Norm) *rule {
-	r := &rule{Norm: n}
-	for _, t := range fields(n.Prohibited + " " + n.Permitted) {
-		r.verbs = append(r.verbs, newWord(t, actionField, t))
+	return &rule{
+		Norm:      n,
+		verbs:     words(n.Prohibited+n.Permitted, token.ParseVerb),
+		condition: words(n.Condition, token.Parse),
+		unless:    words(n.Unless, token.Parse),
 	}
-	r.condition, r.unless = words(n.Condition), words(n.Unless)
-	return r
 }
 
-func words(s string) []word {
+func words(s string, parse func(string) token.Pattern) []word {
 	var ws []word
-	for _, t := range fields(s) {
-		w := newWord(t, anyField, t)
-		if name, rest, ok := strings.Cut(t, ":"); ok {
-			for f := range fieldNames {
-				if strings.EqualFold(name, fieldNames[f]) {
-					w = newWord(t, f, rest)
-				}
-			}
-		}
-		ws = append(ws, w)
+	for _, t := range strings.Fields(s) {
+		p := parse(t)
+		ws = append(ws, word{p, t, foldCase(p.Word)})
 	}
 	return ws
-}
-
-func newWord(text string, field int, raw string) word {
-	raw, prefix := strings.CutSuffix(raw, "*")
-	return word{text: text, raw: raw, folded: foldCase(raw), field: field, prefix: prefix}
 }
 
 // foldCase maps each rune to the least of those that fold to the same.
@@ -71,26 +53,26 @@ func foldCase(s string) string {
 
 // implies reports whether q is found in every action in which w is.
 func (w word) implies(q word) bool {
-	if q.field != w.field && (q.field != anyField || w.field == agentField) {
+	if q.Field != w.Field && (q.Field != token.Any || w.Field == token.Agent) {
 		return false
 	}
-	if q.prefix {
+	if q.Prefix {
 		return strings.HasPrefix(w.folded, q.folded)
 	}
-	return !w.prefix && w.folded == q.folded
+	return !w.Prefix && w.folded == q.folded
 }
 
 // places are the fields w can be found in; of several the most natural first.
-func (w word) places() []int {
-	if w.field == anyField {
-		return []int{1, 2, 3, actionField}
+func (w word) places() []token.Field {
+	if w.Field == token.Any {
+		return []token.Field{token.Location, token.Target, token.Faction, token.Action}
 	}
-	return []int{w.field}
+	return []token.Field{w.Field}
 }
 
 // in is w found in field f.
-func (w word) in(f int) word {
-	w.field = f
+func (w word) in(f token.Field) word {
+	w.Field = f
 	return w
 }
 
@@ -165,8 +147,8 @@ func (r *rule) key() string {
 	for _, ws := range [3][]word{r.verbs, r.condition, r.unless} {
 		keys := make([]string, len(ws))
 		for i, w := range ws {
-			keys[i] = string(rune('a'+w.field)) + w.folded
-			if w.prefix {
+			keys[i] = string('a'+rune(w.Field)) + w.folded
+			if w.Prefix {
 				keys[i] += "*"
 			}
 		}
@@ -180,12 +162,8 @@ func (r *rule) key() string {
 	return b.String()
 }
 
-// compareRules is the order of violations.
-func compareRules(a, b *rule) int {
-	return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
-}
-
-func (r *rule) before(s *rule) bool { return compareRules(r, s) < 0 }
+// before reports whether r comes first in the order of violations.
+func (r *rule) before(s *rule) bool { return compareNorms(r.Norm, s.Norm) < 0 }
 
 // smallest returns an action of as few tokens as may be that has the verb, all
 // of the condition and nothing of avoid. Words go where they bring in nothing
@@ -195,7 +173,7 @@ func smallest(verb word, condition, avoid []word) (Action, bool) {
 	slices.SortStableFunc(ws[1:], func(a, b word) int { return cmp.Compare(a.vagueness(), b.vagueness()) })
 
 	var placed []word
-	var text [len(fieldNames)][]string
+	var texts [token.Any][]string
 	for _, w := range ws {
 		if slices.ContainsFunc(placed, func(p word) bool { return p.implies(w) }) {
 			continue
@@ -205,19 +183,22 @@ func smallest(verb word, condition, avoid []word) (Action, bool) {
 			return Action{}, false
 		}
 		placed = append(placed, p)
-		text[p.field] = append(text[p.field], p.raw)
+		texts[p.Field] = append(texts[p.Field], p.Word)
 	}
-	join := func(f int) string { return strings.Join(text[f], " ") }
-	return Action{Verb: join(0), Location: join(1), Target: join(2), Faction: join(3), Agent: join(4)}, true
+	text := func(f token.Field) string { return strings.Join(texts[f], " ") }
+	return Action{
+		Agent: text(token.Agent), Verb: text(token.Action), Location: text(token.Location),
+		Target: text(token.Target), Faction: text(token.Faction),
+	}, true
 }
 
 // vagueness puts words that leave no choice before those that they may settle.
 func (w word) vagueness() int {
 	v := 0
-	if w.prefix {
+	if w.Prefix {
 		v = 2
 	}
-	if w.field == anyField {
+	if w.Field == token.Any {
 		v++
 	}
 	return v
@@ -225,24 +206,24 @@ func (w word) vagueness() int {
 
 // place returns a word of an action in which w is found, and nothing of avoid.
 func place(w word, avoid []word) (word, bool) {
-	try := func(raw string) (word, bool) {
-		p := word{raw: raw, folded: foldCase(raw)}
-		for _, p.field = range w.places() {
+	try := func(text string) (word, bool) {
+		p := word{token.Pattern{Word: text}, text, foldCase(text)}
+		for _, p.Field = range w.places() {
 			if !slices.ContainsFunc(avoid, p.implies) {
 				return p, true
 			}
 		}
 		return word{}, false
 	}
-	if w.raw != "" {
-		if p, ok := try(w.raw); ok || !w.prefix {
+	if w.Word != "" {
+		if p, ok := try(w.Word); ok || !w.Prefix {
 			return p, ok
 		}
 	}
 	// A word of avoid rules out one letter at most, and the list is longer
 	// than any two fields of a norm.
 	for _, letter := range letters {
-		if p, ok := try(w.raw + string(letter)); ok {
+		if p, ok := try(w.Word + string(letter)); ok {
 			return p, true
 		}
 	}

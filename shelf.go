@@ -3,6 +3,8 @@ package normsync
 import (
 	"slices"
 	"strings"
+
+	"github.com/normsync/normsync/internal/token"
 )
 
 // patience bounds how many rules a rule is compared with, so that Conflicts is
@@ -13,42 +15,42 @@ const patience = 500
 // that the other must imply, the rarest of its condition, or its verbs where
 // one of those is rarer. A list is in the order of violations.
 type shelf struct {
-	common          map[token]int // in how many places a token is
+	common          map[asked]int // in how many places a token is
 	words, prefixes map[spot][]*rule
 }
 
-// spot is a word in a field, token what a norm asks for there.
+// spot is a word in a field, asked what a norm asks for there.
 type spot struct {
-	field int
+	field token.Field
 	word  string
 }
 
-type token struct {
+type asked struct {
 	spot
 	prefix bool
 }
 
-func (w word) token() token { return token{spot{w.field, w.folded}, w.prefix} }
+func (w word) asked() asked { return asked{spot{w.Field, w.folded}, w.Prefix} }
 
 func newShelf(rules []*rule) shelf {
-	s := shelf{map[token]int{}, map[spot][]*rule{}, map[spot][]*rule{}}
+	s := shelf{map[asked]int{}, map[spot][]*rule{}, map[spot][]*rule{}}
 	for _, r := range rules {
 		for _, w := range slices.Concat(r.verbs, r.condition) {
-			s.common[w.token()]++
+			s.common[w.asked()]++
 		}
 	}
-	for _, r := range slices.SortedFunc(slices.Values(rules), compareRules) {
+	for _, r := range slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return compareNorms(a.Norm, b.Norm) }) {
 		under := r.verbs
 		rarest := s.rarest(r.verbs)
-		if w := s.rarest(r.condition); w != nil && s.common[w[0].token()] <= s.common[rarest[0].token()] {
+		if w := s.rarest(r.condition); w != nil && s.common[w[0].asked()] <= s.common[rarest[0].asked()] {
 			under = w
 		}
 		for _, w := range under {
 			list := s.words
-			if w.prefix {
+			if w.Prefix {
 				list = s.prefixes
 			}
-			at := w.token().spot
+			at := w.asked().spot
 			list[at] = append(list[at], r)
 		}
 	}
@@ -58,7 +60,7 @@ func newShelf(rules []*rule) shelf {
 // rarest returns the part of ws with the rarest token alone.
 func (s shelf) rarest(ws []word) (part []word) {
 	for i, w := range ws {
-		if part == nil || s.common[w.token()] < s.common[part[0].token()] {
+		if part == nil || s.common[w.asked()] < s.common[part[0].asked()] {
 			part = ws[i : i+1 : i+1]
 		}
 	}
@@ -84,12 +86,12 @@ func (s shelf) first(r *rule, good func(*rule) bool) *rule {
 	// What covers r has each of r's verbs: one is enough to look for.
 	live := slices.DeleteFunc(slices.Clone(r.verbs), r.lifted)
 	for _, w := range append(s.rarest(live), r.condition...) {
-		places := []int{w.field, anyField}
-		if w.field == anyField || w.field == agentField {
+		places := []token.Field{w.Field, token.Any}
+		if w.Field == token.Any || w.Field == token.Agent {
 			places = places[:1]
 		}
 		for _, f := range places {
-			if !w.prefix {
+			if !w.Prefix {
 				look(s.words[spot{f, w.folded}])
 			}
 			if len(s.prefixes) > 0 {
@@ -115,7 +117,7 @@ type entry struct {
 
 func newVerbs(rules []*rule) map[int]*verbs {
 	all := map[int]*verbs{}
-	for _, r := range slices.SortedFunc(slices.Values(rules), compareRules) {
+	for _, r := range slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return compareNorms(a.Norm, b.Norm) }) {
 		v := all[r.Priority]
 		if v == nil {
 			v = &verbs{byWord: map[string][]entry{}}
@@ -159,7 +161,7 @@ func (v *verbs) each(r *rule, try func(b *rule, verb word) int) {
 		for n := range len(u.folded) + 1 {
 			look(u, v.byWord[u.folded[:n]])
 		}
-		if !u.prefix {
+		if !u.Prefix {
 			continue
 		}
 		i, _ := slices.BinarySearch(v.words, u.folded)
