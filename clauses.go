@@ -121,8 +121,6 @@ func (c *clauses) edit(expected int) *clausesEdit {
 	return &clausesEdit{table: c.table.Edit(expected), lookups: c.lookups}
 }
 
-func (e *clausesEdit) done() clauses { return clauses{e.table.Table(), e.lookups} }
-
 func (e *clausesEdit) add(n *Norm, slot uint32)    { e.each(n, slot, 1, e.table.Insert) }
 func (e *clausesEdit) remove(n *Norm, slot uint32) { e.each(n, slot, -1, e.table.Remove) }
 
@@ -174,8 +172,13 @@ func (e *clausesEdit) want(p token.Pattern, by int32) {
 		counts[n] += by
 		lengths.Set(n, counts[n] > 0)
 	}
-	none := token.Lengths{}
-	if w.any = w.agent || w.prefixes != none || w.verbs != none || w.ofAgent != none; !w.any {
-		w.counts = nil
+}
+
+// done ends the edit and returns the new clauses.
+func (e *clausesEdit) done() clauses {
+	l, none := &e.lookups, token.Lengths{}
+	if l.any = l.agent || l.prefixes != none || l.verbs != none || l.ofAgent != none; !l.any {
+		l.counts = nil
 	}
+	return clauses{e.table.Table(), e.lookups}
 }
