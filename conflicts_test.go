@@ -130,7 +130,7 @@ func TestConflictsFinds(t *testing.T) {
 			[]Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack"), permission("q", "arena", "attack", 1)}, []string{"duplicate p q"}},
 
 		{"a permit for everywhere", []Norm{permission("p", "", "*", 4), prohibition("f", "zone", "attack loot").at(3)}, []string{"overruled f p"}},
-		{"the strongest permit is named", []Norm{permission("p", "", "attack", 4), permission("q", "zo*", "attack", 5), prohibition("f", "zone", "attack")}, []string{"overruled f q"}},
+		{"the widest permit is named", []Norm{permission("p", "", "attack", 4), permission("q", "zo*", "attack", 5), prohibition("f", "zone", "attack")}, []string{"overruled f p"}},
 		{"a permit whose Unless is the prohibition's", []Norm{permission("p", "", "attack", 4).unless("duel"), prohibition("f", "zone", "attack").unless("du*")}, []string{"overruled f p"}},
 		{"a permit with an Unless of its own", []Norm{permission("p", "", "attack", 4).unless("duel"), prohibition("f", "zone", "attack")}, []string{}},
 		{"a shadow permit overrules nothing", []Norm{permission("p", "", "attack", 4).dryRun(), prohibition("f", "zone", "attack")}, []string{}},
@@ -458,7 +458,7 @@ var conflictWorlds = map[string]func(n int) []Norm{
 	},
 	"redundant": func(n int) []Norm {
 		return append(manyNorms(n-1, func(i int) Norm { return prohibition("", "", "attack").unless(fmt.Sprintf("u-%d", i)) }),
-			prohibition("wide", "", "attack").at(-1))
+			prohibition(fmt.Sprintf("norm-%05d", n-1), "", "attack").at(-1))
 	},
 	"permits": func(n int) []Norm {
 		return manyNorms(n, func(i int) Norm {
@@ -501,6 +501,15 @@ func manyNorms(n int, norm func(i int) Norm) []Norm {
 		norms[i].Name = fmt.Sprintf("norm-%05d", i)
 	}
 	return norms
+}
+
+func TestConflictsFindsTheWideAmongTheMany(t *testing.T) {
+	conflicts, err := Conflicts(conflictWorlds["redundant"](3000))
+	require.NoError(t, err)
+	require.Len(t, conflicts, 2999)
+	for _, c := range conflicts {
+		require.Equal(t, []any{ConflictRedundant, "norm-02999"}, []any{c.Kind, c.B})
+	}
 }
 
 // Conflicts of ten times the norms may take ten times as long, and somewhat

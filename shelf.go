@@ -1,22 +1,24 @@
 package normsync
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/normsync/normsync/internal/token"
 )
 
-// patience bounds how many rules a rule is compared with, so that Conflicts is
-// linear in the number of norms however much they are alike.
-const patience = 500
+// patience bounds how many rules a rule is compared with in vain, so that
+// Conflicts is linear in the number of norms however much they are alike.
+const patience = 200
 
 // shelf finds the rules that may cover another: each is filed under a token
 // that the other must imply, the rarest of its condition, or its verbs where
-// one of those is rarer. A list is in the order of violations.
+// one of those is rarer. A list begins with the widest.
 type shelf struct {
 	common          map[asked]int // in how many places a token is
 	words, prefixes map[spot][]*rule
+	lengths         []int // of the prefixes
 }
 
 // spot is a word in a field, asked what a norm asks for there.
@@ -33,13 +35,13 @@ type asked struct {
 func (w word) asked() asked { return asked{spot{w.Field, w.folded}, w.Prefix} }
 
 func newShelf(rules []*rule) shelf {
-	s := shelf{map[asked]int{}, map[spot][]*rule{}, map[spot][]*rule{}}
+	s := shelf{common: map[asked]int{}, words: map[spot][]*rule{}, prefixes: map[spot][]*rule{}}
 	for _, r := range rules {
 		for _, w := range slices.Concat(r.verbs, r.condition) {
 			s.common[w.asked()]++
 		}
 	}
-	for _, r := range slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return compareNorms(a.Norm, b.Norm) }) {
+	for _, r := range slices.SortedFunc(slices.Values(rules), compareWidth) {
 		under := r.verbs
 		rarest := s.rarest(r.verbs)
 		if w := s.rarest(r.condition); w != nil && s.common[w[0].asked()] <= s.common[rarest[0].asked()] {
@@ -49,12 +51,25 @@ func newShelf(rules []*rule) shelf {
 			list := s.words
 			if w.Prefix {
 				list = s.prefixes
+				s.lengths = append(s.lengths, len(w.folded))
 			}
 			at := w.asked().spot
 			list[at] = append(list[at], r)
 		}
 	}
+	slices.Sort(s.lengths)
+	s.lengths = slices.Compact(s.lengths)
 	return s
+}
+
+// compareWidth puts the rules first that are likely to cover others: those with
+// the fewest tokens in Unless, then in Condition, then by the order of
+// violations.
+func compareWidth(a, b *rule) int {
+	return cmp.Or(
+		cmp.Compare(len(a.unless), len(b.unless)),
+		cmp.Compare(len(a.condition), len(b.condition)),
+		compareNorms(a.Norm, b.Norm))
 }
 
 // rarest returns the part of ws with the rarest token alone.
@@ -67,14 +82,13 @@ func (s shelf) rarest(ws []word) (part []word) {
 	return part
 }
 
-// first returns the first rule, in the order of violations, that is among
-// those that may cover r and for which good holds.
+// first returns the widest of the rules that may cover r for which good holds.
 func (s shelf) first(r *rule, good func(*rule) bool) *rule {
 	var best *rule
 	left := patience
 	look := func(list []*rule) {
 		for _, b := range list {
-			if left--; left < 0 || best != nil && !b.before(best) {
+			if left--; left < 0 || best != nil && compareWidth(b, best) >= 0 {
 				return
 			}
 			if good(b) {
@@ -94,8 +108,8 @@ func (s shelf) first(r *rule, good func(*rule) bool) *rule {
 			if !w.Prefix {
 				look(s.words[spot{f, w.folded}])
 			}
-			if len(s.prefixes) > 0 {
-				for n := range len(w.folded) + 1 {
+			for _, n := range s.lengths {
+				if n <= len(w.folded) {
 					look(s.prefixes[spot{f, w.folded[:n]}])
 				}
 			}
@@ -136,8 +150,9 @@ func newVerbs(rules []*rule) map[int]*verbs {
 	return all
 }
 
-// each calls try with the rules that share a verb with r, and with what they
-// share. Try returns what it cost; each stops when patience is at an end.
+// each calls try with the rules that share a verb with r, in the order of
+// violations for each verb, and with what they share. Try returns what it
+// cost; each stops when patience is at an end.
 func (v *verbs) each(r *rule, try func(b *rule, verb word) int) {
 	if v == nil {
 		return
