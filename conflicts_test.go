@@ -1,0 +1,551 @@
+package normsync
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func prohibition(name, condition, verbs string) Norm {
+	return Norm{Name: name, Condition: condition, Prohibited: verbs}
+}
+
+func permission(name, condition, verbs string, priority int) Norm {
+	return Norm{Name: name, Condition: condition, Permitted: verbs, Priority: priority}
+}
+
+func (n Norm) at(priority int) Norm      { n.Priority = priority; return n }
+func (n Norm) unless(tokens string) Norm { n.Unless = tokens; return n }
+func (n Norm) dryRun() Norm              { n.Shadow = true; return n }
+func conflictsOf(t *testing.T, norms ...Norm) []string {
+	t.Helper()
+	conflicts, err := Conflicts(norms)
+	require.NoError(t, err)
+	list := []string{}
+	for _, c := range conflicts {
+		requireShown(t, norms, c)
+		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s", c.Kind, c.A, c.B)))
+	}
+	return list
+}
+
+// requireShown requires that Check and Explain show a conflict on its witness,
+// in the world of all the norms.
+func requireShown(t *testing.T, norms []Norm, conflict Conflict) {
+	t.Helper()
+	c, err := Compile(norms...)
+	require.NoError(t, err)
+	outcomes := map[string]Outcome{}
+	for _, f := range c.Explain(conflict.Witness) {
+		outcomes[f.Norm.Name] = f.Outcome
+	}
+	broken := map[string]bool{}
+	for _, v := range c.Check(conflict.Witness) {
+		broken[v.NormName] = true
+	}
+	a, b := outcomes[conflict.A], outcomes[conflict.B]
+	shown := false
+	switch conflict.Kind {
+	case ConflictDead:
+		shown = a == OutcomeExempt && conflict.B == ""
+	case ConflictDuplicate:
+		met := func(o Outcome) bool { return o != "" && o != OutcomeUnmet && o != OutcomeExempt }
+		shown = met(a) && met(b)
+	case ConflictOverruled:
+		shown = a == OutcomeOverridden && b == OutcomePermits
+	case ConflictRedundant:
+		shown = broken[conflict.A] && broken[conflict.B]
+	case ConflictContradiction:
+		shown = broken[conflict.A] && b == OutcomePermits
+	}
+	require.True(t, shown, "witness %+v does not show %+v: outcomes %v\nnorms %+v", conflict.Witness, conflict, outcomes, norms)
+	require.NotEmpty(t, conflict.Detail)
+}
+
+func TestConflictsFinds(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		norms []Norm
+		want  []string
+	}{
+		{"the same tokens, in another order, number and case",
+			[]Norm{prohibition("x", "zone red", "attack loot"), prohibition("y", "RED zone  Red", "LOOT attack")}, []string{"duplicate y x"}},
+		{"the same tokens by folding beyond ASCII",
+			[]Norm{prohibition("x", "kelvin \u03C3", "ma\u017Fk"), prohibition("y", "\u212Aelvin \u03C2", "MASK")}, []string{"duplicate y x"}},
+		{"of the same tokens at two priorities the lower is the copy",
+			[]Norm{prohibition("x", "zone", "attack"), prohibition("y", "zone", "attack").at(1)}, []string{"duplicate x y"}},
+		{"of the same tokens in three norms two are copies of one",
+			[]Norm{prohibition("x", "zone", "attack"), prohibition("y", "zone", "attack"), prohibition("z", "zone", "attack")}, []string{"duplicate y x", "duplicate z x"}},
+		{"a dry run of what is denied already is a copy",
+			[]Norm{prohibition("x", "zone", "attack").dryRun(), prohibition("y", "zone", "attack")}, []string{"duplicate x y"}},
+		{"a dry run at a higher priority is not: it tells what the priority would change",
+			[]Norm{prohibition("x", "zone", "attack").dryRun().at(3), prohibition("y", "zone", "attack"), permission("p", "arena", "attack", 2)}, []string{}},
+		{"a dry run at a higher priority, where no permit makes a difference",
+			[]Norm{prohibition("x", "zone", "attack").dryRun().at(3), prohibition("y", "zone", "attack")}, []string{"redundant x y"}},
+		{"copies of a permit", []Norm{permission("x", "zone", "attack", 1), permission("y", "zone", "attack", 2)}, []string{"duplicate x y"}},
+		{"a qualified token is not the plain one", []Norm{permission("x", "zone", "attack", 1), permission("y", "location:zone", "attack", 1)}, []string{}},
+		{"a prefix is not the word", []Norm{permission("x", "zone", "attack", 1), permission("y", "zone*", "attack", 1)}, []string{}},
+
+		{"one token more", []Norm{prohibition("narrow", "zone red", "attack"), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
+		{"one verb less", []Norm{prohibition("narrow", "zone", "loot"), prohibition("wide", "zone", "attack loot")}, []string{"redundant narrow wide"}},
+		{"a word for a prefix", []Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "*")}, []string{"redundant narrow wide"}},
+		{"a longer prefix for a prefix", []Norm{prohibition("narrow", "location:zon*", "att*"), prohibition("wide", "zo*", "at*")}, []string{"redundant narrow wide"}},
+		{"any verb, and a condition on the verb", []Norm{prohibition("narrow", "action:attack", "*"), prohibition("wide", "", "attack loot")}, []string{"redundant narrow wide"}},
+		{"a verb in the condition", []Norm{prohibition("narrow", "", "attack"), prohibition("wide", "action:att*", "*")}, []string{"redundant narrow wide"}},
+		{"one exemption more", []Norm{prohibition("narrow", "zone", "attack").unless("duel spar*"), prohibition("wide", "zone", "attack").unless("sparring")}, []string{"redundant narrow wide"}},
+		{"at a lower priority, with a permit that silences both or none",
+			[]Norm{prohibition("narrow", "zone red", "attack").at(4), prohibition("wide", "zone", "attack"), permission("p", "white flag", "attack", 5)},
+			[]string{"redundant narrow wide"}},
+		{"at a lower priority, with a permit between",
+			[]Norm{prohibition("narrow", "zone red", "attack").at(4), prohibition("wide", "zone", "attack"), permission("p", "white flag", "attack", 4)},
+			[]string{"contradiction narrow p"}},
+		{"two that are redundant to each other: one stays", []Norm{prohibition("x", "zone zo*", "attack"), prohibition("y", "zone", "attack")}, []string{"redundant y x"}},
+		{"a denial is not redundant to a dry run", []Norm{prohibition("narrow", "zone red", "attack"), prohibition("wide", "zone", "attack").dryRun()}, []string{}},
+		{"a dry run is redundant to a denial", []Norm{prohibition("narrow", "zone red", "attack").dryRun(), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
+		{"the verb that a permit silences is not what shows it",
+			[]Norm{prohibition("narrow", "zone", "attack loot"), prohibition("wide", "", "attack loot"), permission("p", "", "attack", 7)},
+			[]string{"redundant narrow wide"}},
+
+		{"a permit of the same tokens", []Norm{permission("p", "zone", "attack", 3), prohibition("f", "zone", "attack").at(3)}, []string{"contradiction f p"}},
+		{"a permit for elsewhere, and an action that is in both places", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack")}, []string{"contradiction f p"}},
+		{"verbs that share a prefix", []Norm{permission("p", "arena", "att*", 0), prohibition("f", "zone", "attack")}, []string{"contradiction f p"}},
+		{"prefixes of each other", []Norm{permission("p", "arena", "attack*", 0), prohibition("f", "zone", "att*")}, []string{"contradiction f p"}},
+		{"a word behind a prefix", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "att*")}, []string{"contradiction f p"}},
+		{"each permit is named, and each prohibition",
+			[]Norm{permission("p", "a", "attack", 0), permission("q", "b", "attack", 0), prohibition("f", "c", "attack"), prohibition("g", "d", "attack")},
+			[]string{"contradiction f p", "contradiction f q", "contradiction g p"}},
+		{"Unless keeps them apart", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack").unless("arena")}, []string{}},
+		{"Unless in one field does not", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack").unless("location:arena")}, []string{"contradiction f p"}},
+		{"Unless in every field does",
+			[]Norm{permission("p", "arena", "attack", 0).unless("location:arena action:arena"), prohibition("f", "zone", "attack").unless("target:ar* faction:*")}, []string{}},
+		{"a shadow permit contradicts nobody", []Norm{permission("p", "zone", "attack", 0).dryRun(), prohibition("f", "zone", "attack")}, []string{}},
+		{"a higher permit that decides it",
+			[]Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack"), permission("q", "arena", "attack", 1)}, []string{"duplicate p q"}},
+
+		{"a permit for everywhere", []Norm{permission("p", "", "*", 4), prohibition("f", "zone", "attack loot").at(3)}, []string{"overruled f p"}},
+		{"the widest permit is named", []Norm{permission("p", "", "attack", 4), permission("q", "zo*", "attack", 5), prohibition("f", "zone", "attack")}, []string{"overruled f p"}},
+		{"a permit whose Unless is the prohibition's", []Norm{permission("p", "", "attack", 4).unless("duel"), prohibition("f", "zone", "attack").unless("du*")}, []string{"overruled f p"}},
+		{"a permit with an Unless of its own", []Norm{permission("p", "", "attack", 4).unless("duel"), prohibition("f", "zone", "attack")}, []string{}},
+		{"a shadow permit overrules nothing", []Norm{permission("p", "", "attack", 4).dryRun(), prohibition("f", "zone", "attack")}, []string{}},
+
+		{"Unless is in Condition", []Norm{prohibition("d", "zone red", "attack").unless("other RED")}, []string{"dead d"}},
+		{"Unless is a prefix of Condition", []Norm{prohibition("d", "location:zone", "attack").unless("zo*")}, []string{"dead d"}},
+		{"Unless is the verb", []Norm{permission("d", "zone", "attack", 0).unless("action:attack")}, []string{"dead d"}},
+		{"Unless is any token: there is a verb", []Norm{prohibition("d", "zone", "attack").unless("*")}, []string{"dead d"}},
+		{"Unless is one verb of two", []Norm{prohibition("d", "zone", "attack loot").unless("loot")}, []string{}},
+		{"Unless is each of the verbs", []Norm{prohibition("d", "zone", "attack loot").unless("loot att*")}, []string{"dead d"}},
+		{"Unless is in one field, Condition in any", []Norm{prohibition("d", "zone", "attack").unless("location:zone")}, []string{}},
+		{"Unless is in each of the fields", []Norm{prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* action:zone")}, []string{"dead d"}},
+		{"two dead norms are no duplicates", []Norm{prohibition("d", "a", "attack").unless("a"), prohibition("e", "a", "attack").unless("a")}, []string{"dead d", "dead e"}},
+		{"an agent is no plain token", []Norm{prohibition("d", "agent:red", "attack").unless("red"), prohibition("e", "red agent:blue", "attack").unless("agent:red")}, []string{}},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			norms := append(c.norms, prohibition("elsewhere", "elsewhere", "quaff").at(9), permission("elsewhere too", "elsewhere", "sing", 9))
+			require.Equal(t, c.want, conflictsOf(t, norms...))
+			slices.Reverse(norms)
+			require.Equal(t, c.want, conflictsOf(t, norms...), "whatever the order of the norms")
+		})
+	}
+}
+
+func TestConflictsSaysWhy(t *testing.T) {
+	conflicts, err := Conflicts([]Norm{
+		prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* action:zone"),
+		prohibition("e", "", "Attack loot").unless("lo* attack"),
+		prohibition("x", "a", "sing"), prohibition("y", "a", "sing").at(2),
+	})
+	require.NoError(t, err)
+	details := []string{}
+	for _, c := range conflicts {
+		details = append(details, c.A+": "+c.Detail)
+	}
+	require.Equal(t, []string{
+		`d: no action has "zone" without "location:zone" or "target:*" or "faction:zon*" or "action:zone", which lifts the norm`,
+		`e: no action has "Attack" or "loot" without "attack" or "lo*", which lifts the norm`,
+		`x: both have the same tokens, and the other has priority 2 over 0`,
+	}, details)
+}
+
+func TestConflictsRefusesWhatCompileRefuses(t *testing.T) {
+	_, err := Conflicts([]Norm{prohibition("a", "x == y", "attack")})
+	require.ErrorIs(t, err, ErrInvalid)
+	_, err = Conflicts([]Norm{prohibition("a", "x", "attack"), prohibition("a", "y", "attack")})
+	require.ErrorIs(t, err, ErrExists)
+	repealed := prohibition("a", "zone", "attack")
+	repealed.Repealed = true
+	require.Empty(t, conflictsOf(t, repealed, prohibition("b", "zone", "attack")))
+}
+
+func TestConflictsBearsTheExtremes(t *testing.T) {
+	require.Equal(t, []string{"redundant a b"}, conflictsOf(t, prohibition("a", "x y", "v").at(math.MaxInt), prohibition("b", "x", "v").at(math.MinInt)))
+	require.Equal(t, []string{"overruled b p"}, conflictsOf(t, permission("p", "", "v", math.MaxInt), prohibition("b", "x", "v").at(math.MinInt)))
+	// An Unless for every letter that a prefix could go on with, but one.
+	letters := strings.Join(strings.Split("abcdefghijklmnopqrstuvwxyz0123456789", ""), "* zone")
+	require.Empty(t, conflictsOf(t, prohibition("a", "zone*", "v").unless("zone zone"+letters+"*")))
+}
+
+// smallWorld judges all the norms that can be written with a few tokens on all
+// the actions that can be done with a few words, a bit per action.
+type smallWorld struct {
+	actions          []Action
+	conditions, verb map[string]bitset // by token: the actions it is found in
+}
+
+type bitset []uint64
+
+func (b bitset) empty() bool { return !slices.ContainsFunc(b, func(w uint64) bool { return w != 0 }) }
+
+func (b bitset) each(o bitset, f func(x, y uint64) uint64) bitset {
+	out := make(bitset, len(b))
+	for i := range b {
+		out[i] = f(b[i], o[i])
+	}
+	return out
+}
+
+func (b bitset) and(o bitset) bitset    { return b.each(o, func(x, y uint64) uint64 { return x & y }) }
+func (b bitset) or(o bitset) bitset     { return b.each(o, func(x, y uint64) uint64 { return x | y }) }
+func (b bitset) andNot(o bitset) bitset { return b.each(o, func(x, y uint64) uint64 { return x &^ y }) }
+func (b bitset) within(o bitset) bool   { return b.andNot(o).empty() }
+
+func newSmallWorld() *smallWorld {
+	w := &smallWorld{conditions: map[string]bitset{}, verb: map[string]bitset{}}
+	var verbs []string
+	for _, verb := range []string{"u", "v", "uv", "ux", "x"} {
+		for _, more := range []string{"", " u", " ux", " a", " u a", " ux a", " b ab ax"} {
+			verbs = append(verbs, verb+more)
+		}
+	}
+	for _, verb := range verbs {
+		for _, location := range []string{"", "a", "b", "ab", "ax", "x", "u", "a b"} {
+			for _, target := range []string{"", "a", "b", "ab", "ax", "x", "u"} {
+				for _, faction := range []string{"", "a", "ab", "ax", "b", "x", "u"} {
+					for _, agent := range []string{"", "a", "ax", "x"} {
+						w.actions = append(w.actions, Action{Verb: verb, Location: location, Target: target, Faction: faction, Agent: agent})
+					}
+				}
+			}
+		}
+	}
+	for _, t := range strings.Fields("a A b ab a* * u location:a location:b location:* faction:a faction:a* target:ab target:a* action:u action:u* action:a agent:a agent:a*") {
+		w.conditions[t] = w.where(t, (*view).has)
+	}
+	for _, t := range strings.Fields("u v uv u* * V") {
+		w.verb[t] = w.where(t, (*view).hasVerb)
+	}
+	return w
+}
+
+func (w *smallWorld) none() bitset { return make(bitset, (len(w.actions)+63)/64) }
+
+func (w *smallWorld) where(token string, found func(*view, string) bool) bitset {
+	b := w.none()
+	for i, a := range w.actions {
+		if found(newView(a), token) {
+			b[i/64] |= 1 << (i % 64)
+		}
+	}
+	return b
+}
+
+// meets is the actions that have a verb of n, and that n applies to.
+func (w *smallWorld) meets(n Norm) bitset {
+	b := w.none()
+	for _, t := range strings.Fields(n.Prohibited + " " + n.Permitted) {
+		b = b.or(w.verb[t])
+	}
+	for _, t := range strings.Fields(n.Condition) {
+		b = b.and(w.conditions[t])
+	}
+	for _, t := range strings.Fields(n.Unless) {
+		b = b.andNot(w.conditions[t])
+	}
+	return b
+}
+
+// breaks is the actions that break each of the norms.
+func (w *smallWorld) breaks(norms []Norm) map[string]bitset {
+	broken := map[string]bitset{}
+	for _, n := range norms {
+		if n.Permitted != "" {
+			continue
+		}
+		b := w.meets(n)
+		for _, p := range norms {
+			if p.Permitted != "" && !p.Shadow && p.Priority > n.Priority {
+				b = b.andNot(w.meets(p))
+			}
+		}
+		broken[n.Name] = b
+	}
+	return broken
+}
+
+// reported is the actions that break any of the norms; denied those that break
+// one that is no dry run.
+func (w *smallWorld) reported(norms []Norm) (reported, denied bitset) {
+	reported, denied = w.none(), w.none()
+	broken := w.breaks(norms)
+	for _, n := range norms {
+		if b := broken[n.Name]; b != nil {
+			reported = reported.or(b)
+			if !n.Shadow {
+				denied = denied.or(b)
+			}
+		}
+	}
+	return reported, denied
+}
+
+func (w *smallWorld) norms(r *rand.Rand, count int, permits bool) []Norm {
+	conditions, verbs := slices.Sorted(maps.Keys(w.conditions)), slices.Sorted(maps.Keys(w.verb))
+	list := func(n int, from []string) string {
+		var ts []string
+		for range n {
+			ts = append(ts, from[r.IntN(len(from))])
+		}
+		return strings.Join(ts, " ")
+	}
+	var norms []Norm
+	for i := range count {
+		n := Norm{Name: fmt.Sprint("n", i), Priority: r.IntN(3), Shadow: r.IntN(6) == 0, Condition: list(r.IntN(3), conditions)}
+		if r.IntN(3) == 0 {
+			n.Unless = list(1+r.IntN(2), conditions)
+		}
+		if n.Prohibited = list(1+r.IntN(2), verbs); permits && r.IntN(3) == 0 {
+			n.Prohibited, n.Permitted = "", n.Prohibited
+		}
+		norms = append(norms, n)
+	}
+	return norms
+}
+
+// Conflicts in random small worlds: what is reported holds for every action,
+// and what holds for every action is reported.
+func TestConflictsAreTrueAndComplete(t *testing.T) {
+	w := newSmallWorld()
+	r := rand.New(rand.NewPCG(5, uint64(len(w.actions))))
+	counts := map[ConflictKind]int{}
+	worlds := 6000
+	if testing.Short() {
+		worlds = 600
+	}
+	for world := range worlds {
+		permits := world%3 > 0
+		norms := w.norms(r, 2+r.IntN(4), permits)
+		conflicts, err := Conflicts(norms)
+		require.NoError(t, err)
+		byName, met := map[string]Norm{}, map[string]bitset{}
+		for _, n := range norms {
+			byName[n.Name], met[n.Name] = n, w.meets(n)
+		}
+		broken := w.breaks(norms)
+		kinds := map[string][]ConflictKind{}
+		for _, c := range conflicts {
+			counts[c.Kind]++
+			kinds[c.A] = append(kinds[c.A], c.Kind)
+			requireShown(t, norms, c)
+			a, b := byName[c.A], byName[c.B]
+			holds := true
+			switch c.Kind {
+			case ConflictDead:
+				holds = met[c.A].empty()
+			case ConflictDuplicate:
+				holds = slices.Equal(met[c.A], met[c.B]) && (a.Permitted == "") == (b.Permitted == "") && a.Priority <= b.Priority && (a.Shadow || !b.Shadow)
+			case ConflictOverruled:
+				holds = met[c.A].within(met[c.B]) && b.Permitted != "" && !b.Shadow && b.Priority > a.Priority
+			case ConflictRedundant:
+				holds = broken[c.A].within(broken[c.B]) && (a.Shadow || !b.Shadow)
+			case ConflictContradiction:
+				holds = a.Prohibited != "" && b.Permitted != "" && a.Priority == b.Priority
+			}
+			require.True(t, holds, "%+v\nin %+v", c, norms)
+		}
+		has := func(name string, kind ConflictKind) bool { return slices.Contains(kinds[name], kind) }
+
+		// All that is to be repealed can be at once.
+		kept := slices.DeleteFunc(slices.Clone(norms), func(n Norm) bool {
+			return slices.ContainsFunc(kinds[n.Name], func(k ConflictKind) bool { return k != ConflictContradiction })
+		})
+		reported, denied := w.reported(norms)
+		reportedThen, deniedThen := w.reported(kept)
+		require.Equal(t, denied, deniedThen, "the same actions are denied without what is reported: %v\nin %+v", conflicts, norms)
+		require.Equal(t, reported, reportedThen, "the same actions are reported without what is reported: %v\nin %+v", conflicts, norms)
+
+		for _, n := range norms {
+			require.Equal(t, met[n.Name].empty(), has(n.Name, ConflictDead), "dead is what no action meets: %+v", n)
+			if n.Permitted != "" || has(n.Name, ConflictDead) || has(n.Name, ConflictDuplicate) {
+				continue
+			}
+			overruled, higher := false, false
+			for _, p := range norms {
+				if p.Permitted != "" && !p.Shadow && p.Priority > n.Priority {
+					higher = true
+					overruled = overruled || met[n.Name].within(met[p.Name])
+				}
+			}
+			require.Equal(t, overruled, has(n.Name, ConflictOverruled), "overruled is what one permit always silences: %+v\nin %+v", n, norms)
+			if higher {
+				continue // which action shows the rest is not searched for in full
+			}
+			contradicted, redundant := false, false
+			for _, o := range norms {
+				switch {
+				case o.Name == n.Name || has(o.Name, ConflictDuplicate) || met[o.Name].empty():
+				case o.Permitted != "":
+					contradicted = contradicted || !o.Shadow && o.Priority == n.Priority && shareVerb(n, o) && !met[n.Name].and(met[o.Name]).empty()
+				case !permits:
+					covers := met[n.Name].within(met[o.Name]) && (n.Shadow || !o.Shadow)
+					covered := met[o.Name].within(met[n.Name]) && (o.Shadow || !n.Shadow)
+					first := n.Priority > o.Priority || n.Priority == o.Priority && n.Name < o.Name
+					redundant = redundant || covers && !(covered && first)
+				}
+			}
+			if contradicted {
+				require.True(t, has(n.Name, ConflictContradiction), "a contradiction of %+v\nin %+v", n, norms)
+			}
+			if !permits {
+				require.Equal(t, redundant, has(n.Name, ConflictRedundant), "redundant is %+v\nin %+v", n, norms)
+			}
+		}
+	}
+	t.Logf("%d actions, %d worlds: %v", len(w.actions), worlds, counts)
+	for _, kind := range []ConflictKind{ConflictDead, ConflictDuplicate, ConflictOverruled, ConflictRedundant, ConflictContradiction} {
+		require.Greater(t, counts[kind], worlds/100, "the worlds are rich enough in %s", kind)
+	}
+}
+
+// shareVerb reports whether two norms have a verb in common that is lifted by
+// neither's Unless.
+func shareVerb(a, b Norm) bool {
+	r, s := newRule(a), newRule(b)
+	shared := func(w word) bool { return !blocked(w, slices.Concat(r.unless, s.unless)) }
+	for _, u := range r.verbs {
+		for _, v := range s.verbs {
+			if u.implies(v) && shared(u) || v.implies(u) && shared(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// conflictWorlds are sets of n norms in which much looks alike.
+var conflictWorlds = map[string]func(n int) []Norm{
+	"plain": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm {
+			return prohibition("", fmt.Sprintf("cell-%d faction:f%d", i, i%7), fmt.Sprintf("attack v%d", i%11)).at(i % 5)
+		})
+	},
+	"one-verb": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm { return prohibition("", fmt.Sprintf("zone-%d red", i), "attack") })
+	},
+	"copies": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm { return prohibition("", "zone", "attack").at(i) })
+	},
+	"one-condition": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm { return prohibition("", "zone", fmt.Sprintf("verb-%d attack", i)) })
+	},
+	"exemptions": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm { return prohibition("", "", "attack").unless(fmt.Sprintf("u-%d", i)) })
+	},
+	"redundant": func(n int) []Norm {
+		return append(manyNorms(n-1, func(i int) Norm { return prohibition("", "", "attack").unless(fmt.Sprintf("u-%d", i)) }),
+			prohibition(fmt.Sprintf("norm-%05d", n-1), "", "attack").at(-1))
+	},
+	"permits": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm {
+			if i%2 == 0 {
+				return permission("", fmt.Sprintf("zone-%d", i), "attack", 0)
+			}
+			return prohibition("", fmt.Sprintf("zone-%d", i), "attack")
+		})
+	},
+	"switches": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm {
+			if i%2 == 0 {
+				return permission("", fmt.Sprintf("zone-%d", i), "attack", 0).unless("war")
+			}
+			return prohibition("", fmt.Sprintf("zone-%d war", i), "attack")
+		})
+	},
+	"silenced": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm {
+			switch {
+			case i == 0:
+				return permission("", "calm", "attack", 1)
+			case i%2 == 0:
+				return permission("", fmt.Sprintf("zone-%d calm", i), "attack", 0)
+			}
+			return prohibition("", fmt.Sprintf("zone-%d", i), "attack")
+		})
+	},
+	"prefixes": func(n int) []Norm {
+		return manyNorms(n, func(i int) Norm {
+			return prohibition("", strings.Repeat("z", 1+i%100)+"* "+fmt.Sprintf("location:c%d", i), "at*").unless(fmt.Sprintf("w%d*", i%10))
+		})
+	},
+}
+
+func manyNorms(n int, norm func(i int) Norm) []Norm {
+	norms := make([]Norm, n)
+	for i := range norms {
+		norms[i] = norm(i)
+		norms[i].Name = fmt.Sprintf("norm-%05d", i)
+	}
+	return norms
+}
+
+func TestConflictsFindsTheWideAmongTheMany(t *testing.T) {
+	conflicts, err := Conflicts(conflictWorlds["redundant"](3000))
+	require.NoError(t, err)
+	require.Len(t, conflicts, 2999)
+	for _, c := range conflicts {
+		require.Equal(t, []any{ConflictRedundant, "norm-02999"}, []any{c.Kind, c.B})
+	}
+}
+
+// Conflicts of ten times the norms may take ten times as long, and somewhat
+// more for what no longer fits a cache; what is quadratic takes a hundred times.
+func TestConflictsIsNotQuadratic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures time")
+	}
+	for name, world := range conflictWorlds {
+		t.Run(name, func(t *testing.T) {
+			took := func(n int) time.Duration {
+				norms, best := world(n), time.Hour
+				for range 3 {
+					start := time.Now()
+					conflicts, err := Conflicts(norms)
+					best = min(best, time.Since(start))
+					require.NoError(t, err)
+					require.LessOrEqual(t, len(conflicts), 2*n)
+				}
+				return best
+			}
+			small, large := took(1000), took(10_000)
+			require.Less(t, large, max(40*small, 50*time.Millisecond), "1,000 norms took %v", small)
+		})
+	}
+}
+
+func BenchmarkConflicts(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(conflictWorlds)) {
+		b.Run("norms=10000/world="+name, func(b *testing.B) {
+			norms := conflictWorlds[name](10_000)
+			for b.Loop() {
+				if _, err := Conflicts(norms); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

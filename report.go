@@ -1,0 +1,319 @@
+package normsync
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/normsync/normsync/internal/table"
+)
+
+// Report is what there is to show of a constitution, in any combination. The
+// zero value is a report of nothing, and can be written. A list that is nil is
+// left out; of one that is empty the report says so.
+//
+// The same report gives the same bytes each time, and writing it changes
+// nothing in it. The methods return the first error of their writer, and write
+// nothing after it.
+type Report struct {
+	Norms      []Norm
+	Violations []Violation
+	Revisions  []Revision
+	Compliance []Compliance
+	Conflicts  []Conflict
+	Findings   []Finding
+}
+
+// WriteJSON writes the report as one JSON object, a record per line. The keys
+// norms, norm_count, active_count, violations, violation_count and
+// has_violations are always there; revisions, compliance, conflicts and
+// findings where they are given. Nothing is null. ReadNorms reads the norms
+// back.
+//
+// It fails where a record has no JSON: metadata that is none, a rate that is
+// not a number.
+func (r Report) WriteJSON(w io.Writer) error {
+	j := &jsonObject{w: bufio.NewWriter(w)}
+	active := 0
+	for _, n := range r.Norms {
+		if !n.Repealed {
+			active++
+		}
+	}
+	writeList(j, "norms", r.Norms)
+	j.field("norm_count", len(r.Norms))
+	j.field("active_count", active)
+	writeList(j, "violations", r.Violations)
+	j.field("violation_count", len(r.Violations))
+	j.field("has_violations", len(r.Violations) > 0)
+	if r.Revisions != nil {
+		writeList(j, "revisions", r.Revisions)
+	}
+	if r.Compliance != nil {
+		list := slices.Clone(r.Compliance)
+		for i := range list {
+			if list[i].ByNorm == nil {
+				list[i].ByNorm = map[string]int{}
+			}
+		}
+		writeList(j, "compliance", list)
+	}
+	if r.Conflicts != nil {
+		writeList(j, "conflicts", r.Conflicts)
+	}
+	if r.Findings != nil {
+		list := slices.Clone(r.Findings)
+		for i := range list {
+			if list[i].Matched == nil {
+				list[i].Matched = []string{}
+			}
+		}
+		writeList(j, "findings", list)
+	}
+	return j.close()
+}
+
+// jsonObject writes the fields of one object, up to the first error.
+type jsonObject struct {
+	w     *bufio.Writer
+	begun bool
+	err   error
+}
+
+func (j *jsonObject) key(name string) {
+	if j.begun {
+		j.text(",\n")
+	} else {
+		j.text("{\n")
+	}
+	j.begun = true
+	j.text(strconv.Quote(name) + ": ")
+}
+
+func (j *jsonObject) text(s string) {
+	if j.err == nil {
+		_, j.err = j.w.WriteString(s)
+	}
+}
+
+func (j *jsonObject) value(v any) {
+	if j.err != nil {
+		return
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		j.err = fmt.Errorf("normsync: write report: %w", err)
+		return
+	}
+	_, j.err = j.w.Write(b)
+}
+
+func (j *jsonObject) field(name string, v any) {
+	j.key(name)
+	j.value(v)
+}
+
+func (j *jsonObject) close() error {
+	j.text("\n}\n")
+	if j.err != nil {
+		return j.err
+	}
+	return j.w.Flush()
+}
+
+func writeList[T any](j *jsonObject, name string, list []T) {
+	j.key(name)
+	j.text("[")
+	for i := range list {
+		if i > 0 {
+			j.text(",")
+		}
+		j.text("\n  ")
+		if j.value(list[i]); j.err != nil {
+			return
+		}
+	}
+	if len(list) > 0 {
+		j.text("\n")
+	}
+	j.text("]")
+}
+
+// WriteMarkdown writes a table for each list, ready to be pasted into a pull
+// request. Whatever came from a user shows as the text it is: it makes no
+// markup, no link and no mention, and characters that cannot be seen are
+// written as in a Go string. Columns without content are left out.
+func (r Report) WriteMarkdown(w io.Writer) error {
+	return r.write(w, "## ", (*table.Table).WriteMarkdown)
+}
+
+// WriteText writes an aligned table for each list, for a terminal; it says
+// "No violations found." when there are none. Characters that cannot be seen,
+// escape sequences among them, are written as in a Go string. Columns without
+// content are left out. Columns align where the terminal draws East Asian wide
+// characters two cells wide; a cell of more than 40 pushes its row to the
+// right.
+func (r Report) WriteText(w io.Writer) error {
+	return r.write(w, "", (*table.Table).WriteText)
+}
+
+func (r Report) write(w io.Writer, heading string, body func(*table.Table, *bufio.Writer) error) error {
+	out := bufio.NewWriter(w)
+	for i, t := range r.tables() {
+		if i > 0 {
+			out.WriteString("\n") // an error is kept, and reported by what follows
+		}
+		if t.Rows == 0 {
+			fmt.Fprintf(out, "No %s found.\n", t.Name)
+			continue
+		}
+		fmt.Fprintf(out, "%s%s%s (%d)\n\n", heading, strings.ToUpper(t.Name[:1]), t.Name[1:], t.Rows)
+		if err := body(t, out); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// tables is the report as tables: the violations in any case, the other lists
+// where they are given.
+func (r Report) tables() []*table.Table {
+	var ts []*table.Table
+	if r.Norms != nil {
+		ts = append(ts, normTable(r.Norms))
+	}
+	ts = append(ts, violationTable(r.Violations))
+	if r.Revisions != nil {
+		ts = append(ts, revisionTable(r.Revisions))
+	}
+	if r.Compliance != nil {
+		ts = append(ts, complianceTable(r.Compliance))
+	}
+	if r.Conflicts != nil {
+		ts = append(ts, conflictTable(r.Conflicts))
+	}
+	if r.Findings != nil {
+		ts = append(ts, findingTable(r.Findings))
+	}
+	return ts
+}
+
+func normTable(norms []Norm) *table.Table {
+	return &table.Table{
+		Name:    "norms",
+		Columns: []string{"Norm", "Forbids", "Permits", "Condition", "Unless", "#Priority", "Severity", "Scope", "State", "Description"},
+		Rows:    len(norms),
+		Row: func(i int) []string {
+			n := norms[i]
+			state := "in force"
+			switch {
+			case n.Repealed:
+				state = "repealed"
+			case n.Shadow:
+				state = "dry run"
+			}
+			return []string{n.Name, n.Prohibited, n.Permitted, n.Condition, n.Unless, strconv.Itoa(n.Priority),
+				string(cmp.Or(n.Severity, SeverityWarn)), cmp.Or(n.Scope, "global"), state, n.Description}
+		},
+	}
+}
+
+func violationTable(violations []Violation) *table.Table {
+	return &table.Table{
+		Name:    "violations",
+		Columns: []string{"Agent", "Action", "Norm", "Severity", "State", "Location", "Target", "Faction", "#Edition", "Time"},
+		Rows:    len(violations),
+		Row: func(i int) []string {
+			v, edition, state := violations[i], "", ""
+			if v.Edition > 0 {
+				edition = strconv.FormatUint(v.Edition, 10)
+			}
+			if v.Shadow {
+				state = "dry run"
+			}
+			return []string{v.Action.Agent, v.Action.Verb, v.NormName, string(cmp.Or(v.Severity, SeverityWarn)), state,
+				v.Action.Location, v.Action.Target, v.Action.Faction, edition, timeCell(v.Action.Time)}
+		},
+	}
+}
+
+func revisionTable(revisions []Revision) *table.Table {
+	return &table.Table{
+		Name:    "revisions",
+		Columns: []string{"#Edition", "Change", "Norm", "#Version", "By", "Time", "Reason"},
+		Rows:    len(revisions),
+		Row: func(i int) []string {
+			v := revisions[i]
+			return []string{strconv.FormatUint(v.Edition, 10), string(v.Kind), v.Norm.Name, strconv.Itoa(v.Version), v.By,
+				timeCell(v.Time), v.Reason}
+		},
+	}
+}
+
+func complianceTable(compliance []Compliance) *table.Table {
+	return &table.Table{
+		Name:    "agents",
+		Columns: []string{"Agent", "#Actions", "#Violating", "#Violations", "#Rate", "Risk", "Trend", "By norm"},
+		Rows:    len(compliance),
+		Row: func(i int) []string {
+			c := compliance[i]
+			names := slices.SortedFunc(maps.Keys(c.ByNorm), func(a, b string) int {
+				return cmp.Or(cmp.Compare(c.ByNorm[b], c.ByNorm[a]), strings.Compare(a, b))
+			})
+			for i, name := range names {
+				names[i] = strconv.Itoa(c.ByNorm[name]) + " " + name
+			}
+			return []string{c.Agent, strconv.Itoa(c.Actions), strconv.Itoa(c.Violating), strconv.Itoa(c.Violations),
+				strconv.FormatFloat(c.Rate, 'f', 3, 64), c.Risk, c.Trend, strings.Join(names, ", ")}
+		},
+	}
+}
+
+func conflictTable(conflicts []Conflict) *table.Table {
+	return &table.Table{
+		Name:    "conflicts",
+		Columns: []string{"Kind", "Norm", "Other norm", "Shown by", "Detail"},
+		Rows:    len(conflicts),
+		Row: func(i int) []string {
+			c := conflicts[i]
+			return []string{string(c.Kind), c.A, c.B, actionCell(c.Witness), c.Detail}
+		},
+	}
+}
+
+func findingTable(findings []Finding) *table.Table {
+	return &table.Table{
+		Name:    "findings",
+		Columns: []string{"Norm", "Outcome", "By", "Found", "Missing", "#Priority"},
+		Rows:    len(findings),
+		Row: func(i int) []string {
+			f := findings[i]
+			return []string{f.Norm.Name, string(f.Outcome), f.By, strings.Join(f.Matched, " "), strings.Join(f.Missing, " "),
+				strconv.Itoa(f.Norm.Priority)}
+		},
+	}
+}
+
+func timeCell(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func actionCell(a Action) string {
+	var parts []string
+	for _, p := range [5][2]string{{"action", a.Verb}, {"location", a.Location}, {"target", a.Target}, {"faction", a.Faction}, {"agent", a.Agent}} {
+		if p[1] != "" {
+			parts = append(parts, p[0]+": "+p[1])
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,159 @@
+package normsync
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func requireGolden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(path, got, 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "go test -run %s -update writes it", t.Name())
+	require.Equal(t, string(want), string(got))
+}
+
+// ownWriters are the three ways to write a report, by the ending of its file.
+var ownWriters = map[string]func(Report, io.Writer) error{
+	".json": Report.WriteJSON, ".md": Report.WriteMarkdown, ".txt": Report.WriteText,
+}
+
+// fullReport has something of everything, and names from a user who means harm.
+func fullReport(t *testing.T) Report {
+	t.Helper()
+	evil := "a|b\n# <b>@zoe</b> `x` \x1b[31m\u202E\\"
+	norms := []Norm{
+		{Name: "no-attack-in-safe-zone", Description: "Peace\nfor all", Condition: "location:safe_zone", Unless: "duel", Prohibited: "attack", Severity: SeverityError},
+		{Name: "arena", Condition: "arena", Permitted: "attack", Priority: 5, Scope: "district"},
+		{Name: "no-attack-at-night", Condition: "location:safe_zone night", Unless: "duel", Prohibited: "attack", Shadow: true},
+		{Name: "不在咖啡馆睡觉", Condition: "霍布斯咖啡馆", Prohibited: "睡觉"},
+	}
+	c, err := Compile(norms...)
+	require.NoError(t, err)
+	at := time.Date(2024, 5, 17, 12, 0, 0, 250e6, time.UTC)
+	actions := []Action{
+		{Agent: "hero", Verb: "attack", Location: "safe_zone", Target: "night watch", Time: at},
+		{Agent: "阿伊莎", Verb: "睡觉", Location: "霍布斯咖啡馆", Faction: "居民", Time: at.Add(time.Second)},
+		{Agent: evil, Verb: "attack", Location: "safe_zone", Metadata: `{"hp":10}`},
+		{Agent: "hero", Verb: "wait", Location: "safe_zone"},
+	}
+	r := Report{Norms: slices.Clone(norms), Compliance: Audit(c, slices.Values(actions)), Findings: c.Explain(actions[0])}
+	for _, a := range actions {
+		r.Violations = c.AppendCheck(r.Violations, a)
+	}
+	r.Violations[0].Edition = 3
+	r.Norms = append(r.Norms, Norm{Name: evil, Description: evil, Condition: evil, Prohibited: evil, Repealed: true})
+	r.Revisions = []Revision{
+		{Edition: 1, Version: 1, Change: Enact(norms[0]).Signed("zoe", "peace"), Time: at},
+		{Edition: 2, Version: 2, Change: Change{Kind: KindRepeal, Norm: r.Norms[4], By: evil, Reason: evil}, Time: at},
+	}
+	r.Conflicts, err = Conflicts(norms)
+	require.NoError(t, err)
+	return r
+}
+
+func TestReportGolden(t *testing.T) {
+	for name, r := range map[string]Report{
+		"report-full":    fullReport(t),
+		"report-nothing": {},
+		"report-empty": {Norms: []Norm{}, Violations: []Violation{}, Revisions: []Revision{}, Compliance: []Compliance{},
+			Conflicts: []Conflict{}, Findings: []Finding{}},
+	} {
+		for ending, write := range ownWriters {
+			t.Run(name+ending, func(t *testing.T) {
+				var b bytes.Buffer
+				require.NoError(t, write(r, &b))
+				requireGolden(t, name+ending, b.Bytes())
+				for range 10 {
+					var again bytes.Buffer
+					require.NoError(t, write(r, &again))
+					require.Equal(t, b.String(), again.String(), "the same report gives the same bytes")
+				}
+			})
+		}
+	}
+}
+
+func TestReportAsJSONReadsBack(t *testing.T) {
+	r := fullReport(t)
+	r.Norms = r.Norms[:4] // what can be in force
+	var b bytes.Buffer
+	require.NoError(t, r.WriteJSON(&b))
+	var back Report
+	require.NoError(t, json.Unmarshal(b.Bytes(), &back))
+	require.Equal(t, r, back)
+	norms, err := ReadNorms(&b)
+	require.NoError(t, err)
+	require.Equal(t, r.Norms, norms)
+}
+
+func TestReportAsJSONIsNeverNull(t *testing.T) {
+	var b bytes.Buffer
+	r := Report{Compliance: make([]Compliance, 1), Findings: make([]Finding, 1), Conflicts: make([]Conflict, 1)}
+	require.NoError(t, r.WriteJSON(&b))
+	require.NotContains(t, b.String(), "null")
+	require.True(t, json.Valid(b.Bytes()))
+	require.Nil(t, r.Compliance[0].ByNorm, "writing changes nothing in the report")
+	require.Nil(t, r.Findings[0].Matched, "writing changes nothing in the report")
+}
+
+func TestReportSaysWhatHasNoJSON(t *testing.T) {
+	require.ErrorContains(t, Report{Compliance: []Compliance{{Rate: math.NaN()}}}.WriteJSON(io.Discard), "normsync: write report")
+	require.Error(t, Report{Violations: []Violation{{Action: Action{Metadata: "{"}}}}.WriteJSON(io.Discard))
+}
+
+func TestReportEndsAtTheFirstErrorOfItsWriter(t *testing.T) {
+	r := fullReport(t)
+	for range 8 {
+		r.Norms = append(r.Norms, r.Norms...)
+	}
+	for ending, write := range ownWriters {
+		var whole bytes.Buffer
+		require.NoError(t, write(r, &whole))
+		for room := 0; room < whole.Len(); room += max(1, whole.Len()/50) {
+			w := &smallDisk{room: room}
+			require.ErrorIs(t, write(r, w), errDiskFull, "%s after %d bytes", ending, room)
+			require.False(t, w.after, "%s writes nothing after an error", ending)
+			require.True(t, strings.HasPrefix(whole.String(), w.written.String()))
+		}
+	}
+}
+
+// smallDisk has room for some bytes.
+type smallDisk struct {
+	room          int
+	written       bytes.Buffer
+	failed, after bool
+}
+
+var errDiskFull = errors.New("disk full")
+
+func (w *smallDisk) Write(b []byte) (int, error) {
+	w.after = w.after || w.failed
+	n := min(len(b), w.room)
+	w.room -= n
+	w.written.Write(b[:n])
+	if n < len(b) {
+		w.failed = true
+		return n, errDiskFull
+	}
+	return n, nil
+}
