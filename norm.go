@@ -1,10 +1,113 @@
 package normsync
 
-import "time"
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/epoch"
+	"github.com/normsync/normsync/internal/jsontext"
+)
 
 // ID is the content address of a norm, action, violation or revision: the
-// first 8 bytes of a SHA-256. Its text form is 16 lower-case hex digits.
+// first 8 bytes of the SHA-256 of a payload, which the ID methods describe.
+// It is computed from the value and kept in no field, so equal values have
+// equal IDs in every process. Its text form is 16 lower-case hex digits.
+//
+// The zero ID is an ordinary value that no payload is known to have.
 type ID [8]byte
+
+var (
+	_ encoding.TextAppender    = ID{}
+	_ encoding.TextMarshaler   = ID{}
+	_ encoding.TextUnmarshaler = (*ID)(nil)
+)
+
+// ParseID returns the ID that s is the text form of. Anything but 16
+// lower-case hex digits is refused with an error that wraps [ErrInvalid].
+func ParseID(s string) (ID, error) {
+	var id ID
+	err := id.UnmarshalText([]byte(s))
+	return id, err
+}
+
+// String returns the text form of id.
+func (id ID) String() string {
+	var text [16]byte
+	hex.Encode(text[:], id[:])
+	return string(text[:])
+}
+
+// AppendText appends the text form of id to b. It implements
+// [encoding.TextAppender]; the error is always nil.
+func (id ID) AppendText(b []byte) ([]byte, error) {
+	return hex.AppendEncode(b, id[:]), nil
+}
+
+// MarshalText returns the text form of id; the error is always nil. It makes
+// an ID a string in JSON.
+func (id ID) MarshalText() ([]byte, error) {
+	return hex.AppendEncode(nil, id[:]), nil
+}
+
+// UnmarshalText sets id to what text is the text form of. It refuses what
+// [ParseID] refuses, and leaves id as it was then.
+func (id *ID) UnmarshalText(text []byte) error {
+	var read ID
+	if len(text) != hex.EncodedLen(len(read)) || bytes.ContainsAny(text, "ABCDEF") {
+		return badID(text)
+	}
+	if _, err := hex.Decode(read[:], text); err != nil {
+		return badID(text)
+	}
+	*id = read
+	return nil
+}
+
+func badID(text []byte) error {
+	return fmt.Errorf("%w ID %.40q: an ID is 16 lower-case hex digits", ErrInvalid, text)
+}
+
+// payload is what an ID is computed from: parts joined by |. Inside a part \
+// is written \\ and | is written \|, so that no two lists of parts share a
+// payload. An invalid byte counts as U+FFFD, as which it is stored.
+type payload []byte
+
+// payloadSize is room for most payloads, so that they stay on the stack.
+const payloadSize = 512
+
+func (p payload) first(s string) payload {
+	if !utf8.ValidString(s) {
+		s = jsontext.Mend(s)
+	}
+	for {
+		i := strings.IndexAny(s, `\|`)
+		if i < 0 {
+			return append(p, s...)
+		}
+		p = append(p, s[:i]...)
+		p = append(p, '\\', s[i])
+		s = s[i+1:]
+	}
+}
+
+func (p payload) next(s string) payload { return append(p, '|').first(s) }
+
+func (p payload) nextID(id ID) payload { return hex.AppendEncode(append(p, '|'), id[:]) }
+
+func (p payload) nextTime(t time.Time) payload { return epoch.AppendNanoseconds(append(p, '|'), t) }
+
+func (p payload) id() ID {
+	sum := sha256.Sum256(p)
+	return ID(sum[:len(ID{})])
+}
 
 // Severity says how much a violation matters, for people and reports. It is
 // never matched and never changes a verdict.
@@ -18,8 +121,9 @@ const (
 
 // Norm is a rule of the world: when it applies, and which verbs it then
 // forbids or expressly allows. The zero value of every field but Name and one
-// of Prohibited and Permitted means the ordinary thing. Norms can be compared
-// with == and share nothing mutable.
+// of Prohibited and Permitted means the ordinary thing, so that a literal with
+// Name, Condition and Prohibited is complete; see [Norm.Validate]. Norms can be
+// compared with == and share nothing mutable.
 type Norm struct {
 	Name        string   // unique among the norms in force
 	Description string   // for people; never matched
@@ -34,8 +138,41 @@ type Norm struct {
 	Repealed    bool     // JSON "active": false
 }
 
-// Action is one thing that an agent does. Actions can be compared with == and
-// share nothing mutable.
+// ID returns the ID of the rule that n states: that of the payload
+//
+//	name|condition|prohibited
+//
+// followed by |unless=… and |permitted=…, in this order, where they are set.
+// Inside a part \ is written \\ and | is written \|. What is for people, such
+// as Description and Severity, does not count, nor do Priority, Shadow and
+// Repealed. ID does not allocate unless the payload is over 512 bytes.
+func (n Norm) ID() ID {
+	p := make(payload, 0, payloadSize).first(n.Name).next(n.Condition).next(n.Prohibited)
+	if n.Unless != "" {
+		p = append(p, "|unless="...).first(n.Unless)
+	}
+	if n.Permitted != "" {
+		p = append(p, "|permitted="...).first(n.Permitted)
+	}
+	return p.id()
+}
+
+// globalScope is how the empty Scope is written.
+const globalScope = "global"
+
+// normal returns n as it is compared and kept: with the explicit global scope
+// as the empty one.
+func (n Norm) normal() Norm {
+	if n.Scope == globalScope {
+		n.Scope = ""
+	}
+	return n
+}
+
+// Action is one thing that an agent does. Its zero value is an action of
+// nobody, doing nothing, nowhere, at no time. Actions can be compared with ==
+// and share nothing mutable; their times compare so when they are UTC without
+// a monotonic reading.
 type Action struct {
 	Agent    string    // JSON "agent_id"; matched only by an agent: token
 	Verb     string    // JSON "action"
@@ -44,6 +181,18 @@ type Action struct {
 	Faction  string    // JSON "faction"
 	Metadata string    // JSON text carried along under "metadata"; never matched
 	Time     time.Time // JSON "timestamp": seconds since 1970 as a decimal number, exact to the nanosecond
+}
+
+// ID returns the ID of a: that of the payload
+//
+//	agent|verb|location|target|faction|time
+//
+// escaped like that of [Norm.ID], with the time in nanoseconds since 1970, 0
+// for the zero time. Metadata does not count. An action has the same ID after
+// it was stored. ID does not allocate unless the payload is over 512 bytes.
+func (a Action) ID() ID {
+	return make(payload, 0, payloadSize).first(a.Agent).next(a.Verb).next(a.Location).
+		next(a.Target).next(a.Faction).nextTime(a.Time).id()
 }
 
 // Violation says that an action broke a norm. Violations can be compared with
@@ -55,4 +204,57 @@ type Violation struct {
 	Shadow   bool     // the norm is a dry run
 	Edition  uint64   // of the constitution that judged it
 	Action   Action
+}
+
+var _ slog.LogValuer = Violation{}
+
+// ID returns the ID of v: that of the norm's ID and the action's, joined by |.
+// A norm that is broken again by the same action, at the same nanosecond, is
+// the same violation, whichever edition judged it. ID does not allocate unless
+// [Action.ID] does.
+func (v Violation) ID() ID { return violationID(v.NormID, v.Action.ID()) }
+
+func violationID(norm, action ID) ID {
+	return payload(hex.AppendEncode(make(payload, 0, payloadSize), norm[:])).nextID(action).id()
+}
+
+// String returns the violation as a sentence:
+//
+//	Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'no-attack-in-safe-zone'
+//
+// It has the texts as they are, control characters included; what an untrusted
+// agent wrote is safer to print with %q, or by a [Report].
+func (v Violation) String() string {
+	var b strings.Builder
+	for i, part := range v.sentence() {
+		b.WriteString(sentence[i])
+		b.WriteString(part)
+	}
+	b.WriteByte('\'')
+	return b.String()
+}
+
+// sentence is what stands before each part of a violation's sentence.
+var sentence = [...]string{"Agent '", "' performed '", "' in '", "', violating norm '"}
+
+func (v Violation) sentence() [len(sentence)]string {
+	return [...]string{v.Action.Agent, v.Action.Verb, v.Action.Location, v.NormName}
+}
+
+// LogValue returns v as a group of attributes, so that a [slog.Logger] prints
+// it in its own format: id, norm, agent, action, location, target, faction,
+// severity, shadow and edition.
+func (v Violation) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("id", v.ID().String()),
+		slog.String("norm", v.NormName),
+		slog.String("agent", v.Action.Agent),
+		slog.String("action", v.Action.Verb),
+		slog.String("location", v.Action.Location),
+		slog.String("target", v.Action.Target),
+		slog.String("faction", v.Action.Faction),
+		slog.String("severity", string(cmp.Or(v.Severity, SeverityWarn))),
+		slog.Bool("shadow", v.Shadow),
+		slog.Uint64("edition", v.Edition),
+	)
 }

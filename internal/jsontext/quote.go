@@ -1,0 +1,79 @@
+package jsontext
+
+import "unicode/utf8"
+
+const hex = "0123456789abcdef"
+
+// AppendString appends s as a JSON string. See [AppendEscaped] for what is
+// between the quotes.
+func AppendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	b = AppendEscaped(b, s)
+	return append(b, '"')
+}
+
+// AppendEscaped appends what stands for s between the quotes of a JSON
+// string, so that a string can be made of several.
+//
+// What it appends is valid UTF-8, each invalid byte of s as U+FFFD, and can be
+// shown: control characters, the separators U+2028 and U+2029, and the
+// characters that override the direction of writing are escaped. Characters
+// that matter in HTML are not.
+func AppendEscaped(b []byte, s string) []byte {
+	done := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			i++
+			if c >= ' ' && c != '"' && c != '\\' && c != 0x7F {
+				continue
+			}
+			b = append(b, s[done:i-1]...)
+			b = appendControl(b, c)
+			done = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			b = append(b, s[done:i]...)
+			b = append(b, "\uFFFD"...)
+			done = i + size
+		} else if hidden(r) {
+			b = append(b, s[done:i]...)
+			b = append(b, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+			done = i + size
+		}
+		i += size
+	}
+	return append(b, s[done:]...)
+}
+
+func appendControl(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	}
+	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+}
+
+// hidden reports whether r, which is not ASCII, is a control character, ends
+// a line or overrides the direction of writing.
+func hidden(r rune) bool {
+	return r < 0xA0 || 0x2028 <= r && r <= 0x202E || 0x2066 <= r && r <= 0x2069
+}
+
+// Mend returns s with each invalid byte replaced by U+FFFD. It returns s
+// itself where there is none. Unlike strings.ToValidUTF8 it keeps the number
+// of invalid bytes.
+func Mend(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
+}

@@ -1,0 +1,149 @@
+package jsontext
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// String reads a string.
+func (r *Reader) String() (string, error) {
+	if r.peek() != '"' {
+		return "", r.want("a string")
+	}
+	start := r.pos
+	inner, plain, err := r.quoted()
+	if err != nil {
+		return "", err
+	}
+	if plain {
+		return string(inner), nil
+	}
+	text, valid := unescape(inner)
+	if !valid && r.Strict {
+		return "", r.Errorf(start, "the string is not valid UTF-8")
+	}
+	return string(text), nil
+}
+
+// key reads a string that is a key. It shares memory with the text where the
+// string has no escapes.
+func (r *Reader) key() ([]byte, error) {
+	start := r.pos
+	inner, plain, err := r.quoted()
+	if err != nil || plain {
+		return inner, err
+	}
+	text, valid := unescape(inner)
+	if !valid && r.Strict {
+		return nil, r.Errorf(start, "the key is not valid UTF-8")
+	}
+	return text, nil
+}
+
+// quoted passes over a string and returns what is between its quotes, and
+// whether it is plain: valid UTF-8 without escapes, which stands for itself.
+func (r *Reader) quoted() (inner []byte, plain bool, err error) {
+	start := r.pos + 1
+	escapes, ascii := false, true
+	for i := start; i < len(r.text); i++ {
+		switch c := r.text[i]; {
+		case c == '"':
+			r.pos = i + 1
+			inner = r.text[start:i]
+			return inner, !escapes && (ascii || utf8.Valid(inner)), nil
+		case c < ' ':
+			return nil, false, r.Errorf(i, "a string holds a control character; write it as \\u%04x", c)
+		case c >= utf8.RuneSelf:
+			ascii = false
+		case c == '\\':
+			escapes = true
+			n := escapeLen(r.text[i:])
+			if n == 0 {
+				return nil, false, r.Errorf(i, "a string holds an escape that JSON does not know")
+			}
+			i += n - 1
+		}
+	}
+	return nil, false, r.Errorf(start-1, "a string has no closing quote")
+}
+
+// escapeLen returns the length of the escape with which s begins, 0 if it is
+// not one of JSON's.
+func escapeLen(s []byte) int {
+	if len(s) < 2 {
+		return 0
+	}
+	switch s[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if _, ok := hexRune(s); ok {
+			return 6
+		}
+	}
+	return 0
+}
+
+// hexRune returns the number in an escape of the form \u0000.
+func hexRune(s []byte) (rune, bool) {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	var r rune
+	for _, c := range s[2:6] {
+		switch {
+		case '0' <= c && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// unescape returns what the inside of a string, which quoted has passed,
+// stands for. Invalid bytes and halves of surrogate pairs become U+FFFD, and
+// valid is false.
+func unescape(inner []byte) (text []byte, valid bool) {
+	text, valid = make([]byte, 0, len(inner)), true
+	for i := 0; i < len(inner); {
+		c := inner[i]
+		if c != '\\' {
+			r, size := utf8.DecodeRune(inner[i:])
+			valid = valid && (r != utf8.RuneError || size > 1)
+			text = utf8.AppendRune(text, r)
+			i += size
+			continue
+		}
+		if r, ok := hexRune(inner[i:]); ok {
+			i += 6
+			if utf16.IsSurrogate(r) {
+				low, _ := hexRune(inner[i:])
+				if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
+					valid = false
+				} else {
+					i += 6
+				}
+			}
+			text = utf8.AppendRune(text, r)
+			continue
+		}
+		i += 2
+		switch c = inner[i-1]; c {
+		case 'b':
+			c = '\b'
+		case 'f':
+			c = '\f'
+		case 'n':
+			c = '\n'
+		case 'r':
+			c = '\r'
+		case 't':
+			c = '\t'
+		}
+		text = append(text, c)
+	}
+	return text, valid
+}
