@@ -98,6 +98,13 @@ func (l *Log) corrupt(name string, at position, format string, args ...any) erro
 	return &CorruptError{Path: l.path(name), Line: at.line, Offset: at.offset, Err: fmt.Errorf(format, args...)}
 }
 
+// Files returns the number of files that the log had when it was opened.
+func (l *Log) Files() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.segments)
+}
+
 // Close waits for the commit that is under way, refuses what waits behind it,
 // and closes the files. Reading that has begun may go on.
 func (l *Log) Close() error {
