@@ -117,7 +117,7 @@ func OpenFile(dir string, o *FileOptions) (*FileStore, error) {
 	return s, nil
 }
 
-func openFile(dir string, o FileOptions) (s *FileStore, err error) {
+func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
 	if dir == "" {
 		return nil, fmt.Errorf("no directory is named: %w", fs.ErrNotExist)
 	}
@@ -145,7 +145,7 @@ func openFile(dir string, o FileOptions) (s *FileStore, err error) {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: errors.New("a file, where a directory is needed")}
 	}
 
-	s = &FileStore{unlock: func() error { return nil }}
+	s := &FileStore{unlock: func() error { return nil }}
 	if !o.ReadOnly {
 		if s.unlock, err = journal.LockDir(dir); err != nil {
 			return nil, err
@@ -173,10 +173,13 @@ func openFile(dir string, o FileOptions) (s *FileStore, err error) {
 		return s, nil
 	}
 	// Nothing has been changed so far; both logs are sound.
-	if err := s.revisions.Recover(); err != nil {
+	if err = s.revisions.Recover(); err != nil {
 		return nil, err
 	}
-	return s, s.violations.Recover()
+	if err := s.violations.Recover(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // AppendRevisions appends a batch of revisions as one line. Their editions

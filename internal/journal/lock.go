@@ -1,22 +1,13 @@
 package journal
 
-import (
-	"fmt"
-	"io/fs"
-)
+import "io/fs"
 
 // LockDir takes the lock of a directory, or says ErrLocked at once. The lock
 // belongs to the opener, not to the process, and goes with the process at the
 // latest.
 func LockDir(dir string) (unlock func() error, err error) {
-	unlock, err = lockDir(dir)
-	if err != nil {
+	if unlock, err = lockDir(dir); err != nil {
 		return nil, &fs.PathError{Op: "lock", Path: dir, Err: err}
 	}
-	return func() error {
-		if err := unlock(); err != nil {
-			return fmt.Errorf("unlock %s: %w", dir, err)
-		}
-		return nil
-	}, nil
+	return unlock, nil
 }
