@@ -22,7 +22,7 @@ import (
 // newline.
 
 // version is the format of the lines that are written. Every format, also one
-// to come, begins its lines with {"v": and its number.
+// to come, begins its lines with {"v": and its number, and ends them with }.
 const version = 1
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -76,12 +76,15 @@ func appendLine(b []byte, key string, p parsed) []byte {
 func parseLine(line []byte, key string) (p parsed, err error) {
 	s := scanner{rest: line, ok: true}
 	s.text(`{"v":`)
-	if v := s.number(); s.ok && v > version {
+	v := s.number()
+	s.text(`,"`)
+	switch {
+	case s.ok && v > version && line[len(line)-1] == '}': // garbage ends otherwise
 		return p, versionError(v)
-	} else if v != version {
+	case v != version:
 		return p, errForm
 	}
-	s.text(`,"n":`)
+	s.text(`n":`)
 	p.first = s.number()
 	p.last = p.first
 	if bytes.HasPrefix(s.rest, []byte(`,"to":`)) {

@@ -1,0 +1,41 @@
+package journal
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var samples = flag.Int("samples", 6, "states to look at after each crash")
+
+func same(fsys FS) FS { return fsys }
+
+func TestPowerLossBeforeAnyOperation(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, testCrashes(same, seed, *samples))
+		})
+	}
+}
+
+func TestFailureOfAnyOperation(t *testing.T) {
+	for _, cause := range []error{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, io.ErrShortWrite, errors.New("odd")} {
+		for _, always := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v/always=%v", cause, always), func(t *testing.T) {
+				t.Parallel()
+				require.NoError(t, testFailures(same, 1, cause, always))
+			})
+		}
+	}
+}
+
+func TestDamageToAnyByte(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, testDamage(same))
+}
