@@ -156,13 +156,13 @@ func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
 			s.Close()
 		}
 	}()
+	logs := fileLogs(dir, o)
 	// The violations come first: a reader that sees them beside a writer
 	// which has just begun will see the file of revisions, too.
-	if s.violations, err = journal.Open(journal.Options{Dir: dir, Name: "violations", Key: "violation", Perm: 0o600,
-		SegmentBytes: o.SegmentBytes, MaxBytes: o.MaxBytes}); err != nil {
+	if s.violations, err = journal.Open(logs[1]); err != nil {
 		return nil, err
 	}
-	if s.revisions, err = journal.Open(journal.Options{Dir: dir, Name: "revisions", Key: "revisions", Perm: 0o644}); err != nil {
+	if s.revisions, err = journal.Open(logs[0]); err != nil {
 		return nil, err
 	}
 	if s.revisions.Files() == 0 && s.violations.Files() > 0 {
@@ -180,6 +180,15 @@ func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// fileLogs are the two logs of a store: revisions, a batch in a line, and
+// violations, a line each.
+func fileLogs(dir string, o FileOptions) [2]journal.Options {
+	return [2]journal.Options{
+		{Dir: dir, Name: "revisions", Key: "revisions", Perm: 0o644},
+		{Dir: dir, Name: "violations", Key: "violation", Perm: 0o600, SegmentBytes: o.SegmentBytes, MaxBytes: o.MaxBytes},
+	}
 }
 
 // AppendRevisions appends a batch of revisions as one line. Their editions
