@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 )
 
@@ -95,6 +96,10 @@ func (l *Log) withdraw(ctx context.Context, r *request) error {
 // commit commits what is in the queue, which is whatever has come since the
 // commit before. Whoever calls it holds lead.
 func (l *Log) commit() {
+	if l.crowded {
+		// Those who have just been served may have something for this fsync.
+		runtime.Gosched()
+	}
 	l.mu.Lock()
 	batch := l.queue
 	l.queue = nil
@@ -102,6 +107,7 @@ func (l *Log) commit() {
 	if len(batch) == 0 {
 		return // another leader has done it
 	}
+	l.crowded = len(batch) > 1
 	if l.broken != nil {
 		for _, r := range batch {
 			r.done <- l.broken

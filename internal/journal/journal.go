@@ -70,10 +70,11 @@ type Log struct {
 	// lead is a lock that can be waited for together with other things.
 	// Whoever holds it commits what is in the queue, and owns the fields of
 	// this block.
-	lead   chan struct{}
-	file   File   // the last segment, open for writing
-	buf    []byte // kept from one commit to the next
-	broken error
+	lead    chan struct{}
+	file    File   // the last segment, open for writing
+	buf     []byte // kept from one commit to the next
+	crowded bool   // the last commit was for several
+	broken  error
 
 	mu       sync.Mutex // guards what follows; held for moments, never while the disk works
 	queue    []*request
