@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/normsync/normsync/internal/journal"
@@ -77,6 +78,7 @@ type FileStore struct {
 	violations *journal.Log
 	unlock     func() error
 	closed     atomic.Bool
+	broken     atomic.Pointer[error] // what broke one of the logs: the disk is that of both
 }
 
 // CorruptError says which line of a [FileStore] is not as it was written. The
@@ -214,7 +216,7 @@ func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error
 			return err
 		}
 	}
-	return fileError(verb, s.revisions.Append(ctx, revs[0].Edition, journal.Entry{Count: len(revs), JSON: append(b, ']')}))
+	return s.append(ctx, verb, s.revisions, revs[0].Edition, journal.Entry{Count: len(revs), JSON: append(b, ']')})
 }
 
 // Revisions yields the revisions with an edition greater than after, and reads little more than those.
@@ -271,14 +273,27 @@ func (s *FileStore) AppendViolations(ctx context.Context, vs ...Violation) error
 		if b, err = v.appendJSON(b); err != nil {
 			return err
 		}
-		ends[i] = len(b)
+		if ends[i] = len(b); i == 0 {
+			b = slices.Grow(b, len(b)*len(vs)*9/8) // the others will be much the same
+		}
 	}
 	entries, from := make([]journal.Entry, len(vs)), 0
 	for i, end := range ends {
 		entries[i] = journal.Entry{Count: 1, JSON: b[from:end]}
 		from = end
 	}
-	return fileError(verb, s.violations.Append(ctx, 0, entries...))
+	return s.append(ctx, verb, s.violations, 0, entries...)
+}
+
+func (s *FileStore) append(ctx context.Context, verb string, to *journal.Log, first uint64, entries ...journal.Entry) error {
+	if broken := s.broken.Load(); broken != nil && !s.closed.Load() {
+		return fileError(verb, *broken)
+	}
+	err := to.Append(ctx, first, entries...)
+	if errors.Is(err, journal.ErrBroken) {
+		s.broken.CompareAndSwap(nil, &err)
+	}
+	return fileError(verb, err)
 }
 
 // Violations yields the violations, oldest first.

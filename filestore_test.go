@@ -219,14 +219,17 @@ func TestFileStoreDeletedUnderIt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := openFileStore(t, dir, nil)
 	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
-	if err := os.RemoveAll(dir); err != nil {
+	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
+	if err := os.Remove(filepath.Join(dir, "revisions.jsonl")); err != nil {
 		t.Skip("files that are open cannot be deleted here")
 	}
 	err := s.AppendRevisions(t.Context(), fileRevision(2))
 	require.ErrorIs(t, err, ErrBroken)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "revisions.jsonl")
-	require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(1)), ErrBroken)
+	require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), ErrBroken, "nor can the other log be appended to")
+	require.Equal(t, fileViolations(1, 1), fileGather(t, s.Violations(t.Context())), "it can be read")
+	require.NoError(t, os.RemoveAll(dir))
 	require.NoError(t, s.Close())
 	// Another store in its place is another store.
 	s = openFileStore(t, dir, nil)
@@ -339,4 +342,50 @@ func TestFileStoreAgreesWithAModel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever bytes lie in its files, a store opens or says where they are
+// corrupt, and then leaves them as they are.
+func FuzzFileStoreOpen(f *testing.F) {
+	dir := f.TempDir()
+	s := openFileStore(f, dir, nil)
+	require.NoError(f, s.AppendRevisions(f.Context(), fileRevisions(1, 2)...))
+	require.NoError(f, s.AppendRevisions(f.Context(), fileRevision(3)))
+	require.NoError(f, s.AppendViolations(f.Context(), fileViolations(1, 2)...))
+	names := []string{filepath.Join(dir, "revisions.jsonl"), filepath.Join(dir, "violations-00000000000000000001.jsonl")}
+	seeds := [2]string{strings.Join(fileLines(f, names[0]), ""), strings.Join(fileLines(f, names[1]), "")}
+	f.Add(seeds[0], seeds[1])
+	f.Add(seeds[0][:len(seeds[0])-9], seeds[1][:9])
+	f.Add(seeds[0][9:], "\x00\x00")
+	f.Add(`{"v":2,"n":1}`+"\n", "")
+	f.Fuzz(func(t *testing.T, revisions, violations string) {
+		dir := t.TempDir()
+		for name, content := range map[string]string{names[0]: revisions, names[1]: violations} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(name)), []byte(content), 0o600))
+		}
+		for _, o := range []*FileOptions{{ReadOnly: true}, {}} {
+			s, err := OpenFile(dir, o)
+			if err != nil {
+				require.ErrorAs(t, err, new(*CorruptError))
+				require.Equal(t, revisions, strings.Join(fileLines(t, filepath.Join(dir, filepath.Base(names[0]))), ""))
+				require.Equal(t, violations, strings.Join(fileLines(t, filepath.Join(dir, filepath.Base(names[1]))), ""))
+				continue
+			}
+			next := uint64(1)
+			for r, err := range s.Revisions(t.Context(), 0) {
+				if err != nil {
+					require.ErrorAs(t, err, new(*CorruptError))
+				} else {
+					require.Equal(t, next, r.Edition)
+					next++
+				}
+			}
+			for _, err := range s.Violations(t.Context()) {
+				if err != nil {
+					require.ErrorAs(t, err, new(*CorruptError))
+				}
+			}
+			require.NoError(t, s.Close())
+		}
+	})
 }

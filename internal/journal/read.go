@@ -79,13 +79,13 @@ func (l *Log) read(ctx context.Context, done *uint64, yield func(Line) bool) err
 // what is on disk in the last of them.
 func (l *Log) snapshot() (segs []segment, end *position, err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	closed, writable, segs, at := l.closed, l.writable, l.segments, l.end
+	l.mu.Unlock()
 	switch {
-	case l.closed:
+	case closed:
 		return nil, nil, fs.ErrClosed
-	case l.writable:
-		at := l.end
-		return l.segments, &at, nil
+	case writable:
+		return segs, &at, nil
 	}
 	segs, err = l.list()
 	return segs, nil, err

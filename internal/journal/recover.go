@@ -111,7 +111,10 @@ func (l *Log) Recover() (err error) {
 	} else if l.file, err = l.recoverLast(l.segments[len(l.segments)-1].name); err != nil {
 		return err
 	}
-	l.torn, l.writable = 0, true
+	l.torn = 0
+	l.mu.Lock()
+	l.writable = true
+	l.mu.Unlock()
 	return nil
 }
 
