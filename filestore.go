@@ -17,61 +17,78 @@ import (
 
 // FileOptions are the options of OpenFile.
 type FileOptions struct {
-	ReadOnly     bool  // no lock, nothing is written or repaired
-	SegmentBytes int64 // a violations segment is closed beyond it; 0: 64 MiB
-	MaxBytes     int64 // oldest violation segments are deleted beyond it; 0: keep all
+	ReadOnly bool // no lock, nothing is written or repaired
+
+	// SegmentBytes is the size beyond which a segment of violations is closed
+	// and the next one begun; 0 means 64 MiB. What one fsync commits is never
+	// divided.
+	SegmentBytes int64
+
+	// MaxBytes is the size beyond which the oldest segments of violations are
+	// deleted, whenever one is begun; 0 keeps all. A segment is closed at a
+	// quarter of it at the latest. Revisions are never deleted.
+	MaxBytes int64
 }
 
 const defaultSegmentBytes = 64 << 20
 
 // FileStore is a [Store] in a directory of JSON Lines, made to be read with jq
-// and kept in git. In revisions.jsonl a line is one Apply, all or nothing; in
-// violations-<first number>.jsonl a line is one violation, and when a file has
-// grown to [FileOptions].SegmentBytes the next one is begun. A line has a format version, the
-// numbers of its records, and a checksum, and must not be edited.
+// and kept in git. In revisions.jsonl a line is one Apply, all or nothing. In
+// violations-<first number>.jsonl a line is one violation. A line has a format
+// version, the numbers of its records and a checksum, and must not be edited.
 //
-// Concurrent appends share an fsync. Sequences read what is on disk when the
-// range begins; their memory is that of one line, however long the log. Any
+// Concurrent appends share an fsync. A sequence yields what is on disk when the
+// range begins; its memory is that of one line, however long the log. Any
 // number of goroutines may use a FileStore.
 //
 // # What is promised
 //
-//	nil                      written and fsynced, the names of file and directory too
-//	ErrConflict, ErrInvalid  nothing has changed
-//	an error that is that    nothing has changed; or, where the text says so, the outcome is
-//	of the context           unknown: the records may be there, each line whole
-//	no space, write failed   what was written is taken back; the store stays usable
-//	fsync failed (ErrBroken) the outcome is unknown, and every later append fails
-//	                         until the store is opened again; no fsync is tried twice
-//	files deleted or moved   ErrBroken, at the next append: it does not say nil for a
-//	under the store          record that nobody would find
-//	process killed           all acknowledged is there, no line is half there; what was not
-//	                         acknowledged may be there, as the beginning of what was under way
-//	power lost               the same, where the disk keeps what it says it has flushed
-//	damage                   *CorruptError, and not a byte is changed: from OpenFile where it
-//	                         is in revisions.jsonl or in the last segment, or where a segment
-//	                         is missing; from Violations in older segments
-//	an unknown, newer format the same
+//	nil                     It is on disk: written and fsynced, and the names
+//	                        of its file and directory before it.
+//	ErrConflict, ErrInvalid Nothing has changed.
+//	the context's error     Nothing has changed. Where the text says that the
+//	                        outcome is unknown, the records may be there or
+//	                        come yet, each line whole.
+//	no space, write failed  What was written is taken back; the store can be
+//	                        used.
+//	ErrBroken               An fsync has failed, or what a failed write left
+//	                        cannot be taken back, or the files were deleted or
+//	                        moved. For the append that met it, the outcome is
+//	                        unknown; all later ones are refused until the
+//	                        store is opened again. No fsync is tried twice.
+//	process killed          All that was acknowledged is there, and no line is
+//	                        half there. Of what was under way, a beginning may
+//	                        be there.
+//	power lost              The same, if the drive keeps what it says it has
+//	                        flushed.
+//	damage                  *CorruptError, and not a byte of a file is changed:
+//	                        by OpenFile where it lies in revisions.jsonl or the
+//	                        last segment, or where a segment is missing; by
+//	                        Violations where it lies in an older one.
+//	a newer format          The same.
 //
 // A batch of violations is no transaction: without nil, its beginning may be
 // there. What a crash leaves behind the last whole line was never acknowledged:
-// OpenFile cuts it off, and keeps it in a file with .torn behind its name.
+// OpenFile cuts it off and keeps it, in a file with .torn behind its name.
 //
-// Each line says up to which number the log was on disk before it, which tells
-// damage from what a crash leaves. What no log can tell: damage to the lines of the
-// very last append, a file that somebody cut off exactly between two lines, and
-// the loss of the newest segments (or the oldest, which look deleted by MaxBytes).
+// The two are told apart by what each line says of those before it: up to which
+// number the log was known to be on disk. What no log can tell from a crash is
+// damage to the lines of the very last append, up to the end of the file, and a
+// file that somebody cut off exactly between two lines. Nor can it miss the
+// newest segments, or the oldest, which look as if MaxBytes had deleted them.
 //
-// # Where
+// # Where it is promised
 //
-// All of it holds on Linux and macOS and the BSDs, on local file systems. On Windows there
-// is no fsync of a directory: that a name survives a power loss is left to
-// NTFS; the lock needs a file named lock; and MaxBytes cannot delete a segment
-// while somebody reads it, and does so at a later turn. On other systems
-// only openers in the same process are kept apart. Network file systems
-// are not promised: NFS neither locks nor syncs as this needs it.
+// On Linux, macOS and the BSDs, on a local file system. On Windows there is no
+// fsync of a directory, so it is left to NTFS that a new file's name survives a
+// power loss; the lock is a file named lock; and a segment that somebody is
+// reading is deleted later than MaxBytes says. Elsewhere only openers within
+// the same process are kept apart. On network file systems nothing is promised:
+// NFS neither locks nor syncs as this needs it. And after a failed fsync whose
+// bytes could not be cut off either, as on a drive that is gone, restart the
+// system before opening: its cache may show what the drive does not have.
 //
-// Permissions are 0755 for the directory, 0644 for revisions and 0600 for
+// Permissions are 0755 for the directory, 0644 for revisions, 0600 for
 // violations, less the umask.
 type FileStore struct {
 	revisions  *journal.Log
@@ -102,9 +119,10 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 // violations. A nil o means the zero FileOptions.
 //
 // One opener writes: a second one gets [ErrLocked] at once, in this process or
-// another. With ReadOnly any number may read beside it and see what it appends, a moment before it is
-// acknowledged perhaps; for them a torn tail is where the log ends, and a
-// directory that is not there is [fs.ErrNotExist].
+// another. With ReadOnly, any number may read beside it. They see what it
+// appends, perhaps a moment before it is acknowledged; for them the log ends
+// where a torn tail begins, and a directory that is not there is
+// [fs.ErrNotExist].
 func OpenFile(dir string, o *FileOptions) (*FileStore, error) {
 	if o == nil {
 		o = &FileOptions{}
@@ -219,7 +237,8 @@ func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error
 	return s.append(ctx, verb, s.revisions, revs[0].Edition, journal.Entry{Count: len(revs), JSON: append(b, ']')})
 }
 
-// Revisions yields the revisions with an edition greater than after, and reads little more than those.
+// Revisions yields the revisions with an edition greater than after, and reads
+// little more than those.
 func (s *FileStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
 	return func(yield func(Revision, error) bool) {
 		for line, err := range s.revisions.Read(ctx, after) {

@@ -98,9 +98,11 @@ func TestFileStoreKill(t *testing.T) {
 		out, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
-		left := random.IntN(150)
+		left := random.IntN(100)
+		killed := false
 		for sc := bufio.NewScanner(out); sc.Scan(); left-- {
-			if left <= 0 {
+			if left <= 0 && !killed {
+				killed = true
 				cmd.Process.Kill() // what it has said by now still counts
 			}
 			var e uint64
@@ -112,7 +114,11 @@ func TestFileStoreKill(t *testing.T) {
 				require.NotContains(t, sc.Text(), "Error", "%s", stderr.String())
 				continue
 			}
-			total++
+			if total++; total%100 == 1 && !killed {
+				_, err := OpenFile(dir, nil)
+				require.ErrorIs(t, err, ErrLocked, "while another process writes")
+				fileGather(t, openFileStore(t, dir, &FileOptions{ReadOnly: true}).Violations(t.Context()))
+			}
 		}
 		cmd.Wait()
 		fileCheckKilled(t, dir, violations, revision)

@@ -178,16 +178,16 @@ func (l *Log) write(b []byte, next uint64, lines int) error {
 // was open.
 var errGone = fmt.Errorf("the file is no longer there under its name: %w", fs.ErrNotExist)
 
-// takeBack cuts off what a failed write has left, so that the log can go on. It
-// is on disk before anything else is: the next write is shorter, perhaps, and a crash must
-// not bring back what follows it.
+// takeBack cuts off what a failed write has left, so that the log can go on.
+// That is on disk before anything else is: the next write may be shorter, and a
+// crash must not bring back what lies behind it.
 func (l *Log) takeBack(cause error) error {
 	err := l.file.Truncate(l.end.offset)
 	if err == nil {
 		err = l.file.Sync()
 	}
 	if err != nil {
-		return l.breaks(errors.Join(cause, err))
+		return l.breaks(fmt.Errorf("%w, and taking back what it left: %w", cause, err))
 	}
 	return cause
 }

@@ -119,7 +119,7 @@ func eachLine(f File, name string, visit func(line string, p parsed, err error) 
 func TestFaultsAreNoticed(t *testing.T) {
 	crashes := func(wrap func(FS) FS) error { return testCrashes(wrap, 1, 6) }
 	failures := func(wrap func(FS) FS) error {
-		return errors.Join(testFailures(wrap, 1, syscall.EIO, false), testFailures(wrap, 1, syscall.ENOSPC, false))
+		return errors.Join(testFailures(wrap, 1, syscall.EIO, false), testFailures(wrap, 2, syscall.EIO, false))
 	}
 	files := func(open func(f File, name string) File) func(FS) FS {
 		return func(fsys FS) FS { return faulty{FS: fsys, open: open} }

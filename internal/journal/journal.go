@@ -5,10 +5,11 @@
 // The promise is that what Append acknowledged is there after any crash, and
 // that nothing is ever half there. Three things carry it. Append says nil only
 // when the bytes have been written and fsynced, and the name of their file
-// before them. Each line says which record was the last one known to be on disk when it was
-// written, so that a torn tail, which nobody was promised, can be told from
-// damage to what was acknowledged. And a log that is damaged is refused as it
-// is: recovery cuts off nothing but a torn tail, and keeps even that.
+// before them. Each line says which record was the last one known to be on disk
+// when it was written, so that a torn tail, which nobody was promised, can be
+// told from damage to what was acknowledged. And a log that is damaged is
+// refused as it is: recovery cuts off nothing but a torn tail, and keeps even
+// that.
 //
 // The files of the package, in the order in which to read them: line.go is one
 // line, scan.go the lines of a file, segment.go the files of a log, recover.go

@@ -30,9 +30,9 @@ func Open(o Options) (*Log, error) {
 	return l, nil
 }
 
-// confirmed calls f until it finds no damage, or the same damage twice in turn. Beside a
-// live writer a reader may see a file half before and half after a change; what
-// is on disk it sees again.
+// confirmed calls f until it finds no damage, or the same damage twice in turn.
+// Beside a live writer a reader may see a file half before and half after a
+// change; what is on disk it sees again.
 func confirmed(f func() error) error {
 	var seen string
 	for {
@@ -170,7 +170,8 @@ func (l *Log) keepTorn(f File, name string) error {
 			return err
 		}
 		if _, err := to.WriteAt(buf, had.Size()+done); err != nil {
-			return errors.Join(err, to.Truncate(had.Size()))
+			to.Truncate(had.Size()) // the tail itself is still where it was
+			return err
 		}
 	}
 	if err := to.Sync(); err != nil {
@@ -180,8 +181,8 @@ func (l *Log) keepTorn(f File, name string) error {
 }
 
 // MakeDir makes a directory and those above it that are not there, and has
-// their names on disk. So is the name of the first that is there: whoever made it may have
-// been killed before it could fsync.
+// their names on disk. So is the name of the first that is there: whoever made
+// it may have been killed before it could fsync.
 func MakeDir(fsys FS, dir string) error {
 	parent := filepath.Dir(dir)
 	err := fsys.Mkdir(dir, 0o755)

@@ -111,7 +111,8 @@ func (l *Log) unlessTorn(f File, err error, at position, limit int64) error {
 const markEvery = 64 << 10
 
 // marks remember where some lines of the last segment begin, so that a reader
-// who wants the latest records does not begin at the first. They are learned by reading.
+// who wants the latest records does not begin at the first. They are learned by
+// reading.
 type marks struct {
 	segment uint64
 	at      []position

@@ -124,6 +124,9 @@ func (l *Log) rotate() error {
 	at := position{number: l.end.number, line: 1}
 	s := segment{first: at.number, name: l.segmentName(at.number)}
 	f, err := l.create(s.name)
+	if errors.Is(err, errNameUnsure) {
+		return l.breaks(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -145,10 +148,13 @@ func (l *Log) create(name string) (File, error) {
 	}
 	if err := l.FS.SyncDir(l.Dir); err != nil {
 		f.Close()
-		return nil, l.breaks(err)
+		return nil, fmt.Errorf("%w: %w", errNameUnsure, err)
 	}
 	return f, nil
 }
+
+// errNameUnsure says that a file was made and may be gone after a power loss.
+var errNameUnsure = errors.New("the name of a new file may not be on disk")
 
 // retain deletes the oldest segments until the others and a full new one fit
 // into MaxBytes. Each deletion is on disk before the next one, lest a crash
