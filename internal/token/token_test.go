@@ -2,25 +2,19 @@ package token
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
 
-// slowHashes is Hashes as one would write it: split, fold rune by rune, hash.
-func slowHashes(s string) (out []uint64) {
-	for _, tok := range strings.FieldsFunc(s, unicode.IsSpace) {
-		out = append(out, Pattern{Field: Any, Word: tok}.Hash())
-	}
-	return out
-}
-
-// pieces are what random texts are made of: everything that the fast path may stumble over.
+// pieces are what texts are made of: all that the fast paths may stumble over.
 var pieces = []string{
 	"a", "Z", "attack", "ATTACK", "safe_zone", "0123456789", "@[`{", "\x00", "\x1f", "\x7f", "é", "É", "\u212A", "\u017F", "ς", "Σ", "İ", "睡觉", "🐉", "\uFFFD", "\xff", "\x85", "\xe2\x82",
-	" ", " ", " ", "\t", "\r\n", "\v\f", "\u0085", "\u00A0", "\u2003", "\u3000", "\u200B", "        ",
+	" ", " ", " ", "\t", "\r\n", "\v\f", "\x08", "\x0e", "\u0085", "\u00A0", "\u2003", "\u3000", "\u200B", "        ",
 }
 
 func randomText(r *rand.Rand, n int) string {
@@ -31,25 +25,56 @@ func randomText(r *rand.Rand, n int) string {
 	return b.String()
 }
 
-func TestHashesAgreeWithTheSlowWay(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	var dst [256]uint64
-	for range 200000 {
+// slowly splits and folds as one would write it down.
+func slowly(s string) []string { return strings.FieldsFunc(string([]rune(s)), unicode.IsSpace) }
+
+func slowHashes(s string) []uint64 {
+	out := []uint64{}
+	for _, tok := range slowly(s) {
+		out = append(out, Pattern{Field: Any, Word: tok}.Hash())
+	}
+	return out
+}
+
+func TestNextSplitsAtWhiteSpace(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 50000 {
 		s := randomText(r, 12)
-		n := Hashes(dst[:], s)
-		require.Equal(t, slowHashes(s), append([]uint64(nil), dst[:n]...), "%q", s)
+		got := []string{}
+		for tok, rest := Next(s); tok != ""; tok, rest = Next(rest) {
+			require.Contains(t, s, tok, "a token is given as it is written")
+			got = append(got, string([]rune(tok)))
+		}
+		require.Equal(t, append([]string{}, slowly(s)...), got, "%+q", s)
 	}
 }
 
-func TestNextAgreesWithFieldsFunc(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
+func TestHashesAreThoseOfTheTokens(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var dst [256]uint64
 	for range 100000 {
 		s := randomText(r, 12)
-		var got []string
-		for tok, rest := Next(s); tok != ""; tok, rest = Next(rest) {
-			got = append(got, tok)
+		want := slowHashes(s)
+		n := Hashes(dst[:], s)
+		require.Equal(t, want, dst[:n:n], "%+q", s)
+		require.Equal(t, n, Hashes(dst[:n], s), "exactly enough room: %+q", s)
+		if n > 0 {
+			require.Equal(t, -1, Hashes(dst[:n-1], s), "too little room: %+q", s)
 		}
-		require.Equal(t, append([]string(nil), strings.FieldsFunc(s, unicode.IsSpace)...), got, "%q", s)
+	}
+}
+
+func TestEqualTokensHaveEqualHashesAndOthersDoNot(t *testing.T) {
+	words := []string{"kelvin", "KELVIN", "\u212Aelvin", "mask", "ma\u017Fk", "ΣΊΣΥΦΟΣ", "σίσυφος", "İ", "i", "ı", "straße", "STRAẞE", "strasse", "@", "`", "a", "a\x00", "\x00", "", "abcdefg", "abcdefg\x00", "abcdefgh", "abcdefgh\x00", "睡", "睡觉"}
+	for _, a := range words {
+		for _, b := range words {
+			p, q := Pattern{Field: Any, Word: a}, Pattern{Field: Any, Word: b}
+			require.Equal(t, strings.EqualFold(a, b), p.Hash() == q.Hash(), "%+q and %+q", a, b)
+			p.Prefix = true
+			require.NotEqual(t, p.Hash(), q.Hash(), "a prefix is no word: %+q and %+q", a, b)
+			p.Field, q.Field = Agent, Any
+			require.NotEqual(t, p.Hash(), q.Hash())
+		}
 	}
 }
 
@@ -58,29 +83,184 @@ func TestFoldIsTheSlowFoldForEveryRune(t *testing.T) {
 		if got, want := fold(r), foldSlowly(r); got != want {
 			t.Fatalf("%U folds to %U, want %U", r, got, want)
 		}
+		if up := unicode.SimpleFold(r); fold(up) != fold(r) {
+			t.Fatalf("%U and %U are equal by folding and fold to two runes", r, up)
+		}
+	}
+	require.Equal(t, 'k', fold('K'), "the fast path makes ASCII small")
+	require.Equal(t, 'k', fold('\u212A'))
+}
+
+func TestPrefixHashesAreThoseOfThePrefixes(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var dst [MaxPrefix + 1]uint64
+	for range 20000 {
+		toks := slowly(randomText(r, 12))
+		if len(toks) == 0 {
+			continue
+		}
+		var lengths Lengths
+		want := []uint64{}
+		runes := []rune(toks[0])
+		for n := range min(len(runes), MaxPrefix) + 1 {
+			if r.IntN(2) == 0 {
+				lengths.Set(n, true)
+				want = append(want, Pattern{Any, string(runes[:n]), true}.Hash())
+			}
+		}
+		if r.IntN(2) == 0 && len(runes) < MaxPrefix {
+			lengths.Set(len(runes)+1, true)
+		}
+		n := PrefixHashes(dst[:], toks[0], &lengths)
+		require.Equal(t, want, dst[:n:n], "%+q", toks[0])
+		if n > 0 {
+			require.Equal(t, -1, PrefixHashes(dst[:n-1], toks[0], &lengths))
+		}
 	}
 }
 
-var actions = [][4]string{
+func TestLengths(t *testing.T) {
+	var l Lengths
+	require.Equal(t, -1, l.longest())
+	for n := range MaxPrefix + 1 {
+		require.False(t, l.has(n))
+		l.Set(n, true)
+		require.True(t, l.has(n))
+		require.Equal(t, n, l.longest())
+	}
+	require.False(t, l.has(MaxPrefix+1))
+	l.Set(70, false)
+	require.False(t, l.has(70))
+	require.Equal(t, Lengths{3, 4}, Lengths{1, 4}.Union(Lengths{2, 0}))
+}
+
+func TestParse(t *testing.T) {
+	for tok, want := range map[string]Pattern{
+		"word":            {Any, "word", false},
+		"word*":           {Any, "word", true},
+		"*":               {Any, "", true},
+		"action:a":        {Action, "a", false},
+		"LOCATION:A*":     {Location, "A", true},
+		"target:*":        {Target, "", true},
+		"Faction:a:b":     {Faction, "a:b", false},
+		"agent:x":         {Agent, "x", false},
+		"minecraft:stone": {Any, "minecraft:stone", false},
+		"locations:x":     {Any, "locations:x", false},
+		":x":              {Any, ":x", false},
+	} {
+		require.Equal(t, want, Parse(tok), tok)
+	}
+	require.Equal(t, Pattern{Action, "location:x", true}, ParseVerb("location:x*"), "verbs are not qualified")
+}
+
+// slowHas is Has as one would write it down.
+func slowHas(texts Texts, p Pattern) bool {
+	fields := []Field{p.Field}
+	if p.Field == Any {
+		fields = []Field{Action, Location, Target, Faction}
+	}
+	return slices.ContainsFunc(fields, func(f Field) bool {
+		return slices.ContainsFunc(slowly(texts[f]), func(tok string) bool {
+			n := utf8.RuneCountInString(p.Word)
+			if r := []rune(tok); p.Prefix && len(r) >= n {
+				tok = string(r[:n])
+			}
+			return strings.EqualFold(tok, p.Word)
+		})
+	})
+}
+
+func TestBagHas(t *testing.T) {
+	agree := func(t *testing.T, rounds int) {
+		r := rand.New(rand.NewPCG(7, 8))
+		var b Bag
+		for range rounds {
+			var texts Texts
+			for f := range texts {
+				texts[f] = randomText(r, 6)
+			}
+			if r.IntN(3) == 0 { // many tokens
+				texts[r.IntN(len(texts))] = randomText(r, 400)
+			}
+			b.Fill(&texts)
+			for range 40 {
+				p := Pattern{Field(r.IntN(int(Any) + 1)), "nowhere", r.IntN(2) == 0}
+				if toks := slowly(strings.Join(texts[:], " ")); len(toks) > 0 {
+					tok := []rune(toks[r.IntN(len(toks))])
+					p.Word = string(tok[:len(tok)-r.IntN(2)*r.IntN(len(tok))])
+				}
+				require.Equal(t, slowHas(texts, p), b.Has(p), "%+q %+v", texts, p)
+			}
+		}
+	}
+	t.Run("by text", func(t *testing.T) { agree(t, 3000) })
+	t.Run("when every hash is the same", func(t *testing.T) {
+		defer Blunt()()
+		agree(t, 300)
+	})
+}
+
+func TestBagForgets(t *testing.T) {
+	var b Bag
+	for _, n := range []int{1, few, few + 1, 5000, 3} {
+		var texts Texts
+		for i := range n {
+			texts[Target] += strings.Repeat("x", 1+i%90) + " "
+		}
+		b.Fill(&texts)
+		require.True(t, b.Has(Pattern{Target, "x", false}))
+		b.Fill(&Texts{Action: "y"})
+		require.False(t, b.Has(Pattern{Any, "x", true}), "what was in the bag before, of %d tokens", n)
+		require.True(t, b.Has(Pattern{Action, "Y", false}))
+		b.Clear()
+		require.Empty(t, b.tokens[:cap(b.tokens)][0], "no text is kept alive")
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	long := Texts{Location: strings.Repeat("red zone-51 blue 睡觉 \u212Aelvin ", 2000)}
+	short := Texts{"attack", "safe_zone", "dragon", "red hand", "hero"}
+	var dst [16384]uint64
+	var b Bag
+	for name, f := range map[string]func(){
+		"Hashes of a short text": func() { Hashes(dst[:], short[1]) },
+		"Hashes of a long text":  func() { Hashes(dst[:], long[Location]) },
+		"PrefixHashes":           func() { PrefixHashes(dst[:], "\u212Aelvin", &Lengths{255}) },
+		"a bag of few tokens":    func() { b.Fill(&short); b.Has(Parse("location:safe*")); b.Clear() },
+		"a bag of many tokens":   func() { b.Fill(&long); b.Has(Parse("location:zon*")); b.Clear() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f()
+			require.Zero(t, testing.AllocsPerRun(20, f))
+		})
+	}
+}
+
+func FuzzHashes(f *testing.F) {
+	for _, p := range pieces {
+		f.Add(p + "x " + p + "12345678" + p)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want := slowHashes(s)
+		dst := make([]uint64, len(want))
+		require.Equal(t, len(want), Hashes(dst, s))
+		require.Equal(t, want, dst)
+	})
+}
+
+var actions = []Texts{
 	{"attack", "safe_zone", "dragon", "red_hand"},
 	{"trade", "market_square", "iron ore", "guild"},
 	{"move", "cell-1234", "", "blue"},
 	{"whisper", "tavern_17", "barkeep", "house_x"},
 }
 
-var sink uint64
-
 func BenchmarkHashes(b *testing.B) {
-	n := 0
-	for b.Loop() {
-		n++
-		var keys [24]uint64
+	var keys [24]uint64
+	for i := 0; b.Loop(); i++ {
 		k := 0
-		a := &actions[n&3]
-		k += Hashes(keys[k:], a[0])
-		k += Hashes(keys[k:], a[1])
-		k += Hashes(keys[k:], a[2])
-		k += Hashes(keys[k:], a[3])
-		sink += keys[k&3]
+		for f := Action; f <= Faction; f++ {
+			k += Hashes(keys[k:], actions[i%len(actions)][f])
+		}
 	}
 }

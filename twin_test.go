@@ -1,0 +1,237 @@
+package normsync
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/token"
+	"github.com/stretchr/testify/require"
+)
+
+// twin is the readable definition of matching: it looks at every norm for
+// every action, and splits everything anew each time. The index must agree
+// with it.
+type twin []Norm
+
+func (t twin) check(a Action) []string {
+	fields := twinSplit(a)
+	var broken, permits []Norm
+	for _, n := range t {
+		switch {
+		case n.Repealed || !fields.verb(n) || !fields.applies(n):
+		case n.Prohibited != "":
+			broken = append(broken, n)
+		case !n.Shadow:
+			permits = append(permits, n)
+		}
+	}
+	broken = slices.DeleteFunc(broken, func(n Norm) bool {
+		return slices.ContainsFunc(permits, func(p Norm) bool { return p.Priority > n.Priority })
+	})
+	slices.SortFunc(broken, func(a, b Norm) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
+	})
+	out := []string{}
+	for _, n := range broken {
+		out = append(out, verdict(n.Name, n.Shadow))
+	}
+	return out
+}
+
+func verdict(name string, shadow bool) string { return fmt.Sprintf("%s, shadow %v", name, shadow) }
+
+func verdicts(vs []Violation) []string {
+	out := []string{}
+	for _, v := range vs {
+		out = append(out, verdict(v.NormName, v.Shadow))
+	}
+	return out
+}
+
+// twinFields has the tokens of an action by the names of its fields.
+type twinFields map[string][]string
+
+func twinSplit(a Action) twinFields {
+	f := twinFields{}
+	for name, s := range map[string]string{"action": a.Verb, "location": a.Location, "target": a.Target, "faction": a.Faction, "agent": a.Agent} {
+		// A conversion to runes makes U+FFFD of each byte that is not UTF-8.
+		f[name] = strings.FieldsFunc(string([]rune(s)), unicode.IsSpace)
+	}
+	return f
+}
+
+func (f twinFields) verb(n Norm) bool {
+	return slices.ContainsFunc(twinTokens(n.Prohibited+n.Permitted), func(tok string) bool { return twinFound(tok, f["action"]) })
+}
+
+func (f twinFields) applies(n Norm) bool {
+	for _, tok := range twinTokens(n.Condition) {
+		if !f.has(tok) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(twinTokens(n.Unless), f.has)
+}
+
+func (f twinFields) has(tok string) bool {
+	if name, word, ok := strings.Cut(tok, ":"); ok {
+		if words, ok := f[strings.ToLower(name)]; ok {
+			return twinFound(word, words)
+		}
+	}
+	return twinFound(tok, slices.Concat(f["action"], f["location"], f["target"], f["faction"]))
+}
+
+func twinTokens(s string) []string { return strings.FieldsFunc(s, unicode.IsSpace) }
+
+func twinFound(tok string, words []string) bool {
+	word, star := strings.CutSuffix(tok, "*")
+	return slices.ContainsFunc(words, func(w string) bool {
+		if !star {
+			return strings.EqualFold(w, word)
+		}
+		r := []rune(w)
+		n := utf8.RuneCountInString(word)
+		return len(r) >= n && strings.EqualFold(string(r[:n]), word)
+	})
+}
+
+// twinWorld makes norms and actions of few words, so that much meets.
+type twinWorld struct {
+	*rand.Rand
+	words, spaces []string
+}
+
+// plainWorld has the words of a game, hostileWorld what Unicode holds in store.
+func plainWorld(seed uint64) *twinWorld {
+	return &twinWorld{rand.New(rand.NewPCG(seed, 1)), strings.Fields("attack loot trade bridge bridgehead gate gateway red redcap blue toll 0123456789abcdef x"), []string{" ", "  "}}
+}
+
+func hostileWorld(seed uint64) *twinWorld {
+	return &twinWorld{rand.New(rand.NewPCG(seed, 2)), []string{
+		"kick", "KICK", "\u212Aic\u212A", "sass", "\u017Fas\u017F", "ΣΊΣΥΦΟΣ", "σίσυφος", "straße", "STRAẞE", "strasse", "İ", "i", "ı", "I", "ǅ", "ǆ",
+		"睡觉", "睡", "🐉", "\U00010400\U00010428", "ﬀ", "é", "e\u0301", "a\u200Bb", "@`[{", "x:y", ":", "\uFFFD", "ÿŸ", "µμ", "ᾳᾼ", "abcdefgh", "ABCDEFGHI", "ꙋ\u1C88",
+	}, []string{" ", "\u00A0", "\u2003", "\u3000", "\u1680 ", "\u2028"}}
+}
+
+func (w *twinWorld) of(list ...string) string { return list[w.IntN(len(list))] }
+
+func (w *twinWorld) verbs() string {
+	return w.list(1+w.IntN(3), func() string {
+		switch w.IntN(10) {
+		case 0:
+			return "*"
+		case 1, 2:
+			r := []rune(w.of(w.words...))
+			return string(r[:1+w.IntN(len(r))]) + "*"
+		}
+		return w.of(w.words...)
+	})
+}
+
+func (w *twinWorld) condition(most int) string {
+	return w.list(w.IntN(most+1), func() string {
+		field := w.of("", "", "", "location:", "Target:", "faction:", "AGENT:", "action:")
+		return field + twinTokens(w.verbs())[0]
+	})
+}
+
+func (w *twinWorld) list(n int, f func() string) string {
+	var b strings.Builder
+	for range n {
+		b.WriteString(f() + w.of(w.spaces...))
+	}
+	return b.String()
+}
+
+func (w *twinWorld) norm(name string) Norm {
+	n := Norm{Name: name, Condition: w.condition(3), Unless: w.of("", "", w.condition(2)), Priority: w.IntN(4) - 2, Shadow: w.IntN(5) == 0}
+	if n.Prohibited = w.verbs(); w.IntN(4) == 0 {
+		n.Prohibited, n.Permitted = "", n.Prohibited
+	}
+	return n
+}
+
+func (w *twinWorld) norms(n int) (out []Norm) {
+	for i := range n {
+		out = append(out, w.norm(fmt.Sprint(w.of("a", "b", "Z"), i)))
+	}
+	return out
+}
+
+func (w *twinWorld) text(most int) string {
+	if w.IntN(60) == 0 {
+		most *= 40 // more than fits on the stack, or is looked at one by one
+	}
+	return w.list(w.IntN(most+1), func() string {
+		return w.of(w.words...) + w.of("", "", "", "", "", "", "\xff", "\xe2\x82", "\x00", "\t\n", "\u0085")
+	})
+}
+
+func (w *twinWorld) action() Action {
+	return Action{Agent: w.text(2), Verb: w.text(3), Location: w.text(3), Target: w.text(2), Faction: w.text(2)}
+}
+
+func TestCheckAgreesWithItsTwin(t *testing.T) {
+	agree := func(t *testing.T, w *twinWorld, size int) {
+		norms := w.norms(size)
+		c, err := Compile(norms...)
+		require.NoError(t, err)
+		m := changedTo(t, w, norms)
+		for range 30 {
+			a := w.action()
+			want := twin(norms).check(a)
+			require.Equal(t, want, verdicts(c.Check(a)), "compiled: %+q\n%+q", a, norms)
+			require.Equal(t, want, verdicts(m.Check(a)), "changed: %+q\n%+q", a, norms)
+			denied := slices.ContainsFunc(want, func(v string) bool { return strings.HasSuffix(v, "false") })
+			require.Equal(t, !denied, c.Allows(a), "%+q", a)
+		}
+	}
+	worlds := func(t *testing.T, count uint64) {
+		for seed := range count {
+			agree(t, plainWorld(seed), 1+int(seed%40))
+			agree(t, hostileWorld(seed), 1+int(seed%40))
+		}
+		agree(t, plainWorld(count), 400)
+		agree(t, hostileWorld(count), 400)
+	}
+	t.Run("in random worlds", func(t *testing.T) { worlds(t, 120) })
+	t.Run("when every hash is the same", func(t *testing.T) {
+		defer token.Blunt()()
+		worlds(t, 40)
+	})
+}
+
+// changedTo returns a monitor that comes to hold norms by way of others.
+func changedTo(t *testing.T, w *twinWorld, norms []Norm) *Monitor {
+	m := new(Monitor)
+	for _, wanted := range [][]Norm{w.norms(len(norms)), norms[len(norms)/3:], w.norms(len(norms)/2 + 1), norms[:len(norms)/2], norms} {
+		_, err := m.Apply(t.Context(), Diff(slices.Collect(m.Constitution().All()), wanted)...)
+		require.NoError(t, err)
+	}
+	return m
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add("bridge", "", "attack", "attack", "the bridge", "", "")
+	f.Add("location:zone agent:h*", "*", "\u212A*", "KICK", "zone\xff", "hero", "\u3000")
+	f.Fuzz(func(t *testing.T, condition, unless, prohibited, verb, location, agent, target string) {
+		norms := []Norm{{Name: "n", Condition: condition, Unless: unless, Prohibited: prohibited}, {Name: "p", Condition: unless, Permitted: prohibited, Priority: 1}}
+		norms = slices.DeleteFunc(norms, func(n Norm) bool { return n.Validate() != nil })
+		c, err := Compile(norms...)
+		require.NoError(t, err)
+		for _, a := range []Action{
+			{Agent: agent, Verb: verb, Location: location, Target: target},
+			{Agent: agent, Verb: prohibited, Location: condition + " " + location, Target: target},
+			{Agent: agent, Verb: prohibited, Location: strings.Repeat(location+" ", 40) + condition, Faction: unless},
+		} {
+			require.Equal(t, twin(norms).check(a), verdicts(c.Check(a)), "%+q", a)
+		}
+	})
+}
