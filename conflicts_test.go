@@ -99,6 +99,7 @@ func TestConflictsFinds(t *testing.T) {
 		{"a longer prefix for a prefix", []Norm{prohibition("narrow", "location:zon*", "att*"), prohibition("wide", "zo*", "at*")}, []string{"redundant narrow wide"}},
 		{"any verb, and a condition on the verb", []Norm{prohibition("narrow", "action:attack", "*"), prohibition("wide", "", "attack loot")}, []string{"redundant narrow wide"}},
 		{"a verb in the condition", []Norm{prohibition("narrow", "", "attack"), prohibition("wide", "action:att*", "*")}, []string{"redundant narrow wide"}},
+		{"a verb that its own Unless lifts", []Norm{prohibition("narrow", "zone", "attack loot").unless("loot"), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
 		{"one exemption more", []Norm{prohibition("narrow", "zone", "attack").unless("duel spar*"), prohibition("wide", "zone", "attack").unless("sparring")}, []string{"redundant narrow wide"}},
 		{"at a lower priority, with a permit that silences both or none",
 			[]Norm{prohibition("narrow", "zone red", "attack").at(4), prohibition("wide", "zone", "attack"), permission("p", "white flag", "attack", 5)},
