@@ -73,9 +73,7 @@ func Diff(from, to []Norm) []Change {
 		default:
 			amendments = append(amendments, Amend(n))
 		}
-		if !isTwin {
-			wanted[n.Name] = n
-		}
+		wanted[n.Name] = n
 	}
 	for name := range current {
 		if _, ok := wanted[name]; !ok {

@@ -172,7 +172,7 @@ func (v *view) meets(n *Norm) bool { return v.verb(n) && v.applies(n) }
 
 // verb reports whether a norm has a verb of the action.
 func (v *view) verb(n *Norm) bool {
-	for tok, rest := token.Next(n.Prohibited + n.Permitted); tok != ""; tok, rest = token.Next(rest) {
+	for tok, rest := token.Next(n.verbs()); tok != ""; tok, rest = token.Next(rest) {
 		if v.hasVerb(tok) {
 			return true
 		}

@@ -134,7 +134,7 @@ func (e *clausesEdit) each(n *Norm, slot uint32, by int32, do func(index.Clause)
 	}
 	e.buf = c
 	verbs := make([]uint64, 0, 8)
-	for tok, rest := token.Next(n.Prohibited + n.Permitted); tok != ""; tok, rest = token.Next(rest) {
+	for tok, rest := token.Next(n.verbs()); tok != ""; tok, rest = token.Next(rest) {
 		p := token.ParseVerb(tok)
 		e.want(p, by)
 		if c.Verb = p.Hash(); !slices.Contains(verbs, c.Verb) {
@@ -142,6 +142,14 @@ func (e *clausesEdit) each(n *Norm, slot uint32, by int32, do func(index.Clause)
 			do(c)
 		}
 	}
+}
+
+// verbs returns the verbs of a norm: it has Prohibited or Permitted.
+func (n *Norm) verbs() string {
+	if n.Prohibited != "" {
+		return n.Prohibited
+	}
+	return n.Permitted
 }
 
 // want counts a pattern of a norm.

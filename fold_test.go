@@ -143,6 +143,19 @@ func TestMonitorFoldsALongLog(t *testing.T) {
 	require.Equal(t, len(history), history[len(history)-1].Version)
 }
 
+func TestFoldDoesNotHoldTheLog(t *testing.T) {
+	f := fold{c: nothing}
+	for i := range 20000 {
+		r := Revision{Edition: uint64(i + 1), Version: i + 1, Change: Amend(ban("n", fmt.Sprint(i), "x"))}
+		if i == 0 {
+			r.Kind = KindAdd
+		}
+		require.NoError(t, f.add(r))
+		require.Less(t, len(f.pending), 1<<12)
+	}
+	require.Equal(t, 1, f.settle().Len())
+}
+
 func TestAtAndAtEditionReadNoFurtherThanTheyNeed(t *testing.T) {
 	c := &handClock{time.Unix(0, 1)}
 	read := 0

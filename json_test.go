@@ -146,7 +146,7 @@ func TestANormIsReadStrictly(t *testing.T) {
 		`{"name":"n","nam\u0065":"n"}`:        ` at offset 12: key "name" is there twice`,
 		`{"name":null}`:                       ` at offset 8: key "name": want a string, found null`,
 		`{"priority":"5"}`:                    ` at offset 12: key "priority": want a number, found a string`,
-		`{"priority":99999999999999999999}`:   ` at offset 12: key "priority": want a whole number of 64 bits, found 99999999999999999999`,
+		`{"priority":99999999999999999999}`:   ` at offset 12: key "priority": want a whole number that fits an int, found 99999999999999999999`,
 		`{"active":0}`:                        ` at offset 10: key "active": want true or false, found a number`,
 		`{"id":"x"}`:                          ` at offset 6: key "id": want an ID of 16 lower-case hex digits, found "x"`,
 		`{"id":"0123456789abcdef","name":""}`: ` at offset 6: key "id": it contradicts the rest: the norm's ID is 565d240f5343e625; leave the id out, and it is computed`,
@@ -278,6 +278,7 @@ func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
 		{map[string]any{"norm": map[string]any{"id": "0123456789abcdef"}}, `key "norm.id": it contradicts the rest`},
 		{map[string]any{"revision_type": "annul"}, `key "revision_type": want add, modify or repeal, found "annul"`},
 		{map[string]any{"version": 1.5}, `key "version": want a whole number`},
+		{map[string]any{"Version": 2}, `key "Version" is unknown; it is written "version"`},
 		{map[string]any{"by": 1}, `key "by": want a string, found a number`},
 		{map[string]any{"edition": nil}, `key "edition" is missing`},
 		{map[string]any{"version": nil}, `key "version" is missing`},
@@ -318,6 +319,7 @@ func TestReadNormsSaysWhichNormIsMeant(t *testing.T) {
 	const good = `{"name":"fine","prohibited":"attack"}`
 	for in, want := range map[string]string{
 		"":                             `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found the end of the text`,
+		"[{\"name\":\"\xff\"}]":        `norm 1 "" in line 1, column 10: key "name": the string is not valid UTF-8`,
 		"null":                         `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found null`,
 		"\ufeff[]":                     `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found '\ufeff'`,
 		"{}":                           `list of norms in line 1, column 1: key "norms" is missing`,

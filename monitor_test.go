@@ -180,7 +180,9 @@ func TestMonitorCountsVersionsAcrossRepeals(t *testing.T) {
 	for i, r := range history {
 		require.Equal(t, i+1, r.Version)
 	}
-	require.Len(t, follower.gone, 1, "names in force need no memory of their own")
+	require.Len(t, follower.gone, 1)
+	applyTo(t, follower, Enact(ban("n", "", "x")))
+	require.Empty(t, follower.gone, "names in force take no room here")
 	_, err = History(t.Context(), s, "nobody")
 	require.ErrorIs(t, err, ErrNotFound)
 	require.EqualError(t, err, `normsync: history of "nobody": norm not found: no revision has that name`)
@@ -376,5 +378,30 @@ func broken(revs []Revision, f func([]Revision)) iter.Seq2[Revision, error] {
 				return
 			}
 		}
+	}
+}
+
+func TestMonitorAddsNoAllocationToACheck(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	m, err := NewMonitor(ban("n", "zone", "attack"))
+	require.NoError(t, err)
+	c := m.Constitution()
+	hit, miss := Action{Verb: "attack", Location: "zone"}, Action{Verb: "heal", Location: "zone"}
+	vs := make([]Violation, 0, 8)
+	for _, call := range []struct {
+		name       string
+		bare, with func()
+	}{
+		{"Constitution", func() {}, func() { m.Constitution() }},
+		{"Store", func() {}, func() { m.Store() }},
+		{"Allows", func() { c.Allows(hit) }, func() { m.Allows(hit) }},
+		{"Check without a violation", func() { c.Check(miss) }, func() { m.Check(miss) }},
+		{"AppendCheck into a slice with room", func() { vs = c.AppendCheck(vs[:0], hit) }, func() { vs = m.AppendCheck(vs[:0], hit) }},
+	} {
+		t.Run(call.name, func(t *testing.T) {
+			require.Equal(t, testing.AllocsPerRun(100, call.bare), testing.AllocsPerRun(100, call.with))
+		})
 	}
 }

@@ -81,6 +81,10 @@ func TestAnIDHasOneText(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &back))
 	require.Equal(t, map[ID]ID{id: id}, back)
 
+	for c := range 256 {
+		_, err := ParseID("009" + string([]byte{byte(c)}) + "abcdef10ff7f")
+		require.Equal(t, strings.IndexByte("0123456789abcdef", byte(c)) >= 0, err == nil, "%q", c)
+	}
 	for name, bad := range map[string]string{
 		"nothing": "", "too short": "009fabcdef10ff7", "too long": "009fabcdef10ff7f0", "no hex digit": "009fabcdef10ff7g", "upper case": "009FABCDEF10FF7F", "a blank": " 09fabcdef10ff7f", "not ASCII": "ééééeeee",
 	} {

@@ -321,29 +321,34 @@ func (c claim[T]) check(key string, truth T, format string) error {
 
 func readID(r *jsontext.Reader) (ID, error) {
 	at := r.Offset()
-	s, err := r.String()
+	text, err := r.Text()
 	if err != nil {
 		return ID{}, err
 	}
-	id, err := ParseID(s)
-	if err != nil {
-		return ID{}, r.Errorf(at, "want an ID of 16 lower-case hex digits, found %.40q", s)
+	var id ID
+	if id.UnmarshalText(text) != nil {
+		return ID{}, r.Errorf(at, "want an ID of 16 lower-case hex digits, found %.40q", text)
 	}
 	return id, nil
 }
 
 func readSeverity(r *jsontext.Reader) (Severity, error) {
-	s, err := r.String()
-	return Severity(s), err
+	text, err := r.Text()
+	for _, s := range [...]Severity{SeverityInfo, SeverityWarn, SeverityError} {
+		if string(text) == string(s) {
+			return s, err // without allocating
+		}
+	}
+	return Severity(text), err
 }
 
 func readKind(r *jsontext.Reader) (ChangeKind, error) {
 	at := r.Offset()
-	s, err := r.String()
-	if kind := ChangeKind(s); err != nil || kind.known() {
+	text, err := r.Text()
+	if kind := ChangeKind(text); err != nil || kind.known() {
 		return kind, err
 	}
-	return "", r.Errorf(at, "want add, modify or repeal, found %.40q", s)
+	return "", r.Errorf(at, "want add, modify or repeal, found %.40q", text)
 }
 
 func readTime(r *jsontext.Reader) (time.Time, error) {

@@ -102,16 +102,16 @@ func (r *Recorder) Record(vs ...Violation) bool {
 	r.stats.Recorded += uint64(n)
 	r.stats.Dropped += uint64(len(vs) - n)
 	r.held += n
-	news := n > 0 && (r.first == nil || r.held == r.buffer)
+	news := n > 0 && r.first == nil
 	for vs = vs[:n]; len(vs) > 0; {
 		t := r.last
 		if t == nil || len(t.vs) == cap(t.vs) {
 			t = r.tray()
-			news = true // the one before it is full
 		}
 		k := min(len(vs), cap(t.vs)-len(t.vs))
 		t.vs = append(t.vs, vs[:k]...)
 		vs = vs[k:]
+		news = news || len(t.vs) == cap(t.vs)
 	}
 	r.mu.Unlock()
 	if news {
@@ -275,7 +275,7 @@ func (r *Recorder) due() (t *tray, idle, over bool) {
 	if t = r.first; t == nil {
 		return nil, !r.closed, r.closed
 	}
-	if full := len(t.vs) == cap(t.vs) || r.held == r.buffer; !full && !r.closed && r.settled >= r.urgent {
+	if full := len(t.vs) == cap(t.vs); !full && !r.closed && r.settled >= r.urgent {
 		return nil, false, false
 	}
 	if r.first = t.next; r.first == nil {

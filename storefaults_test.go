@@ -149,6 +149,15 @@ var valueFaults = []storeFault{
 			return s.MemStore.AppendRevisions(ctx, revs...)
 		})
 	}},
+	{4, "the first edition may be any", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if len(revs) == 1 && s.size() == 0 && revs[0].Edition > 1 {
+				revs = slices.Clone(revs)
+				revs[0].Edition = 1
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+	}},
 	{4, "editions are compared in 32 bits", func() *faultyStore {
 		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
 			revs = slices.Clone(revs)

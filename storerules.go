@@ -142,7 +142,7 @@ func checkDone[T comparable](ctx context.Context, p probe[T]) error {
 	defer cancel()
 	for _, done := range []context.Context{cancelled, late} {
 		if err := p.append(done, p.values(3, 4)...); !errors.Is(err, done.Err()) {
-			return fmt.Errorf("Append%s with a context that is done (%v) returns %v", p.name, done.Err(), err)
+			return fmt.Errorf("calling Append%s with a context that is done (%v) returns %v", p.name, done.Err(), err)
 		}
 		if err := p.holds(ctx, p.values(0, 3)); err != nil {
 			return fmt.Errorf("after Append%s with a context that is done, %w", p.name, err)
@@ -260,7 +260,7 @@ func checkArguments[T comparable](ctx context.Context, p probe[T]) error {
 			return err
 		}
 		if !slices.Equal(buffer[:n], values) || !slices.Equal(buffer[n:], make([]T, n)) {
-			return fmt.Errorf("Append%s has written to the slice that it was given", p.name)
+			return fmt.Errorf("calling Append%s has written to the slice that it was given", p.name)
 		}
 	}
 	clear(buffer)

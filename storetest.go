@@ -151,7 +151,7 @@ func (p probe[T]) holds(ctx context.Context, values []T) error {
 // add appends values to a log, where nothing is in the way.
 func (p probe[T]) add(ctx context.Context, values []T) error {
 	if err := p.append(ctx, values...); err != nil {
-		return fmt.Errorf("Append%s of %d values: %w", p.name, len(values), err)
+		return fmt.Errorf("calling Append%s with %d values: %w", p.name, len(values), err)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,9 +21,8 @@ type faultyStore struct {
 	appendViolations func(s *faultyStore, ctx context.Context, vs []Violation) error
 	violations       func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error]
 
-	mu    sync.RWMutex // for the faults
-	count atomic.Int64
-	kept  []Violation
+	mu   sync.RWMutex // for the faults
+	kept []Violation
 }
 
 func (s *faultyStore) AppendRevisions(ctx context.Context, revs ...Revision) error {

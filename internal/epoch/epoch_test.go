@@ -144,6 +144,17 @@ func TestParseSecondsRefuses(t *testing.T) {
 	}
 }
 
+func TestNoExponentIsTooLong(t *testing.T) {
+	for n := 2; n < 60; n++ {
+		digits := strings.Repeat("9", n)
+		_, err := ParseSeconds([]byte("1e" + digits))
+		require.ErrorIs(t, err, errRange, "1e%s", digits)
+		got, err := ParseSeconds([]byte("1e-" + digits))
+		require.NoError(t, err)
+		require.True(t, got.IsZero(), "1e-%s", digits)
+	}
+}
+
 func TestAllocs(t *testing.T) {
 	room, text, instant := make([]byte, 0, 64), []byte("1700000000.123456789"), time.Unix(1700000000, 123456789)
 	for name, f := range map[string]func(){

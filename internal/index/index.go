@@ -4,8 +4,9 @@
 //
 // A clause is filed under one of its tokens only: the one whose bucket holds
 // least, so that a token that many clauses share makes no long list. A bucket
-// has a filter word, the union of its clauses' verbs as one bit each: where no
-// verb of the action has its bit there, the entries are not looked at.
+// has a filter word, in which each clause sets the bit of its verb, rotated by
+// its token: where no verb of the action has its bit there, the entries are
+// not looked at. Without the rotation a common verb would be in every bucket.
 //
 // A Table is immutable. A change makes a new one, which shares with the old
 // one all but the pages that it touches.
@@ -13,6 +14,7 @@ package index
 
 import (
 	"iter"
+	"math/bits"
 	"slices"
 )
 
@@ -46,13 +48,18 @@ func (e *entry) mayHold(key, verbs, signature uint64) bool {
 	return e.tag&^63 == uint32(key>>32)&^63 && verbs>>(e.tag&63)&1 != 0 && e.signature&^signature == 0
 }
 
+// rotated returns where the bits of verbs are in the filter of a clause that is filed under key.
+func rotated(verbs, key uint64) uint64 { return bits.RotateLeft64(verbs, int(key>>38&63)) }
+
+func (e *entry) filter() uint64 { return rotated(1<<(e.tag&63), uint64(e.tag)<<32) }
+
 func tag(filed, verb uint64) uint32 { return uint32(filed>>32)&^63 | uint32(verb&63) }
 
 // pageSize is the number of buckets that a change copies.
 const pageSize = 32
 
 type page struct {
-	filters [pageSize]uint64 // by bucket: the bits of the verbs in it
+	filters [pageSize]uint64 // by bucket
 	ends    [pageSize]uint32 // by bucket: where its entries end and the next bucket's begin
 	entries []entry
 }
@@ -68,7 +75,7 @@ func (p *page) bucket(b uint64) []entry {
 func (p *page) insert(b uint64, e entry) {
 	b %= pageSize
 	p.entries = slices.Insert(p.entries, int(p.ends[b]), e)
-	p.filters[b] |= 1 << (e.tag & 63)
+	p.filters[b] |= e.filter()
 	for ; b < pageSize; b++ {
 		p.ends[b]++
 	}
@@ -84,7 +91,7 @@ func (p *page) remove(b uint64, i int) {
 	}
 	p.filters[b] = 0
 	for _, e := range p.bucket(b) {
-		p.filters[b] |= 1 << (e.tag & 63)
+		p.filters[b] |= e.filter()
 	}
 }
 
@@ -111,7 +118,7 @@ func (t *Table) Probe(keys []uint64, verbs uint64) (first int, signature uint64)
 	for i, key := range keys {
 		b := key >> (t.shift & 63)
 		p := t.pages[b/pageSize]
-		if p.filters[b%pageSize]&verbs == 0 {
+		if p.filters[b%pageSize]&rotated(verbs, key) == 0 {
 			continue
 		}
 		if signature == 0 {
@@ -131,7 +138,7 @@ func (t *Table) Probe(keys []uint64, verbs uint64) (first int, signature uint64)
 func (t *Table) Scan(dst []uint32, key, verbs, signature uint64) []uint32 {
 	b := key >> (t.shift & 63)
 	p := t.pages[b/pageSize]
-	if p.filters[b%pageSize]&verbs == 0 {
+	if p.filters[b%pageSize]&rotated(verbs, key) == 0 {
 		return dst
 	}
 	for _, e := range p.bucket(b) {
@@ -145,22 +152,17 @@ func (t *Table) Scan(dst []uint32, key, verbs, signature uint64) []uint32 {
 // Lists reports whether the bucket of a key has one of the verbs.
 func (t *Table) Lists(key, verbs uint64) bool {
 	b := key >> (t.shift & 63)
-	return t.pages[b/pageSize].filters[b%pageSize]&verbs != 0
+	return t.pages[b/pageSize].filters[b%pageSize]&rotated(verbs, key) != 0
 }
 
 // WithVerbs yields the slots of all clauses that have one of the verbs, by
-// their bits. It looks at the filter word of every bucket.
+// their bits. It looks at every entry, 16 bytes each.
 func (t *Table) WithVerbs(verbs uint64) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		for _, p := range t.pages {
-			for b, filter := range p.filters {
-				if filter&verbs == 0 {
-					continue
-				}
-				for _, e := range p.bucket(uint64(b)) {
-					if verbs>>(e.tag&63)&1 != 0 && !yield(e.slot) {
-						return
-					}
+			for _, e := range p.entries {
+				if verbs>>(e.tag&63)&1 != 0 && !yield(e.slot) {
+					return
 				}
 			}
 		}
@@ -175,7 +177,7 @@ func (t *Table) Probed(key, verbs uint64) int {
 	}
 	b := key >> (t.shift & 63)
 	p := t.pages[b/pageSize]
-	if p.filters[b%pageSize]&verbs == 0 {
+	if p.filters[b%pageSize]&rotated(verbs, key) == 0 {
 		return 0
 	}
 	return len(p.bucket(b))

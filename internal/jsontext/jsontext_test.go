@@ -65,6 +65,18 @@ func TestCompactTextIsKeptByteForByte(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestOneBlankAnywhereIsTakenOut(t *testing.T) {
+	parts := []string{"{", `"a b"`, ":", "[", "1", ",", "{", "}", ",", "[", "]", "]", ",", `""`, ":", "null", "}"}
+	want := strings.Join(parts, "")
+	for i := range len(parts) + 1 {
+		for _, blank := range []string{" ", "\t", "\r", "\n"} {
+			got, err := AppendCompact(nil, strings.Join(parts[:i], "")+blank+strings.Join(parts[i:], ""))
+			require.NoError(t, err)
+			require.Equal(t, want, string(got), "a blank before part %d", i)
+		}
+	}
+}
+
 // readAll reads an object with the keys a to e, of five types.
 func readAll(rule Rule, strict bool, text string) (got map[string]any, err error) {
 	r := NewReader([]byte(text))
@@ -120,8 +132,8 @@ func TestErrorsNameTheKeyAndThePlace(t *testing.T) {
 		`{"a":5}`:                `at offset 5: key "a": want a string, found a number`,
 		`{"a":null}`:             `at offset 5: key "a": want a string, found null`,
 		`{"b":"true"}`:           `at offset 5: key "b": want true or false, found a string`,
-		`{"c":1.5}`:              `at offset 5: key "c": want a whole number of 64 bits, found 1.5`,
-		`{"c": 1e2}`:             `at offset 6: key "c": want a whole number of 64 bits, found 1e2`,
+		`{"c":1.5}`:              `at offset 5: key "c": want a whole number that fits an int, found 1.5`,
+		`{"c": 1e2}`:             `at offset 6: key "c": want a whole number that fits an int, found 1e2`,
 		`{"c":true}`:             `at offset 5: key "c": want a number, found true`,
 		`{"c":-}`:                `at offset 5: key "c": want a number, found a number`,
 		`{"c":-01}`:              `at offset 5: key "c": want a number, found one that begins with 0`,
@@ -137,7 +149,7 @@ func TestErrorsNameTheKeyAndThePlace(t *testing.T) {
 		`{"a":"\u12g4"}`:         `at offset 6: key "a": a string holds an escape that JSON does not know`,
 		"{\"a\":\"\xff\"}":       `at offset 5: key "a": the string is not valid UTF-8`,
 		`{"a":"\udc00"}`:         `at offset 5: key "a": the string is not valid UTF-8`,
-		"{\"\xff\":1}":           `at offset 1: the key is not valid UTF-8`,
+		"{\"\xff\":1}":           `at offset 1: the string is not valid UTF-8`,
 	} {
 		_, err := readAll(Exact, true, text)
 		require.EqualError(t, err, want, "%q", text)

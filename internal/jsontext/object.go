@@ -41,7 +41,7 @@ func (r *Reader) Object(keys *Keys, value func(key string) error) error {
 			return r.Want("a key in quotes")
 		}
 		at := r.pos
-		key, err := r.key()
+		key, err := r.Text()
 		if err != nil {
 			return err
 		}

@@ -192,7 +192,7 @@ func (r *Reader) Int() (int, error) {
 	}
 	n, err := strconv.Atoi(string(text))
 	if err != nil {
-		return 0, r.Errorf(start, "want a whole number of %d bits, found %.40s", strconv.IntSize, text)
+		return 0, r.Errorf(start, "want a whole number that fits an int, found %.40s", text)
 	}
 	return n, nil
 }

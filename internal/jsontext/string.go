@@ -7,27 +7,16 @@ import (
 
 // String reads a string.
 func (r *Reader) String() (string, error) {
-	if r.peek() != '"' {
-		return "", r.Want("a string")
-	}
-	start := r.pos
-	inner, plain, err := r.quoted()
-	if err != nil {
-		return "", err
-	}
-	if plain {
-		return string(inner), nil
-	}
-	text, valid := unescape(inner)
-	if !valid && r.Strict {
-		return "", r.Errorf(start, "the string is not valid UTF-8")
-	}
-	return string(text), nil
+	text, err := r.Text()
+	return string(text), err
 }
 
-// key reads a string that is a key. It shares memory with the text where the
-// string has no escapes.
-func (r *Reader) key() ([]byte, error) {
+// Text reads a string. What it returns is part of the Reader's text where the
+// string has no escapes, and not to be changed.
+func (r *Reader) Text() ([]byte, error) {
+	if r.peek() != '"' {
+		return nil, r.Want("a string")
+	}
 	start := r.pos
 	inner, plain, err := r.quoted()
 	if err != nil || plain {
@@ -35,7 +24,7 @@ func (r *Reader) key() ([]byte, error) {
 	}
 	text, valid := unescape(inner)
 	if !valid && r.Strict {
-		return nil, r.Errorf(start, "the key is not valid UTF-8")
+		return nil, r.Errorf(start, "the string is not valid UTF-8")
 	}
 	return text, nil
 }

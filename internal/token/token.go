@@ -17,13 +17,30 @@ import (
 // Next returns the first token of s, as it is written, and what follows it.
 // The token is empty when s has none.
 func Next(s string) (tok, rest string) {
+	start := 0
+	for start < len(s) && isASCIISpace(s[start]) {
+		start++
+	}
+	for i := start; i < len(s); i++ {
+		switch c := s[i]; {
+		case ' ' < c && c < utf8.RuneSelf:
+		case isASCIISpace(c):
+			return s[start:i], s[i:]
+		case c >= utf8.RuneSelf:
+			return nextRunes(s[start:])
+		}
+	}
+	return s[start:], ""
+}
+
+// nextRunes is Next for any text.
+func nextRunes(s string) (tok, rest string) {
 	start := -1
 	for i, r := range s {
-		if !isSpace(r) {
-			if start < 0 {
-				start = i
-			}
-		} else if start >= 0 {
+		switch {
+		case start < 0 && !isSpace(r):
+			start = i
+		case start >= 0 && isSpace(r):
 			return s[start:i], s[i:]
 		}
 	}
@@ -33,15 +50,17 @@ func Next(s string) (tok, rest string) {
 	return s[start:], ""
 }
 
+func isASCIISpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
 func isSpace(r rune) bool {
 	if r < utf8.RuneSelf {
-		return r == ' ' || '\t' <= r && r <= '\r'
+		return isASCIISpace(byte(r))
 	}
 	return unicode.IsSpace(r)
 }
 
 // Equal reports whether two tokens are equal.
-func Equal(a, b string) bool { return strings.EqualFold(a, b) }
+func Equal(a, b string) bool { return a == b || strings.EqualFold(a, b) }
 
 // HasPrefix reports whether a token begins with the runes of prefix.
 func HasPrefix(tok, prefix string) bool {
@@ -86,13 +105,8 @@ tokens:
 			} else {
 				w = loadShort(s[i:])
 			}
-			// The high bit of each byte says what the byte is; no sum carries into the next byte.
-			low := w &^ highs
-			visible := low ^ ' '*ones + 0x7f*ones
-			control := (low + (0x80-'\t')*ones) &^ (low + (0x80-'\r'-1)*ones)
-			capital := (low + (0x80-'A')*ones) &^ (low + (0x80-'Z'-1)*ones)
-			stop := (control | ^visible | w) & highs
-			folded := w | capital&highs>>2
+			stop := stops(w)
+			folded := lower(w)
 			if stop == 0 {
 				h = mix(h^folded, multiplier)
 				i += 8
@@ -121,6 +135,22 @@ tokens:
 		k++
 	}
 	return k
+}
+
+// stops has the high bit of each byte of w that is white space or not ASCII.
+// No sum carries into the next byte.
+func stops(w uint64) uint64 {
+	low := w &^ highs
+	visible := low ^ ' '*ones + 0x7f*ones
+	control := (low + (0x80-'\t')*ones) &^ (low + (0x80-'\r'-1)*ones)
+	return (control | ^visible | w) & highs
+}
+
+// lower makes the capital letters of w small, where its bytes are ASCII.
+func lower(w uint64) uint64 {
+	low := w &^ highs
+	capital := (low + (0x80-'A')*ones) &^ (low + (0x80-'Z'-1)*ones)
+	return w | capital&highs>>2
 }
 
 func load8(s string) uint64 {

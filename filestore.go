@@ -1,0 +1,371 @@
+package normsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/normsync/normsync/internal/journal"
+)
+
+// FileOptions are the options of OpenFile.
+type FileOptions struct {
+	ReadOnly bool // no lock, nothing is written or repaired
+
+	// SegmentBytes is the size beyond which a segment of violations is closed
+	// and the next one begun; 0 means 64 MiB. What one fsync commits is never
+	// divided.
+	SegmentBytes int64
+
+	// MaxBytes is the size beyond which the oldest segments of violations are
+	// deleted, whenever one is begun; 0 keeps all. A segment is closed at a
+	// quarter of it at the latest. Revisions are never deleted.
+	MaxBytes int64
+}
+
+const defaultSegmentBytes = 64 << 20
+
+// FileStore is a [Store] in a directory of JSON Lines, made to be read with jq
+// and kept in git. In revisions.jsonl a line is one Apply, all or nothing. In
+// violations-<first number>.jsonl a line is one violation. A line has a format
+// version, the numbers of its records and a checksum, and must not be edited.
+//
+// Concurrent appends share an fsync. A sequence yields what is on disk when the
+// range begins; its memory is that of one line, however long the log. Any
+// number of goroutines may use a FileStore.
+//
+// # What is promised
+//
+//	nil                     It is on disk: written and fsynced, and the names
+//	                        of its file and directory before it.
+//	ErrConflict, ErrInvalid Nothing has changed.
+//	the context's error     Nothing has changed. Where the text says that the
+//	                        outcome is unknown, the records may be there or
+//	                        come yet, each line whole.
+//	no space, write failed  What was written is taken back; the store can be
+//	                        used.
+//	ErrBroken               An fsync has failed, or what a failed write left
+//	                        cannot be taken back, or the files were deleted or
+//	                        moved. For the append that met it, the outcome is
+//	                        unknown; all later ones are refused until the
+//	                        store is opened again. No fsync is tried twice.
+//	process killed          All that was acknowledged is there, and no line is
+//	                        half there. Of what was under way, a beginning may
+//	                        be there.
+//	power lost              The same, if the drive keeps what it says it has
+//	                        flushed.
+//	damage                  *CorruptError, and not a byte of a file is changed:
+//	                        by OpenFile where it lies in revisions.jsonl or the
+//	                        last segment, or where a segment is missing; by
+//	                        Violations where it lies in an older one.
+//	a newer format          The same.
+//
+// A batch of violations is no transaction: without nil, its beginning may be
+// there. What a crash leaves behind the last whole line was never acknowledged:
+// OpenFile cuts it off and keeps it, in a file with .torn behind its name.
+//
+// The two are told apart by what each line says of those before it: up to which
+// number the log was known to be on disk. What no log can tell from a crash is
+// damage to the lines of the very last append, up to the end of the file, and a
+// file that somebody cut off exactly between two lines. Nor can it miss the
+// newest segments, or the oldest, which look as if MaxBytes had deleted them.
+//
+// # Where it is promised
+//
+// On Linux, macOS and the BSDs, on a local file system. On Windows there is no
+// fsync of a directory, so it is left to NTFS that a new file's name survives a
+// power loss; the lock is a file named lock; and a segment that somebody is
+// reading is deleted later than MaxBytes says. Elsewhere only openers within
+// the same process are kept apart. On network file systems nothing is promised:
+// NFS neither locks nor syncs as this needs it. And after a failed fsync whose
+// bytes could not be cut off either, as on a drive that is gone, restart the
+// system before opening: its cache may show what the drive does not have.
+//
+// Permissions are 0755 for the directory, 0644 for revisions, 0600 for
+// violations, less the umask.
+type FileStore struct {
+	revisions  *journal.Log
+	violations *journal.Log
+	unlock     func() error
+	closed     atomic.Bool
+	broken     atomic.Pointer[error] // what broke one of the logs: the disk is that of both
+}
+
+// CorruptError says which line of a [FileStore] is not as it was written. The
+// mend is a backup, or git: nothing that was acknowledged is ever repaired by
+// guessing.
+type CorruptError struct {
+	Path   string
+	Line   int   // counted from 1
+	Offset int64 // of the beginning of the line
+	Err    error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("normsync: corrupt store: %s:%d (byte %d): %v; restore the file from a backup", e.Path, e.Line, e.Offset, e.Err)
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// OpenFile opens the store in a directory, which it makes where it is not
+// there, with those above it. It reads all revisions and the last segment of
+// violations. A nil o means the zero FileOptions.
+//
+// One opener writes: a second one gets [ErrLocked] at once, in this process or
+// another. With ReadOnly, any number may read beside it. They see what it
+// appends, perhaps a moment before it is acknowledged; for them the log ends
+// where a torn tail begins, and a directory that is not there is
+// [fs.ErrNotExist].
+func OpenFile(dir string, o *FileOptions) (*FileStore, error) {
+	if o == nil {
+		o = &FileOptions{}
+	}
+	s, err := openFile(dir, *o)
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) && !o.ReadOnly {
+			err = fmt.Errorf("%w (ReadOnly opens a store without writing to it)", err)
+		}
+		return nil, fileError("open store "+dir, err)
+	}
+	return s, nil
+}
+
+func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
+	if dir == "" {
+		return nil, fmt.Errorf("no directory is named: %w", fs.ErrNotExist)
+	}
+	if o.SegmentBytes < 0 || o.MaxBytes < 0 {
+		return nil, fmt.Errorf("%w: SegmentBytes and MaxBytes are sizes, not less than 0", ErrInvalid)
+	}
+	if o.SegmentBytes == 0 {
+		o.SegmentBytes = defaultSegmentBytes
+	}
+	// The store stays where it is when the process changes its directory.
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	if !o.ReadOnly {
+		if err := journal.MakeDir(journal.OS, dir); err != nil {
+			return nil, err
+		}
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: errors.New("a file, where a directory is needed")}
+	}
+
+	s := &FileStore{unlock: func() error { return nil }}
+	if !o.ReadOnly {
+		if s.unlock, err = journal.LockDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	logs := fileLogs(dir, o)
+	// The violations come first: a reader that sees them beside a writer
+	// which has just begun will see the file of revisions, too.
+	if s.violations, err = journal.Open(logs[1]); err != nil {
+		return nil, err
+	}
+	if s.revisions, err = journal.Open(logs[0]); err != nil {
+		return nil, err
+	}
+	if s.revisions.Files() == 0 && s.violations.Files() > 0 {
+		return nil, &journal.CorruptError{Path: filepath.Join(dir, "revisions.jsonl"), Line: 1,
+			Err: fmt.Errorf("%w: the revisions are missing, though there are violations", fs.ErrNotExist)}
+	}
+	if o.ReadOnly {
+		return s, nil
+	}
+	// Nothing has been changed so far; both logs are sound.
+	if err = s.revisions.Recover(); err != nil {
+		return nil, err
+	}
+	if err := s.violations.Recover(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// fileLogs are the two logs of a store: revisions, a batch in a line, and
+// violations, a line each.
+func fileLogs(dir string, o FileOptions) [2]journal.Options {
+	return [2]journal.Options{
+		{Dir: dir, Name: "revisions", Key: "revisions", Perm: 0o644},
+		{Dir: dir, Name: "violations", Key: "violation", Perm: 0o600, SegmentBytes: o.SegmentBytes, MaxBytes: o.MaxBytes},
+	}
+}
+
+// AppendRevisions appends a batch of revisions as one line. Their editions
+// must be the next ones.
+func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
+	const verb = "append revisions"
+	if err := ctx.Err(); err != nil || len(revs) == 0 {
+		return fileError(verb, err)
+	}
+	b := []byte{'['}
+	for i, r := range revs {
+		if want := revs[0].Edition + uint64(i); r.Edition != want || want == 0 {
+			return fmt.Errorf("%w: %s: edition %d is number %d of a batch that begins with %d", ErrConflict, verb, r.Edition, i+1, revs[0].Edition)
+		}
+		r, err := r.stored()
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = r.appendJSON(b); err != nil {
+			return err
+		}
+	}
+	return s.append(ctx, verb, s.revisions, revs[0].Edition, journal.Entry{Count: len(revs), JSON: append(b, ']')})
+}
+
+// Revisions yields the revisions with an edition greater than after, and reads
+// little more than those.
+func (s *FileStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+	return func(yield func(Revision, error) bool) {
+		for line, err := range s.revisions.Read(ctx, after) {
+			var revs []Revision
+			if err == nil {
+				revs, err = readRevisions(line)
+			}
+			if err != nil {
+				yield(Revision{}, fileError("read revisions", err))
+				return
+			}
+			for _, r := range revs {
+				if r.Edition > after && !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// readRevisions decodes a line, which is as it was written: unless somebody
+// made up its checksum, it holds the editions that it says.
+func readRevisions(line journal.Line) (revs []Revision, err error) {
+	if err := json.Unmarshal(line.JSON, &revs); err != nil {
+		return nil, line.Corrupt(err)
+	}
+	if uint64(len(revs)) != line.Last-line.First+1 {
+		return nil, line.Corrupt(fmt.Errorf("%d revisions for the numbers %d to %d", len(revs), line.First, line.Last))
+	}
+	for i, r := range revs {
+		if want := line.First + uint64(i); r.Edition != want {
+			return nil, line.Corrupt(fmt.Errorf("edition %d where %d comes next", r.Edition, want))
+		}
+	}
+	return revs, nil
+}
+
+// AppendViolations appends violations, a line for each.
+func (s *FileStore) AppendViolations(ctx context.Context, vs ...Violation) error {
+	const verb = "append violations"
+	if err := ctx.Err(); err != nil || len(vs) == 0 {
+		return fileError(verb, err)
+	}
+	var b []byte
+	ends := make([]int, len(vs))
+	for i, v := range vs {
+		v, err := v.stored()
+		if err != nil {
+			return err
+		}
+		if b, err = v.appendJSON(b); err != nil {
+			return err
+		}
+		if ends[i] = len(b); i == 0 {
+			b = slices.Grow(b, len(b)*len(vs)*9/8) // the others will be much the same
+		}
+	}
+	entries, from := make([]journal.Entry, len(vs)), 0
+	for i, end := range ends {
+		entries[i] = journal.Entry{Count: 1, JSON: b[from:end]}
+		from = end
+	}
+	return s.append(ctx, verb, s.violations, 0, entries...)
+}
+
+func (s *FileStore) append(ctx context.Context, verb string, to *journal.Log, first uint64, entries ...journal.Entry) error {
+	if broken := s.broken.Load(); broken != nil && !s.closed.Load() {
+		return fileError(verb, *broken)
+	}
+	err := to.Append(ctx, first, entries...)
+	if errors.Is(err, journal.ErrBroken) {
+		s.broken.CompareAndSwap(nil, &err)
+	}
+	return fileError(verb, err)
+}
+
+// Violations yields the violations, oldest first.
+func (s *FileStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
+	return func(yield func(Violation, error) bool) {
+		for line, err := range s.violations.Read(ctx, 0) {
+			var v Violation
+			if err == nil {
+				if err = v.UnmarshalJSON(line.JSON); err != nil {
+					err = line.Corrupt(err)
+				}
+			}
+			if err != nil {
+				yield(Violation{}, fileError("read violations", err))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Close waits for the append that is under way, refuses those that wait behind
+// it, and gives back the lock. Whatever is done with the store afterwards is an
+// error that wraps [fs.ErrClosed].
+func (s *FileStore) Close() error {
+	if s.closed.Swap(true) {
+		return fileError("close store", fs.ErrClosed)
+	}
+	var errs []error
+	for _, l := range []*journal.Log{s.revisions, s.violations} {
+		if l != nil { // OpenFile came that far
+			errs = append(errs, l.Close())
+		}
+	}
+	return fileError("close store", errors.Join(append(errs, s.unlock())...))
+}
+
+// fileError returns an error of a log as one of this package.
+func fileError(verb string, err error) error {
+	var damage *journal.CorruptError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &damage):
+		return (*CorruptError)(damage)
+	case errors.Is(err, journal.ErrConflict):
+		return fmt.Errorf("%w: %s: %w", ErrConflict, verb, err)
+	case errors.Is(err, journal.ErrLocked):
+		return fmt.Errorf("%w: %s: %w", ErrLocked, verb, err)
+	case errors.Is(err, journal.ErrBroken):
+		return fmt.Errorf("%w: %s: %w", ErrBroken, verb, err)
+	}
+	return fmt.Errorf("normsync: %s: %w", verb, err)
+}

@@ -1,0 +1,95 @@
+package normsync
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const fullDir = "NORMSYNC_TEST_FULL_DIR"
+
+// TestFileStoreDiskFull runs itself in a process that may mount a small file
+// system of its own.
+func TestFileStoreDiskFull(t *testing.T) {
+	if dir := os.Getenv(fullDir); dir != "" {
+		fillDisk(t, dir)
+		return
+	}
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestFileStoreDiskFull$", "-test.v")
+	cmd.Env = append(os.Environ(), fullDir+"="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Skip("no namespaces here:", err)
+	}
+	err = cmd.Wait()
+	if strings.Contains(out.String(), "--- SKIP") {
+		t.Skip(out.String())
+	}
+	require.NoError(t, err, out.String())
+	require.Contains(t, out.String(), "--- PASS")
+}
+
+func fillDisk(t *testing.T, mount string) {
+	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skip("no mounts here:", err)
+	}
+	ballast := filepath.Join(mount, "ballast")
+	require.NoError(t, os.WriteFile(ballast, make([]byte, 64<<10), 0o600))
+	dir := filepath.Join(mount, "store")
+	o := &FileOptions{SegmentBytes: 40000}
+	s := openFileStore(t, dir, o)
+	n := 0
+	fill := func() {
+		for {
+			v := fileViolation(n)
+			v.Action.Target = strings.Repeat("x", n%3000)
+			if err := s.AppendViolations(t.Context(), v); err != nil {
+				require.ErrorIs(t, err, syscall.ENOSPC)
+				return
+			}
+			n++
+			require.Less(t, n, 1000)
+		}
+	}
+	check := func() {
+		t.Helper()
+		for i, v := range fileGather(t, s.Violations(t.Context())) {
+			require.Equal(t, uint64(i), v.Edition)
+			require.Less(t, i, n)
+		}
+		require.Len(t, fileGather(t, s.Violations(t.Context())), n)
+	}
+	fill()
+	fill() // says so as often as it is asked
+	check()
+	huge := fileRevision(1)
+	huge.Reason = strings.Repeat("x", 256<<10)
+	require.ErrorIs(t, s.AppendRevisions(t.Context(), huge), syscall.ENOSPC)
+	require.Empty(t, fileGather(t, s.Revisions(t.Context(), 0)))
+	require.NoError(t, s.Close())
+
+	s = openFileStore(t, dir, o)
+	check()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.NotContains(t, e.Name(), "torn", "nothing half is left")
+	}
+	require.NoError(t, os.Remove(ballast))
+	before := n
+	fill()
+	require.Greater(t, n, before, "there is room again")
+	check()
+	require.NoError(t, s.Close())
+}

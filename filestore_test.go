@@ -1,0 +1,391 @@
+package normsync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/normsync/normsync/internal/journal"
+	"github.com/stretchr/testify/require"
+)
+
+func openFileStore(t testing.TB, dir string, o *FileOptions) *FileStore {
+	t.Helper()
+	s, err := OpenFile(dir, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func fileRevision(edition uint64) Revision {
+	n := Norm{Name: fmt.Sprint("norm ", edition), Condition: "zone", Prohibited: "attack", Description: "two\nlines, \"quotes\", </script> and \u2028"}
+	return Revision{Edition: edition, Version: 1, Change: Enact(n).Signed("zoë", "because"), Time: time.Unix(1700000000, int64(edition)).UTC()}
+}
+
+func fileRevisions(from, to uint64) (all []Revision) {
+	for e := from; e <= to; e++ {
+		all = append(all, fileRevision(e))
+	}
+	return all
+}
+
+func fileViolation(i int) Violation {
+	a := Action{Agent: fmt.Sprint("hero ", i), Verb: "attack", Location: "safe_zone", Metadata: `{"k":[1,2.50]}`, Time: time.Unix(1700000000, int64(i)).UTC()}
+	return Violation{NormID: ID{byte(i)}, NormName: "no-attack", Severity: SeverityError, Edition: uint64(i), Action: a}
+}
+
+func fileViolations(from, to int) (all []Violation) {
+	for i := from; i <= to; i++ {
+		all = append(all, fileViolation(i))
+	}
+	return all
+}
+
+func fileGather[T any](t testing.TB, seq iter.Seq2[T, error]) (all []T) {
+	t.Helper()
+	for v, err := range seq {
+		require.NoError(t, err)
+		all = append(all, v)
+	}
+	return all
+}
+
+func fileLines(t testing.TB, path string) []string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return strings.SplitAfter(string(b), "\n")
+}
+
+func TestFileStoreLinesHoldTheRecordsAsJSON(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, nil)
+	require.NoError(t, s.AppendRevisions(t.Context(), fileRevisions(1, 3)...))
+	require.NoError(t, s.AppendViolations(t.Context(), fileViolations(1, 2)...))
+	line := fileLines(t, filepath.Join(dir, "revisions.jsonl"))[0]
+	var r struct {
+		V, N, To, Durable uint64
+		CRC               string
+		Revisions         []Revision
+	}
+	require.NoError(t, json.Unmarshal([]byte(line), &r))
+	require.Equal(t, fileRevisions(1, 3), r.Revisions)
+	require.Equal(t, []uint64{1, 1, 3, 0}, []uint64{r.V, r.N, r.To, r.Durable})
+	line = fileLines(t, filepath.Join(dir, "violations-00000000000000000001.jsonl"))[1]
+	var v struct{ Violation Violation }
+	require.NoError(t, json.Unmarshal([]byte(line), &v))
+	require.Equal(t, fileViolation(2), v.Violation)
+}
+
+func TestFileStoreRefusesWhatWasEditedByHand(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, nil)
+	for e := range uint64(5) {
+		require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(e+1)))
+	}
+	require.NoError(t, s.Close())
+	path := filepath.Join(dir, "revisions.jsonl")
+	lines := fileLines(t, path)
+	edited := slices.Clone(lines)
+	edited[2] = strings.Replace(edited[2], "attack", "steal", 1)
+	require.NoError(t, os.WriteFile(path, []byte(strings.Join(edited, "")), 0o644))
+	for _, o := range []*FileOptions{nil, {ReadOnly: true}} {
+		_, err := OpenFile(dir, o)
+		var ce *CorruptError
+		require.ErrorAs(t, err, &ce)
+		require.Equal(t, CorruptError{Path: path, Line: 3, Offset: int64(len(lines[0] + lines[1])), Err: ce.Err}, *ce)
+		require.ErrorContains(t, err, "revisions.jsonl:3")
+		require.Equal(t, edited, fileLines(t, path))
+	}
+}
+
+// Whoever makes up a checksum, too, is found out when the line is read.
+func TestFileStoreRefusesLinesWithOtherRecords(t *testing.T) {
+	one, err := fileRevision(1).appendJSON(nil)
+	require.NoError(t, err)
+	two, err := fileRevision(2).appendJSON(nil)
+	require.NoError(t, err)
+	for _, text := range []string{"[]", "[1]", "{}", "null", "[" + string(two) + "]", "[" + string(one) + "," + string(two) + "]", "[{}]"} {
+		dir := t.TempDir()
+		for _, o := range fileLogs(dir, FileOptions{SegmentBytes: 1000}) {
+			l, err := journal.Open(o)
+			require.NoError(t, err)
+			require.NoError(t, l.Recover())
+			require.NoError(t, l.Append(t.Context(), 0, journal.Entry{Count: 1, JSON: []byte(text)}))
+			require.NoError(t, l.Close())
+		}
+		s := openFileStore(t, dir, nil)
+		for r, err := range s.Revisions(t.Context(), 0) {
+			require.ErrorAs(t, err, new(*CorruptError), text)
+			require.ErrorContains(t, err, "revisions.jsonl:1")
+			require.Zero(t, r)
+		}
+		for v, err := range s.Violations(t.Context()) {
+			require.ErrorAs(t, err, new(*CorruptError), text)
+			require.Zero(t, v)
+		}
+	}
+}
+
+func TestFileStoreSituations(t *testing.T) {
+	root := os.Getuid() == 0
+	for _, c := range []struct {
+		name string
+		make func(dir string) error
+		o    *FileOptions
+		want error
+		said []string
+	}{
+		{"a directory that is a file", func(dir string) error { return os.WriteFile(dir, nil, 0o644) }, nil, nil, []string{"a directory is needed"}},
+		{"a parent that is a file", func(dir string) error { return os.WriteFile(filepath.Dir(dir)+"/parent", nil, 0o644) }, nil, nil, []string{"not a directory"}},
+		{"a directory that cannot be written", func(dir string) error { return os.Mkdir(dir, 0o555) }, nil, fs.ErrPermission, []string{"ReadOnly"}},
+		{"a directory that cannot be made", func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o555) }, nil, fs.ErrPermission, []string{"ReadOnly"}},
+		{"nothing to read", func(string) error { return nil }, &FileOptions{ReadOnly: true}, fs.ErrNotExist, nil},
+		{"a dangling symlink", func(dir string) error { return os.Symlink(dir+"gone", dir) }, nil, fs.ErrNotExist, nil},
+		{"revisions that are missing", func(dir string) error {
+			s, err := OpenFile(dir, nil)
+			return errors.Join(err, s.Close(), os.Remove(filepath.Join(dir, "revisions.jsonl")))
+		}, nil, fs.ErrNotExist, []string{"revisions.jsonl", "missing"}},
+		{"sizes below 0", func(string) error { return nil }, &FileOptions{MaxBytes: -1}, ErrInvalid, []string{"MaxBytes"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if root && errors.Is(c.want, fs.ErrPermission) {
+				t.Skip("root may do anything")
+			}
+			dir := filepath.Join(t.TempDir(), "store")
+			require.NoError(t, c.make(dir))
+			t.Cleanup(func() { os.Chmod(filepath.Dir(dir), 0o755) })
+			if c.name == "a parent that is a file" {
+				dir = filepath.Join(filepath.Dir(dir), "parent", "store")
+			}
+			_, err := OpenFile(dir, c.o)
+			require.Error(t, err)
+			if c.want != nil {
+				require.ErrorIs(t, err, c.want)
+			}
+			for _, text := range append(c.said, "normsync: ", dir) {
+				require.ErrorContains(t, err, text)
+			}
+			if c.o != nil {
+				_, err := os.Lstat(dir)
+				require.ErrorIs(t, err, fs.ErrNotExist, "nothing is made")
+			}
+		})
+	}
+	_, err := OpenFile("", nil)
+	require.Error(t, err)
+}
+
+func TestFileStoreOpensEmptyFilesAndALinkedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "revisions.jsonl"), nil, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "violations-1.jsonl"), nil, 0o600))
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(dir, link))
+	s := openFileStore(t, link, nil)
+	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
+	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
+	_, err := OpenFile(dir, nil)
+	require.ErrorIs(t, err, ErrLocked)
+	require.NoError(t, s.Close())
+	s = openFileStore(t, dir, nil)
+	require.Equal(t, fileRevisions(1, 1), fileGather(t, s.Revisions(t.Context(), 0)))
+	require.Equal(t, fileViolations(1, 1), fileGather(t, s.Violations(t.Context())))
+}
+
+func TestFileStoreStaysWhereItIs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := openFileStore(t, "store", &FileOptions{SegmentBytes: 1})
+	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
+	t.Chdir(t.TempDir())
+	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(2)))
+	require.Equal(t, fileViolations(1, 2), fileGather(t, s.Violations(t.Context())))
+	require.NoError(t, s.Close())
+	_, err := os.Stat("store")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+func TestFileStoreDeletedUnderIt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s := openFileStore(t, dir, nil)
+	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
+	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
+	if err := os.Remove(filepath.Join(dir, "revisions.jsonl")); err != nil {
+		t.Skip("files that are open cannot be deleted here")
+	}
+	err := s.AppendRevisions(t.Context(), fileRevision(2))
+	require.ErrorIs(t, err, ErrBroken)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, "revisions.jsonl")
+	require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), ErrBroken, "nor can the other log be appended to")
+	require.Equal(t, fileViolations(1, 1), fileGather(t, s.Violations(t.Context())), "it can be read")
+	require.NoError(t, os.RemoveAll(dir))
+	require.NoError(t, s.Close())
+	// Another store in its place is another store.
+	s = openFileStore(t, dir, nil)
+	require.Empty(t, fileGather(t, s.Revisions(t.Context(), 0)))
+}
+
+func TestFileStoreLongLinesAndClocksThatGoBack(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, nil)
+	long := fileViolation(1)
+	long.Action.Target = strings.Repeat("睡", 10<<20/3)
+	r := fileRevision(1)
+	r.Reason = strings.Repeat("x", 10<<20)
+	early := fileRevision(2)
+	early.Time = time.Unix(5, 0).UTC()
+	require.NoError(t, s.AppendViolations(t.Context(), long, fileViolation(2)))
+	require.NoError(t, s.AppendRevisions(t.Context(), r, early))
+	require.NoError(t, s.Close())
+	s = openFileStore(t, dir, nil)
+	require.Equal(t, []Violation{long, fileViolation(2)}, fileGather(t, s.Violations(t.Context())))
+	require.Equal(t, []Revision{r, early}, fileGather(t, s.Revisions(t.Context(), 0)))
+}
+
+func TestFileStoreAfterCloseAndReadOnly(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, nil)
+	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
+	r := openFileStore(t, dir, &FileOptions{ReadOnly: true})
+	require.ErrorIs(t, r.AppendRevisions(t.Context(), fileRevision(2)), fs.ErrPermission)
+	require.ErrorIs(t, r.AppendViolations(t.Context(), fileViolation(2)), fs.ErrPermission)
+	for _, s := range []*FileStore{r, s} {
+		require.NoError(t, s.Close())
+		require.ErrorIs(t, s.Close(), fs.ErrClosed)
+		require.ErrorIs(t, s.AppendRevisions(t.Context(), fileRevision(2)), fs.ErrClosed)
+		require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), fs.ErrClosed)
+		for r, err := range s.Revisions(t.Context(), 0) {
+			require.ErrorIs(t, err, fs.ErrClosed)
+			require.Zero(t, r)
+		}
+		for v, err := range s.Violations(t.Context()) {
+			require.ErrorIs(t, err, fs.ErrClosed)
+			require.Zero(t, v)
+		}
+	}
+}
+
+// fileModel is the store as anybody would write it who has no disk.
+type fileModel struct {
+	revs []Revision
+	vs   []Violation
+}
+
+func (m *fileModel) appendRevisions(revs []Revision) error {
+	for i, r := range revs {
+		if r.Edition != uint64(len(m.revs)+i+1) {
+			return ErrConflict
+		}
+	}
+	m.revs = append(m.revs, revs...)
+	return nil
+}
+
+// Random operations do to a FileStore what they do to the model, over any
+// number of reopenings, for its readers too.
+func TestFileStoreAgreesWithAModel(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 0))
+			dir := filepath.Join(t.TempDir(), "store")
+			o := &FileOptions{SegmentBytes: int64(1 + r.IntN(5000))}
+			m := fileModel{}
+			s := openFileStore(t, dir, o)
+			reader := openFileStore(t, dir, &FileOptions{ReadOnly: true, SegmentBytes: 1})
+			done, cancel := context.WithCancel(t.Context())
+			cancel()
+			for range 150 {
+				switch r.IntN(8) {
+				case 0, 1:
+					first := uint64(len(m.revs) + 1)
+					if r.IntN(4) == 0 {
+						first = uint64(r.IntN(len(m.revs) + 3))
+					}
+					revs := fileRevisions(first, first+uint64(r.IntN(4)))
+					require.ErrorIs(t, s.AppendRevisions(done, revs...), context.Canceled)
+					err := s.AppendRevisions(t.Context(), revs...)
+					if want := m.appendRevisions(revs); want != nil {
+						require.ErrorIs(t, err, want)
+					} else {
+						require.NoError(t, err)
+					}
+				case 2, 3, 4:
+					vs := fileViolations(len(m.vs), len(m.vs)+r.IntN(6)-1)
+					require.NoError(t, s.AppendViolations(t.Context(), vs...))
+					m.vs = append(m.vs, vs...)
+				case 5:
+					for _, s := range []*FileStore{s, reader} {
+						after := r.IntN(len(m.revs) + 2)
+						got := fileGather(t, s.Revisions(t.Context(), uint64(after)))
+						require.True(t, slices.Equal(m.revs[min(after, len(m.revs)):], got), "%v after %d", got, after)
+					}
+				case 6:
+					for _, s := range []*FileStore{s, reader} {
+						require.Equal(t, m.vs, fileGather(t, s.Violations(t.Context())))
+					}
+				case 7:
+					require.NoError(t, s.Close())
+					s = openFileStore(t, dir, o)
+				}
+			}
+		})
+	}
+}
+
+// Whatever bytes lie in its files, a store opens or says where they are
+// corrupt, and then leaves them as they are.
+func FuzzFileStoreOpen(f *testing.F) {
+	dir := f.TempDir()
+	s := openFileStore(f, dir, nil)
+	require.NoError(f, s.AppendRevisions(f.Context(), fileRevisions(1, 2)...))
+	require.NoError(f, s.AppendRevisions(f.Context(), fileRevision(3)))
+	require.NoError(f, s.AppendViolations(f.Context(), fileViolations(1, 2)...))
+	names := []string{filepath.Join(dir, "revisions.jsonl"), filepath.Join(dir, "violations-00000000000000000001.jsonl")}
+	seeds := [2]string{strings.Join(fileLines(f, names[0]), ""), strings.Join(fileLines(f, names[1]), "")}
+	f.Add(seeds[0], seeds[1])
+	f.Add(seeds[0][:len(seeds[0])-9], seeds[1][:9])
+	f.Add(seeds[0][9:], "\x00\x00")
+	f.Add(`{"v":2,"n":1}`+"\n", "")
+	f.Fuzz(func(t *testing.T, revisions, violations string) {
+		dir := t.TempDir()
+		for name, content := range map[string]string{names[0]: revisions, names[1]: violations} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(name)), []byte(content), 0o600))
+		}
+		for _, o := range []*FileOptions{{ReadOnly: true}, {}} {
+			s, err := OpenFile(dir, o)
+			if err != nil {
+				require.ErrorAs(t, err, new(*CorruptError))
+				require.Equal(t, revisions, strings.Join(fileLines(t, filepath.Join(dir, filepath.Base(names[0]))), ""))
+				require.Equal(t, violations, strings.Join(fileLines(t, filepath.Join(dir, filepath.Base(names[1]))), ""))
+				continue
+			}
+			next := uint64(1)
+			for r, err := range s.Revisions(t.Context(), 0) {
+				if err != nil {
+					require.ErrorAs(t, err, new(*CorruptError))
+				} else {
+					require.Equal(t, next, r.Edition)
+					next++
+				}
+			}
+			for _, err := range s.Violations(t.Context()) {
+				if err != nil {
+					require.ErrorAs(t, err, new(*CorruptError))
+				}
+			}
+			require.NoError(t, s.Close())
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+)
+
+// Entry is what goes into one line: one record, or several that belong
+// together.
+type Entry struct {
+	Count int    // of records
+	JSON  []byte // without a newline
+}
+
+// request is a call of Append that waits for its commit.
+type request struct {
+	first   uint64
+	entries []Entry
+	done    chan error // takes one without blocking
+}
+
+// Append appends lines and returns nil when they are on disk. The first record
+// gets the number first, or Append says ErrConflict; 0 stands for whichever
+// number comes next. The entries' bytes belong to the log from now on.
+//
+// An error means that nothing was appended, unless it says that the outcome is
+// unknown. Without nil, a prefix of the lines may be there after a crash, each
+// of them whole.
+//
+// Calls that come while the disk is busy wait together and share one fsync:
+// whichever of them takes the lead commits for all, in the order in which they
+// came.
+func (l *Log) Append(ctx context.Context, first uint64, entries ...Entry) error {
+	for _, e := range entries {
+		if e.Count < 1 || len(e.JSON) == 0 || bytes.IndexByte(e.JSON, '\n') >= 0 {
+			return errors.New("an entry is JSON on one line")
+		}
+	}
+	r := &request{first: first, entries: entries, done: make(chan error, 1)}
+	if err := l.enqueue(ctx, r); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case l.lead <- struct{}{}:
+		l.commit()
+		<-l.lead
+		return <-r.done
+	case <-ctx.Done():
+		return l.withdraw(ctx, r)
+	}
+}
+
+func (l *Log) enqueue(ctx context.Context, r *request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closed:
+		return fs.ErrClosed
+	case !l.writable:
+		return fmt.Errorf("open for reading only: %w", fs.ErrPermission)
+	}
+	l.queue = append(l.queue, r)
+	return nil
+}
+
+// withdraw takes a request out of the queue. One that is no longer in it is
+// being committed, and nobody knows yet how that ends.
+func (l *Log) withdraw(ctx context.Context, r *request) error {
+	l.mu.Lock()
+	i := slices.Index(l.queue, r)
+	if i >= 0 {
+		l.queue = slices.Delete(l.queue, i, i+1)
+	}
+	l.mu.Unlock()
+	if i >= 0 {
+		return ctx.Err()
+	}
+	select {
+	case err := <-r.done:
+		return err
+	default:
+		return fmt.Errorf("the outcome is unknown, since the wait for it was given up: %w", ctx.Err())
+	}
+}
+
+// commit commits what is in the queue, which is whatever has come since the
+// commit before. Whoever calls it holds lead.
+func (l *Log) commit() {
+	if l.crowded {
+		// Those who have just been served may have something for this fsync.
+		runtime.Gosched()
+	}
+	l.mu.Lock()
+	batch := l.queue
+	l.queue = nil
+	l.mu.Unlock()
+	if len(batch) == 0 {
+		return // another leader has done it
+	}
+	l.crowded = len(batch) > 1
+	if l.broken != nil {
+		for _, r := range batch {
+			r.done <- l.broken
+		}
+		return
+	}
+	var conflicts []*request
+	next, lines, b := l.end.number, 0, l.buf[:0]
+	for _, r := range batch {
+		if r.first != 0 && r.first != next {
+			conflicts = append(conflicts, r)
+			continue
+		}
+		for _, e := range r.entries {
+			last := next + uint64(e.Count) - 1
+			b = appendLine(b, l.Key, parsed{next, last, l.end.number - 1, e.JSON})
+			next = last + 1
+			lines++
+		}
+	}
+	err := l.write(b, next, lines)
+	if l.buf = b; cap(b) > 1<<20 {
+		l.buf = nil
+	}
+	for _, r := range batch {
+		// Whether there is a conflict hangs on what came before it in the batch.
+		if err == nil && slices.Contains(conflicts, r) {
+			r.done <- fmt.Errorf("%w: %d, where %d comes next", ErrConflict, r.first, next)
+		} else {
+			r.done <- err
+		}
+	}
+}
+
+// write puts whole lines behind the end of the log, and returns nil when they
+// are on disk under the file's name.
+func (l *Log) write(b []byte, next uint64, lines int) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if limit := l.segmentBytes(); limit > 0 && l.end.offset > 0 && l.end.offset+int64(len(b)) > limit {
+		if err := l.rotate(); err != nil {
+			return err
+		}
+	}
+	if _, err := l.file.WriteAt(b, l.end.offset); err != nil {
+		return l.takeBack(err)
+	}
+	if err := l.file.Sync(); err != nil {
+		// Another fsync could say nil though the bytes are lost, so there is
+		// none. What can be done is to show nobody what may not last.
+		l.file.Truncate(l.end.offset)
+		return l.breaks(err)
+	}
+	name := l.path(l.segments[len(l.segments)-1].name)
+	if leads, err := l.FS.Leads(name, l.file); err != nil {
+		return l.breaks(err)
+	} else if !leads {
+		return l.breaks(&fs.PathError{Op: "append", Path: name, Err: errGone})
+	}
+	l.mu.Lock()
+	l.end = position{next, l.end.line + lines, l.end.offset + int64(len(b))}
+	l.mu.Unlock()
+	return nil
+}
+
+// errGone is what a log says whose file was deleted, moved or replaced while it
+// was open.
+var errGone = fmt.Errorf("the file is no longer there under its name: %w", fs.ErrNotExist)
+
+// takeBack cuts off what a failed write has left, so that the log can go on.
+// That is on disk before anything else is: the next write may be shorter, and a
+// crash must not bring back what lies behind it.
+func (l *Log) takeBack(cause error) error {
+	err := l.file.Truncate(l.end.offset)
+	if err == nil {
+		err = l.file.Sync()
+	}
+	if err != nil {
+		return l.breaks(fmt.Errorf("%w, and taking back what it left: %w", cause, err))
+	}
+	return cause
+}
+
+// breaks ends all appending. The error of the call that met it does not say
+// what is on disk, since that is not known.
+func (l *Log) breaks(cause error) error {
+	l.broken = fmt.Errorf("%w until it is opened again, and the outcome of the append that met this is unknown: %w", ErrBroken, cause)
+	return l.broken
+}

@@ -1,0 +1,43 @@
+package journal
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var samples = flag.Int("samples", 6, "states to look at after each crash")
+
+func same(fsys FS) FS { return fsys }
+
+func TestPowerLossBeforeAnyOperation(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, testCrashes(same, seed, *samples))
+		})
+	}
+}
+
+func TestFailureOfAnyOperation(t *testing.T) {
+	for _, cause := range []error{syscall.EIO, fs.ErrPermission, fs.ErrNotExist, io.ErrShortWrite} {
+		for _, always := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v/always=%v", cause, always), func(t *testing.T) {
+				t.Parallel()
+				for seed := range uint64(3) {
+					require.NoError(t, testFailures(same, seed, cause, always))
+				}
+			})
+		}
+	}
+}
+
+func TestDamageToAnyByte(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, testDamage(same))
+}

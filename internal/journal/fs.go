@@ -1,0 +1,69 @@
+package journal
+
+import (
+	"io"
+	"io/fs"
+	"os"
+)
+
+// FS is what a log needs of a file system. Tests put their own in its place:
+// one that fails at a call of their choice, one that loses what was not synced.
+type FS interface {
+	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
+	Mkdir(name string, perm fs.FileMode) error
+	ReadDir(name string) (names []string, err error)
+	Remove(name string) error
+	// SyncDir has the names in a directory on disk when it returns nil.
+	SyncDir(name string) error
+	// Leads reports whether a name still leads to an open file.
+	Leads(name string, f File) (bool, error)
+}
+
+// File is an open file.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Truncate(size int64) error
+	Sync() error
+	Stat() (fs.FileInfo, error)
+}
+
+// OS is the operating system's file system.
+var OS FS = osFS{}
+
+type osFS struct{}
+
+func (osFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+	f, err := os.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err // not f: a nil *os.File is not a nil File
+	}
+	return f, nil
+}
+
+func (osFS) Mkdir(name string, perm fs.FileMode) error { return os.Mkdir(name, perm) }
+
+func (osFS) ReadDir(name string) (names []string, err error) {
+	entries, err := os.ReadDir(name)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, err
+}
+
+func (osFS) Remove(name string) error { return os.Remove(name) }
+
+func (osFS) SyncDir(name string) error { return syncDir(name) }
+
+func (osFS) Leads(name string, f File) (bool, error) {
+	open, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := os.Stat(name)
+	if os.IsNotExist(err) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(open, named), err
+}

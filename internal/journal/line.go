@@ -1,0 +1,181 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"strconv"
+)
+
+// A line looks like this, with these keys in this order and no white space:
+//
+//	{"v":1,"n":17,"durable":16,"crc":"0a1b2c3d","violation":{…}}
+//	{"v":1,"n":4,"to":6,"durable":3,"crc":"4e5f6071","revisions":[{…},{…},{…}]}
+//
+// n is the number of its record; where it holds several that belong together,
+// n is that of the first and to that of the last. durable is the highest number
+// that was known to be on disk when the line was written. crc is the CRC-32C,
+// in hexadecimal, of all bytes of the line but its own eight digits and the
+// newline.
+
+// version is the format of the lines that are written. Every format, also one
+// to come, begins its lines with {"v": and its number, and ends them with }.
+const version = 1
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var (
+	errForm     = errors.New("this is no line of the log")
+	errChecksum = errors.New("the checksum does not match: the line is not as it was written")
+	errNoEnd    = errors.New("the line has no end")
+)
+
+// versionError is a line in a format that this program does not know.
+type versionError uint64
+
+func (v versionError) Error() string {
+	return fmt.Sprintf("format version %d is newer than the %d that this program knows: use a newer one", uint64(v), version)
+}
+
+// parsed is what a line says.
+type parsed struct {
+	first, last, durable uint64
+	json                 []byte // of the record or the records
+}
+
+// appendLine appends a line that ends with a newline.
+func appendLine(b []byte, key string, p parsed) []byte {
+	start := len(b)
+	b = append(b, `{"v":`...)
+	b = strconv.AppendUint(b, version, 10)
+	b = append(b, `,"n":`...)
+	b = strconv.AppendUint(b, p.first, 10)
+	if p.last != p.first {
+		b = append(b, `,"to":`...)
+		b = strconv.AppendUint(b, p.last, 10)
+	}
+	b = append(b, `,"durable":`...)
+	b = strconv.AppendUint(b, p.durable, 10)
+	b = append(b, `,"crc":"`...)
+	digits := len(b)
+	b = append(b, `00000000","`...)
+	b = append(b, key...)
+	b = append(b, `":`...)
+	b = append(b, p.json...)
+	b = append(b, '}')
+	sum := checksum(b[start:digits], b[digits+8:])
+	hex.Encode(b[digits:], sum[:])
+	return append(b, '\n')
+}
+
+// parseLine reads a line without its newline. It takes exactly what appendLine
+// writes.
+func parseLine(line []byte, key string) (p parsed, err error) {
+	s := scanner{rest: line, ok: true}
+	s.text(`{"v":`)
+	v := s.number()
+	s.text(`,"`)
+	switch {
+	case s.ok && v > version && line[len(line)-1] == '}': // garbage ends otherwise
+		return p, versionError(v)
+	case v != version:
+		return p, errForm
+	}
+	s.text(`n":`)
+	p.first = s.number()
+	p.last = p.first
+	if bytes.HasPrefix(s.rest, []byte(`,"to":`)) {
+		s.text(`,"to":`)
+		p.last = s.number()
+		s.ok = s.ok && p.last > p.first
+	}
+	s.text(`,"durable":`)
+	p.durable = s.number()
+	s.text(`,"crc":"`)
+	if !s.ok || len(s.rest) < 8 {
+		return p, errForm
+	}
+	digits := len(line) - len(s.rest)
+	s.rest = s.rest[8:]
+	s.text(`","`)
+	s.text(key)
+	s.text(`":`)
+	if n := len(s.rest); !s.ok || n < 2 || s.rest[n-1] != '}' {
+		return p, errForm
+	}
+	p.json = s.rest[:len(s.rest)-1]
+	sum := checksum(line[:digits], line[digits+8:])
+	if want := hex.AppendEncode(make([]byte, 0, 8), sum[:]); !bytes.Equal(line[digits:digits+8], want) {
+		return p, errChecksum
+	}
+	if p.first == 0 || p.durable >= p.first || p.last == math.MaxUint64 {
+		return p, errForm
+	}
+	return p, nil
+}
+
+func checksum(head, tail []byte) [4]byte {
+	sum := crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, tail)
+	return [4]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}
+}
+
+// scanner takes fixed texts and numbers off the front of a line.
+type scanner struct {
+	rest []byte
+	ok   bool
+}
+
+func (s *scanner) text(t string) {
+	if s.ok = s.ok && len(s.rest) >= len(t) && string(s.rest[:len(t)]) == t; s.ok {
+		s.rest = s.rest[len(t):]
+	}
+}
+
+func (s *scanner) number() (n uint64) {
+	i := 0
+	for ; i < len(s.rest) && i < 20 && '0' <= s.rest[i] && s.rest[i] <= '9'; i++ {
+		d := uint64(s.rest[i] - '0')
+		if n > (math.MaxUint64-d)/10 {
+			s.ok = false
+		}
+		n = n*10 + d
+	}
+	s.ok = s.ok && i > 0 && (i == 1 || s.rest[0] != '0')
+	s.rest = s.rest[i:]
+	return n
+}
+
+// proves reports whether a line in what may be a torn tail proves that record
+// next, the first that is missing, had been acknowledged. Both kinds of proof
+// are a line that is whole: one written when record next was on disk, and record
+// next itself in a place where no crash puts it, which is anywhere but at the
+// beginning of the tail. A proof is looked for inside the line, too: where a
+// newline is damaged, two lines look like one.
+func proves(line []byte, key string, next uint64, tailBegins bool) bool {
+	begin := []byte(`{"v":`)
+	for at := 0; ; at++ {
+		i := bytes.Index(line[at:], begin)
+		if i < 0 {
+			return false
+		}
+		at += i
+		// An object inside a record is no line, whatever its author made it
+		// look like: a player's metadata must not pass for a proof.
+		if at > 0 && bytes.IndexByte([]byte(`:,[`), line[at-1]) >= 0 {
+			continue
+		}
+		p, err := parseLine(line[at:], key)
+		var newer versionError
+		switch {
+		case at == 0 && errors.As(err, &newer):
+			return true
+		case err == nil && p.durable >= next:
+			return true
+		case err == nil && p.first == next && !(tailBegins && at == 0):
+			return true
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package journal
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The bytes of a line are a file format: they may be added to under another
+// version, and never change. The checksums are another program's.
+func TestLineFormat(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		key        string
+		line       parsed
+	}{
+		{"one record", `{"v":1,"n":17,"durable":16,"crc":"f5ab9cdc","violation":{"a":"é"}}`, "violation", parsed{17, 17, 16, []byte(`{"a":"é"}`)}},
+		{"several records", `{"v":1,"n":4,"to":6,"durable":3,"crc":"b14f2c67","revisions":[1,2,3]}`, "revisions", parsed{4, 6, 3, []byte(`[1,2,3]`)}},
+		{"the greatest number", `{"v":1,"n":18446744073709551614,"durable":18446744073709551613,"crc":"544a47a7","x":1}`, "x", parsed{math.MaxUint64 - 1, math.MaxUint64 - 1, math.MaxUint64 - 2, []byte(`1`)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			line := string(appendLine(nil, c.key, c.line))
+			require.Equal(t, c.want+"\n", line)
+			got, err := parseLine([]byte(c.want), c.key)
+			require.NoError(t, err)
+			require.Equal(t, c.line, got)
+		})
+	}
+}
+
+func TestNothingButALineIsALine(t *testing.T) {
+	whole := string(appendLine(nil, "violation", parsed{17, 19, 16, []byte(`{"a":1}`)}))
+	whole = strings.TrimSuffix(whole, "\n")
+	for i := range len(whole) {
+		for bit := range 8 {
+			bad := []byte(whole)
+			bad[i] ^= 1 << bit
+			_, err := parseLine(bad, "violation")
+			require.Error(t, err, "bit %d of byte %d", bit, i)
+		}
+		_, err := parseLine([]byte(whole[:i]), "violation")
+		require.Error(t, err, "cut to %d", i)
+		_, err = parseLine([]byte(whole[i+1:]), "violation")
+		require.Error(t, err, "without the first %d", i+1)
+	}
+	for name, p := range map[string]parsed{
+		"number 0":                           {0, 0, 0, []byte("1")},
+		"durable before it was written":      {5, 5, 5, []byte("1")},
+		"numbers that run backwards":         {5, 4, 3, []byte("1")},
+		"no number after it":                 {5, math.MaxUint64, 3, []byte("1")},
+		"a record of another log's":          {5, 5, 4, []byte("1")},
+		"nothing where the record should be": {5, 5, 4, nil},
+	} {
+		key := "violation"
+		if strings.Contains(name, "another") {
+			key = "revisions"
+		}
+		line := appendLine(nil, key, p)
+		_, err := parseLine(line[:len(line)-1], "violation")
+		if name == "nothing where the record should be" {
+			continue // Append refuses it
+		}
+		require.Error(t, err, name)
+	}
+	for _, text := range []string{"", "{", "}", "null", `{"v":1}`, `{"v":01,"n":1}`, `{"v":0,"n":1}`, `{"v":1,"n":18446744073709551616,"durable":0,"crc":"00000000","violation":1}`} {
+		_, err := parseLine([]byte(text), "violation")
+		require.ErrorIs(t, err, errForm, text)
+	}
+	_, err := parseLine([]byte(`{"v":2,"whatever":true}`), "violation")
+	require.EqualError(t, err, "format version 2 is newer than the 1 that this program knows: use a newer one")
+}
+
+func TestProofs(t *testing.T) {
+	line := func(n, durable int, json string) string {
+		return strings.TrimSuffix(string(appendLine(nil, "violation", parsed{uint64(n), uint64(n), uint64(durable), []byte(json)})), "\n")
+	}
+	forged := line(9, 8, `{"a":1}`)
+	for _, c := range []struct {
+		name  string
+		line  string
+		first bool
+		want  bool
+	}{
+		{"a line written when the record was on disk", line(6, 5, "1"), false, true},
+		{"a line of the same append", line(6, 4, "1"), false, false},
+		{"the record itself, without a newline, where it belongs", line(5, 4, "1"), true, false},
+		{"the record itself, behind something else", line(5, 4, "1"), false, true},
+		{"two lines without the newline between them", line(5, 4, "1") + "\x0b" + line(6, 5, "1"), true, true},
+		{"half a line with a proof behind it", `{"v":1,"n":5,"dur` + "\x00" + line(6, 5, "1"), true, true},
+		{"half a line", line(6, 5, "1")[:30], false, false},
+		{"a line made up by the author of a record", `{"v":1,"n":5,"durable":4,"crc":"00000000","violation":{"metadata":` + forged, true, false},
+		{"a line made up in a list", `{"v":1,"n":5,"durable":4,"crc":"00000000","violation":{"metadata":[0,` + forged, true, false},
+		{"a newer format", `{"v":2,"sum":"x"}`, false, true},
+		{"garbage that begins like a newer format", `{"v":2,` + "\x00\xff", false, false},
+		{"nothing", "", false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.want, proves([]byte(c.line), "violation", 5, c.first))
+		})
+	}
+}
+
+func FuzzLine(f *testing.F) {
+	f.Add([]byte(`{"v":1,"n":4,"to":6,"durable":3,"crc":"b14f2c67","revisions":[1,2,3]}`))
+	f.Add([]byte(`{"v":1,"n":17,"durable":16,"crc":"f5ab9cdc","revisions":[]}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		p, err := parseLine(line, "revisions")
+		if err == nil && string(appendLine(nil, "revisions", p)) != string(line)+"\n" {
+			t.Errorf("a line that is not as it is written was taken: %q", line)
+		}
+		proves(line, "revisions", p.first, true)
+	})
+}
+
+func ExampleCorruptError() {
+	fmt.Println((&CorruptError{Path: "world/revisions.jsonl", Line: 3, Offset: 540, Err: errChecksum}).Error())
+	// Output: world/revisions.jsonl:3 (byte 540): the checksum does not match: the line is not as it was written
+}

@@ -1,0 +1,344 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// open opens a log of single records for writing.
+func open(t *testing.T, m *memFS, change func(*Options)) *Log {
+	t.Helper()
+	l := follow(t, m, change)
+	require.NoError(t, l.Recover())
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// follow opens it for reading.
+func follow(t *testing.T, m *memFS, change func(*Options)) *Log {
+	t.Helper()
+	if m.names["/data"] == nil {
+		m.put("/data/other", "")
+	}
+	_, o := optionsOf(m, "/data")
+	if change != nil {
+		change(&o)
+	}
+	l, err := Open(o)
+	require.NoError(t, err)
+	return l
+}
+
+func write(t *testing.T, l *Log, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		require.NoError(t, l.Append(t.Context(), 0, Entry{1, []byte(text)}))
+	}
+}
+
+func texts(t *testing.T, l *Log, after uint64) (all []string) {
+	t.Helper()
+	for line, err := range l.Read(t.Context(), after) {
+		require.NoError(t, err)
+		all = append(all, string(line.JSON))
+	}
+	return all
+}
+
+func numbers(from, to int) (all []string) {
+	for i := from; i <= to; i++ {
+		all = append(all, fmt.Sprint(i))
+	}
+	return all
+}
+
+func TestReadAfterAnyNumber(t *testing.T) {
+	for _, segmented := range []bool{false, true} {
+		m := newMemFS()
+		w := open(t, m, func(o *Options) {
+			if !segmented {
+				o.SegmentBytes = 0
+			}
+		})
+		r := follow(t, m, func(o *Options) { *o = w.Options })
+		write(t, w, numbers(1, 60)...)
+		require.Equal(t, segmented, len(w.segments) > 5)
+		for after := range 63 {
+			for _, l := range []*Log{w, r} {
+				require.Equal(t, numbers(after+1, 60), texts(t, l, uint64(after)))
+			}
+		}
+		require.Empty(t, texts(t, w, 1<<64-1))
+	}
+}
+
+func TestReadingTheLatestReadsLittle(t *testing.T) {
+	m := newMemFS()
+	m.put("/data/other", "")
+	read := 0
+	fsys := hookFS{m, func(op, _ string) error {
+		if op == "read" {
+			read++
+		}
+		return nil
+	}}
+	big := func(o *Options) { o.FS, o.SegmentBytes = fsys, 0 }
+	w := open(t, m, big)
+	for i := range 40 {
+		write(t, w, fmt.Sprintf(`"%d%s"`, i, strings.Repeat("x", 50000))) // 2 MB
+	}
+	for name, l := range map[string]*Log{"the writer": w, "a reader": follow(t, m, big)} {
+		require.Len(t, texts(t, l, 0), 40)
+		read = 0
+		require.Len(t, texts(t, l, 38), 2)
+		require.LessOrEqual(t, read, 3, name)
+	}
+}
+
+func TestLongLines(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	long := `"` + strings.Repeat("x", 10<<20) + `"`
+	write(t, w, "1", long, "3")
+	require.Equal(t, []string{"1", long, "3"}, texts(t, w, 0))
+	require.NoError(t, w.Close())
+	require.Equal(t, []string{"1", long, "3"}, texts(t, open(t, m, nil), 0))
+}
+
+func TestAReaderMeetsARewrittenTail(t *testing.T) {
+	m := newMemFS()
+	big := func(o *Options) { o.SegmentBytes = 1 << 20 }
+	w := open(t, m, big)
+	r := follow(t, m, big)
+	text := func(i, size int) string { return fmt.Sprintf(`"%d %s"`, i, strings.Repeat("x", size)) }
+	for i := range 4 {
+		write(t, w, text(i, 60000))
+	}
+	name := "/data/" + w.segments[0].name
+	whole := m.files()[name]
+	write(t, w, text(4, 60000), text(5, 60000), text(6, 60000))
+	require.NoError(t, w.Close())
+	var got []string
+	for line, err := range r.Read(t.Context(), 0) {
+		require.NoError(t, err)
+		got = append(got, strings.Fields(string(line.JSON))[0][1:])
+		if line.First == 5 {
+			// The writer lost power before it could sync what came after the
+			// fourth, and goes on with other lines.
+			f, err := m.OpenFile(name, writeOld, 0)
+			require.NoError(t, err)
+			require.NoError(t, f.Truncate(int64(len(whole))))
+			w = open(t, m, big)
+			for i := 10; i < 50; i++ {
+				write(t, w, text(i, 5000))
+			}
+		}
+	}
+	require.Equal(t, append(numbers(0, 5), numbers(12, 49)...), got,
+		"no damage is reported, and numbers do not come twice")
+}
+
+func TestRetention(t *testing.T) {
+	m := newMemFS()
+	limit := func(o *Options) { o.MaxBytes = 1600 }
+	w := open(t, m, limit)
+	write(t, w, numbers(1, 30)...)
+	r := follow(t, m, limit)
+	for name, l := range map[string]*Log{"the writer": w, "a reader": r} {
+		got := []string{}
+		last := 0
+		for line, err := range l.Read(t.Context(), 0) {
+			require.NoError(t, err, name)
+			require.Greater(t, int(line.First), last)
+			last = int(line.First)
+			got = append(got, string(line.JSON))
+			if len(got) == 2 {
+				write(t, w, numbers(1, 60)...) // everything read so far, and more, is deleted
+			}
+		}
+		require.Greater(t, len(got), 2, name)
+	}
+	names, err := m.ReadDir("/data")
+	require.NoError(t, err)
+	size := 0
+	for _, name := range names {
+		size += len(m.files()["/data/"+name])
+	}
+	require.LessOrEqual(t, size, 1600)
+	require.Greater(t, size, 800)
+	require.NoError(t, w.Close())
+	before := len(texts(t, r, 0))
+	require.Len(t, texts(t, open(t, m, limit), 0), before)
+}
+
+func TestRetentionWaitsForAFileThatCannotBeDeleted(t *testing.T) {
+	m := newMemFS()
+	m.put("/data/other", "")
+	stuck := true
+	fsys := hookFS{m, func(op, name string) error {
+		if stuck && op == "remove" {
+			return pathError(op, name, fs.ErrPermission)
+		}
+		return nil
+	}}
+	limit := func(o *Options) { o.FS, o.MaxBytes = fsys, 1600 }
+	w := open(t, m, limit)
+	write(t, w, numbers(1, 100)...)
+	require.Equal(t, numbers(1, 100), texts(t, w, 0))
+	stuck = false
+	write(t, w, numbers(101, 110)...)
+	require.Less(t, len(texts(t, w, 0)), 40)
+	write(t, open(t, m, func(o *Options) { o.FS, o.Name = fsys, "another" }), "1")
+}
+
+// A listing is no snapshot: it may show a file that was made while it went on,
+// and not show one that was made before.
+func TestAReaderListsWhileFilesAreMade(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	write(t, w, numbers(1, 30)...)
+	listings := 0
+	r := follow(t, m, func(o *Options) { o.FS = blinking{m, &listings} })
+	require.Equal(t, numbers(1, 30), texts(t, r, 0))
+	require.Greater(t, listings, 3)
+}
+
+// blinking does not show the second segment at every other listing.
+type blinking struct {
+	FS
+	listings *int
+}
+
+func (b blinking) ReadDir(name string) ([]string, error) {
+	names, err := b.FS.ReadDir(name)
+	if *b.listings++; *b.listings%2 == 1 {
+		names = slices.Delete(names, 2, 3)
+	}
+	return names, err
+}
+
+func TestSegmentsThatDoNotFit(t *testing.T) {
+	whole := newMemFS()
+	w := open(t, whole, nil)
+	write(t, w, numbers(1, 40)...)
+	require.Greater(t, len(w.segments), 5)
+	path := func(i int) string { return w.path(w.segments[i].name) }
+	last := len(w.segments) - 1
+	for name, c := range map[string]struct {
+		spoil func(m *memFS)
+		path  string
+		said  string
+	}{
+		"one is missing":         {func(m *memFS) { m.Remove(path(2)) }, path(3), "missing before it"},
+		"two are missing":        {func(m *memFS) { m.Remove(path(2)); m.Remove(path(3)) }, path(4), "missing before it"},
+		"one is empty":           {func(m *memFS) { m.put(path(2), "") }, path(3), "missing before it"},
+		"one ends between lines": {func(m *memFS) { m.put(path(2), firstLine(m.files()[path(2)])) }, path(3), "missing before it"},
+		"two have changed places": {func(m *memFS) {
+			a, b := m.files()[path(2)], m.files()[path(3)]
+			m.put(path(2), b)
+			m.put(path(3), a)
+		}, path(2), "against its name"},
+		"one is there twice":            {func(m *memFS) { m.put("/data/violations-1.jsonl", m.files()[path(0)]) }, "/data/violations-1.jsonl", "same number"},
+		"one overlaps with the next":    {func(m *memFS) { m.put(path(2), m.files()[path(2)]+firstLine(m.files()[path(3)])) }, path(3), "it begins with number"},
+		"one is in a newer format":      {func(m *memFS) { m.put(path(last), `{"v":2,"n":"x"}`+"\n") }, path(last), "format version 2"},
+		"one goes on in a newer format": {func(m *memFS) { m.put(path(last), m.files()[path(last)]+`{"v":3,"n":"x"}`+"\n") }, path(last), "format version 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemFS()
+			for name, content := range whole.files() {
+				m.put(name, content)
+			}
+			c.spoil(m)
+			before := m.files()
+			o := w.Options
+			o.FS = m
+			_, err := Open(o)
+			var ce *CorruptError
+			require.ErrorAs(t, err, &ce)
+			require.Equal(t, c.path, ce.Path)
+			require.ErrorContains(t, err, c.said)
+			require.Equal(t, before, m.files())
+		})
+	}
+	whole.put("/data/violations-backup.jsonl", "x")
+	whole.put("/data/violations-.jsonl", "x")
+	whole.put("/data/violations-0.jsonl", "x")
+	require.Equal(t, numbers(1, 40), texts(t, follow(t, whole, nil), 0), "files of other names are not looked at")
+}
+
+func firstLine(content string) string { return strings.SplitAfter(content, "\n")[0] }
+
+func TestDamageWhileTheLogIsOpen(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	write(t, w, numbers(1, 10)...)
+	name := w.path(w.segments[len(w.segments)-1].name)
+	content := m.files()[name]
+	for what, bad := range map[string]string{
+		"cut short":         content[:len(content)-3],
+		"cut between lines": firstLine(content),
+		"changed":           strings.Replace(content, `"violation":`, `"violatiom":`, 1),
+	} {
+		m.put(name, bad)
+		n := 0
+		var ce *CorruptError
+		for line, err := range w.Read(t.Context(), 0) {
+			if err != nil {
+				require.ErrorAs(t, err, &ce, what)
+				require.Equal(t, name, ce.Path)
+				require.Zero(t, line)
+			} else {
+				require.Nil(t, ce, "an error ends the sequence")
+				n++
+			}
+		}
+		require.NotNil(t, ce, what)
+		require.Less(t, n, 10)
+	}
+}
+
+func TestReadingStopsWithItsContext(t *testing.T) {
+	w := open(t, newMemFS(), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	write(t, w, numbers(1, 10)...)
+	var got []uint64
+	for line, err := range w.Read(ctx, 0) {
+		if got = append(got, line.First); len(got) == 3 {
+			cancel()
+		}
+		if len(got) > 3 {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+	}
+	require.Equal(t, []uint64{1, 2, 3, 0}, got)
+}
+
+func TestErrorsOfReadingAreNotDamage(t *testing.T) {
+	m := newMemFS()
+	write(t, open(t, m, nil), numbers(1, 10)...)
+	odd := errors.New("odd")
+	fail := ""
+	_, o := optionsOf(hookFS{m, func(op, _ string) error {
+		if op == fail {
+			return odd
+		}
+		return nil
+	}}, "/data")
+	l, err := Open(o)
+	require.NoError(t, err)
+	for _, fail = range []string{"open", "read", "stat", "readdir"} {
+		_, err := Open(o)
+		require.ErrorIs(t, err, odd, fail)
+		for _, err := range l.Read(t.Context(), 5) {
+			require.ErrorIs(t, err, odd, fail)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package journal
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTornTailsAreKeptOneBehindTheOther(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	write(t, w, "1")
+	name := w.path(w.segments[0].name)
+	require.NoError(t, w.Close())
+	kept := ""
+	for i, tail := range []string{`{"v":1,`, "\x00\x00\x00", strings.Repeat("x", 3<<20), "nonsense\nmore nonsense"} {
+		whole := m.files()[name]
+		m.names[name].perm = 0o640
+		f, err := m.OpenFile(name, writeOld, 0)
+		require.NoError(t, err)
+		_, err = f.WriteAt([]byte(tail), int64(len(whole)))
+		require.NoError(t, err)
+
+		r := follow(t, m, nil)
+		require.Equal(t, numbers(1, i+1), texts(t, r, 0), "a reader stops at a torn tail")
+		require.Equal(t, whole+tail, m.files()[name], "and leaves it")
+		require.Equal(t, kept, m.files()[name+tornSuffix])
+
+		w := open(t, m, nil)
+		kept += tail
+		require.Equal(t, whole, m.files()[name])
+		require.Equal(t, kept, m.files()[name+tornSuffix])
+		require.Equal(t, fs.FileMode(0o640), m.names[name+tornSuffix].perm)
+		write(t, w, numbers(i+2, i+2)...)
+		require.NoError(t, w.Close())
+	}
+	require.Equal(t, numbers(1, 5), texts(t, open(t, m, nil), 0))
+}
+
+func TestATornTailThatCannotBeKeptIsNotCut(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	write(t, w, "1")
+	name := w.path(w.segments[0].name)
+	require.NoError(t, w.Close())
+	m.put(name, m.files()[name]+"torn")
+	before := m.files()
+	for _, op := range []string{"create", "write", "sync", "syncdir", "stat", "read"} {
+		_, o := optionsOf(hookFS{m, func(now, name string) error {
+			if isTornName(name) && now == op || now == "syncdir" && op == now || now == "read" && op == now {
+				return pathError(op, name, fs.ErrInvalid)
+			}
+			return nil
+		}}, "/data")
+		l, err := Open(o)
+		if err == nil {
+			err = l.Recover()
+		}
+		require.ErrorIs(t, err, fs.ErrInvalid, op)
+		require.Equal(t, before[name], m.files()[name], op)
+	}
+	require.Equal(t, []string{"1"}, texts(t, open(t, m, nil), 0))
+}
+
+func TestEmptyFiles(t *testing.T) {
+	m := newMemFS()
+	m.put("/data/violations-00000000000000000007.jsonl", "")
+	w := open(t, m, nil)
+	write(t, w, "7")
+	for line, err := range w.Read(t.Context(), 0) {
+		require.NoError(t, err)
+		require.Equal(t, uint64(7), line.First)
+	}
+}
+
+// FuzzOpen opens arbitrary bytes as each file of a log.
+func FuzzOpen(f *testing.F) {
+	m := newMemFS()
+	m.put("/data/other", "")
+	var h history
+	if err := h.live(m, 1); err != nil {
+		f.Fatal(err)
+	}
+	for name, content := range m.files() {
+		if strings.HasPrefix(name, storeDir) {
+			f.Add([]byte(content), uint8(len(name)%3))
+			f.Add([]byte(content[:len(content)/2]), uint8(1))
+		}
+	}
+	f.Add([]byte(`{"v":2,"n":1}`+"\n"), uint8(0))
+	f.Fuzz(func(t *testing.T, content []byte, which uint8) {
+		m := newMemFS()
+		m.put("/data/other", "")
+		name := "/data/violations-00000000000000000001.jsonl"
+		switch which % 3 {
+		case 1: // the older of two segments
+			m.put("/data/violations-00000000000000000009.jsonl", "")
+		case 2: // the newer of two
+			line := appendLine(nil, "violation", parsed{1, 1, 0, []byte("1")})
+			m.put(name, string(line))
+			name = "/data/violations-00000000000000000002.jsonl"
+		}
+		m.put(name, string(content))
+		before := m.files()
+		_, o := optionsOf(m, "/data")
+		l, err := Open(o)
+		if err != nil {
+			require.Equal(t, before, m.files())
+			return
+		}
+		require.Equal(t, before, m.files())
+		count := func(l *Log) (n int, err error) {
+			for _, err := range l.Read(t.Context(), 0) {
+				if err != nil {
+					return n, err
+				}
+				n++
+			}
+			return n, nil
+		}
+		read, rerr := count(l)
+		require.NoError(t, l.Recover())
+		again, err := count(l)
+		require.Equal(t, rerr == nil, err == nil)
+		require.Equal(t, read, again, "recovery changes nothing that can be read")
+		if err != nil {
+			return
+		}
+		require.Equal(t, string(content), m.files()[name]+m.files()[name+tornSuffix], "no byte is lost")
+		write(t, l, "1")
+		l, err = Open(o)
+		require.NoError(t, err)
+		again, err = count(l)
+		require.NoError(t, err)
+		require.Equal(t, read+1, again)
+	})
+}
