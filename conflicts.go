@@ -29,8 +29,8 @@ type Conflict struct {
 }
 
 // Conflicts reports what is wrong with a set of norms as a whole, permits,
-// priorities and shadow norms included. It reports only what it can prove, each with an action
-// on which Check and Explain show it:
+// priorities and shadow norms included. It reports only what it can prove, each
+// with an action on which Check and Explain show it:
 //
 //	dead           A's Unless is found in every action that has a verb of A and
 //	               its condition.
@@ -52,8 +52,8 @@ type Conflict struct {
 // A norm that has several such counterparts is reported with one: the one with
 // the fewest tokens in Unless, then in Condition, then the first in the order
 // of violations. Contradictions also name each permit once. Norms that are
-// dead, duplicates or overruled are looked at no further.
-// The list is in order of A, then of kind as above, then of B.
+// dead, duplicates or overruled are looked at no further. The list is in order
+// of A, then of kind as above, then of B.
 //
 // The time is proportional to the number of norms: a norm is compared with
 // those it shares a rare token with, and with no more than 200 of them in
@@ -73,7 +73,6 @@ func Conflicts(norms []Norm) ([]Conflict, error) {
 			rules = append(rules, r)
 		}
 	}
-	slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.Name, b.Name) })
 	rules, copies := distinct(rules)
 	if err := f.index(rules); err != nil {
 		return nil, err

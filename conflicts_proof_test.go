@@ -1,0 +1,258 @@
+package normsync
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// smallWorld judges all the norms that can be written with a few tokens on all
+// the actions that can be done with a few words, a bit per action.
+type smallWorld struct {
+	actions          []Action
+	conditions, verb map[string]bitset // by token: the actions it is found in
+}
+
+type bitset []uint64
+
+func (b bitset) empty() bool { return !slices.ContainsFunc(b, func(w uint64) bool { return w != 0 }) }
+
+func (b bitset) each(o bitset, f func(x, y uint64) uint64) bitset {
+	out := make(bitset, len(b))
+	for i := range b {
+		out[i] = f(b[i], o[i])
+	}
+	return out
+}
+
+func (b bitset) and(o bitset) bitset    { return b.each(o, func(x, y uint64) uint64 { return x & y }) }
+func (b bitset) or(o bitset) bitset     { return b.each(o, func(x, y uint64) uint64 { return x | y }) }
+func (b bitset) andNot(o bitset) bitset { return b.each(o, func(x, y uint64) uint64 { return x &^ y }) }
+func (b bitset) within(o bitset) bool   { return b.andNot(o).empty() }
+
+func newSmallWorld() *smallWorld {
+	w := &smallWorld{conditions: map[string]bitset{}, verb: map[string]bitset{}}
+	var verbs []string
+	for _, verb := range []string{"u", "v", "uv", "ux", "x"} {
+		for _, more := range []string{"", " u", " ux", " a", " u a", " ux a", " b ab ax"} {
+			verbs = append(verbs, verb+more)
+		}
+	}
+	for _, verb := range verbs {
+		for _, location := range []string{"", "a", "b", "ab", "ax", "x", "u", "a b"} {
+			for _, target := range []string{"", "a", "b", "ab", "ax", "x", "u"} {
+				for _, faction := range []string{"", "a", "ab", "ax", "b", "x", "u"} {
+					for _, agent := range []string{"", "a", "ax", "x"} {
+						w.actions = append(w.actions, Action{Verb: verb, Location: location, Target: target, Faction: faction, Agent: agent})
+					}
+				}
+			}
+		}
+	}
+	for _, t := range strings.Fields("a A b ab a* * u location:a location:b location:* faction:a faction:a* target:ab target:a* action:u action:u* action:a agent:a agent:a*") {
+		w.conditions[t] = w.where(t, (*view).has)
+	}
+	for _, t := range strings.Fields("u v uv u* * V") {
+		w.verb[t] = w.where(t, (*view).hasVerb)
+	}
+	return w
+}
+
+func (w *smallWorld) none() bitset { return make(bitset, (len(w.actions)+63)/64) }
+
+func (w *smallWorld) where(token string, found func(*view, string) bool) bitset {
+	b := w.none()
+	for i, a := range w.actions {
+		if found(newView(a), token) {
+			b[i/64] |= 1 << (i % 64)
+		}
+	}
+	return b
+}
+
+// meets is the actions that have a verb of n, and that n applies to.
+func (w *smallWorld) meets(n Norm) bitset {
+	b := w.none()
+	for _, t := range strings.Fields(n.Prohibited + " " + n.Permitted) {
+		b = b.or(w.verb[t])
+	}
+	for _, t := range strings.Fields(n.Condition) {
+		b = b.and(w.conditions[t])
+	}
+	for _, t := range strings.Fields(n.Unless) {
+		b = b.andNot(w.conditions[t])
+	}
+	return b
+}
+
+// breaks is the actions that break each of the norms.
+func (w *smallWorld) breaks(norms []Norm) map[string]bitset {
+	broken := map[string]bitset{}
+	for _, n := range norms {
+		if n.Permitted != "" {
+			continue
+		}
+		b := w.meets(n)
+		for _, p := range norms {
+			if p.Permitted != "" && !p.Shadow && p.Priority > n.Priority {
+				b = b.andNot(w.meets(p))
+			}
+		}
+		broken[n.Name] = b
+	}
+	return broken
+}
+
+// reported is the actions that break any of the norms; denied those that break
+// one that is no dry run.
+func (w *smallWorld) reported(norms []Norm) (reported, denied bitset) {
+	reported, denied = w.none(), w.none()
+	broken := w.breaks(norms)
+	for _, n := range norms {
+		if b := broken[n.Name]; b != nil {
+			reported = reported.or(b)
+			if !n.Shadow {
+				denied = denied.or(b)
+			}
+		}
+	}
+	return reported, denied
+}
+
+func (w *smallWorld) norms(r *rand.Rand, count int, permits bool) []Norm {
+	conditions, verbs := slices.Sorted(maps.Keys(w.conditions)), slices.Sorted(maps.Keys(w.verb))
+	list := func(n int, from []string) string {
+		var ts []string
+		for range n {
+			ts = append(ts, from[r.IntN(len(from))])
+		}
+		return strings.Join(ts, " ")
+	}
+	var norms []Norm
+	for i := range count {
+		n := Norm{Name: fmt.Sprint("n", i), Priority: r.IntN(3), Shadow: r.IntN(6) == 0, Condition: list(r.IntN(3), conditions)}
+		if r.IntN(3) == 0 {
+			n.Unless = list(1+r.IntN(2), conditions)
+		}
+		if n.Prohibited = list(1+r.IntN(2), verbs); permits && r.IntN(3) == 0 {
+			n.Prohibited, n.Permitted = "", n.Prohibited
+		}
+		norms = append(norms, n)
+	}
+	return norms
+}
+
+// Conflicts in random small worlds: what is reported holds for every action,
+// and what holds for every action is reported.
+func TestConflictsAreTrueAndComplete(t *testing.T) {
+	w := newSmallWorld()
+	r := rand.New(rand.NewPCG(5, uint64(len(w.actions))))
+	counts := map[ConflictKind]int{}
+	worlds := 6000
+	if testing.Short() {
+		worlds = 600
+	}
+	for world := range worlds {
+		permits := world%3 > 0
+		norms := w.norms(r, 2+r.IntN(4), permits)
+		conflicts, err := Conflicts(norms)
+		require.NoError(t, err)
+		byName, met := map[string]Norm{}, map[string]bitset{}
+		for _, n := range norms {
+			byName[n.Name], met[n.Name] = n, w.meets(n)
+		}
+		broken := w.breaks(norms)
+		kinds := map[string][]ConflictKind{}
+		for _, c := range conflicts {
+			counts[c.Kind]++
+			kinds[c.A] = append(kinds[c.A], c.Kind)
+			requireShown(t, norms, c)
+			a, b := byName[c.A], byName[c.B]
+			holds := true
+			switch c.Kind {
+			case ConflictDead:
+				holds = met[c.A].empty()
+			case ConflictDuplicate:
+				holds = slices.Equal(met[c.A], met[c.B]) && (a.Permitted == "") == (b.Permitted == "") && a.Priority <= b.Priority && (a.Shadow || !b.Shadow)
+			case ConflictOverruled:
+				holds = met[c.A].within(met[c.B]) && b.Permitted != "" && !b.Shadow && b.Priority > a.Priority
+			case ConflictRedundant:
+				holds = broken[c.A].within(broken[c.B]) && (a.Shadow || !b.Shadow)
+			case ConflictContradiction:
+				holds = a.Prohibited != "" && b.Permitted != "" && a.Priority == b.Priority
+			}
+			require.True(t, holds, "%+v\nin %+v", c, norms)
+		}
+		has := func(name string, kind ConflictKind) bool { return slices.Contains(kinds[name], kind) }
+
+		// All that is to be repealed can be at once.
+		kept := slices.DeleteFunc(slices.Clone(norms), func(n Norm) bool {
+			return slices.ContainsFunc(kinds[n.Name], func(k ConflictKind) bool { return k != ConflictContradiction })
+		})
+		reported, denied := w.reported(norms)
+		reportedThen, deniedThen := w.reported(kept)
+		require.Equal(t, denied, deniedThen, "the same actions are denied without what is reported: %v\nin %+v", conflicts, norms)
+		require.Equal(t, reported, reportedThen, "the same actions are reported without what is reported: %v\nin %+v", conflicts, norms)
+
+		for _, n := range norms {
+			require.Equal(t, met[n.Name].empty(), has(n.Name, ConflictDead), "dead is what no action meets: %+v", n)
+			if n.Permitted != "" || has(n.Name, ConflictDead) || has(n.Name, ConflictDuplicate) {
+				continue
+			}
+			overruled, higher := false, false
+			for _, p := range norms {
+				if p.Permitted != "" && !p.Shadow && p.Priority > n.Priority {
+					higher = true
+					overruled = overruled || met[n.Name].within(met[p.Name])
+				}
+			}
+			require.Equal(t, overruled, has(n.Name, ConflictOverruled), "overruled is what one permit always silences: %+v\nin %+v", n, norms)
+			if higher {
+				continue // which action shows the rest is not searched for in full
+			}
+			contradicted, redundant := false, false
+			for _, o := range norms {
+				switch {
+				case o.Name == n.Name || has(o.Name, ConflictDuplicate) || met[o.Name].empty():
+				case o.Permitted != "":
+					contradicted = contradicted || !o.Shadow && o.Priority == n.Priority && shareVerb(n, o) && !met[n.Name].and(met[o.Name]).empty()
+				case !permits:
+					covers := met[n.Name].within(met[o.Name]) && (n.Shadow || !o.Shadow)
+					covered := met[o.Name].within(met[n.Name]) && (o.Shadow || !n.Shadow)
+					first := n.Priority > o.Priority || n.Priority == o.Priority && n.Name < o.Name
+					redundant = redundant || covers && !(covered && first)
+				}
+			}
+			if contradicted {
+				require.True(t, has(n.Name, ConflictContradiction), "a contradiction of %+v\nin %+v", n, norms)
+			}
+			if !permits {
+				require.Equal(t, redundant, has(n.Name, ConflictRedundant), "redundant is %+v\nin %+v", n, norms)
+			}
+		}
+	}
+	t.Logf("%d actions, %d worlds: %v", len(w.actions), worlds, counts)
+	for _, kind := range []ConflictKind{ConflictDead, ConflictDuplicate, ConflictOverruled, ConflictRedundant, ConflictContradiction} {
+		require.Greater(t, counts[kind], worlds/100, "the worlds are rich enough in %s", kind)
+	}
+}
+
+// shareVerb reports whether two norms have a verb in common that is lifted by
+// neither's Unless.
+func shareVerb(a, b Norm) bool {
+	r, s := newRule(a), newRule(b)
+	shared := func(w word) bool { return !blocked(w, slices.Concat(r.unless, s.unless)) }
+	for _, u := range r.verbs {
+		for _, v := range s.verbs {
+			if u.implies(v) && shared(u) || v.implies(u) && shared(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
