@@ -15,11 +15,22 @@ var samples = flag.Int("samples", 6, "states to look at after each crash")
 
 func same(fsys FS) FS { return fsys }
 
+// littleRoom has segments deleted, several at a time now and then.
+func littleRoom(o *Options) {
+	if o.SegmentBytes > 0 {
+		o.MaxBytes = 1000
+	}
+}
+
 func TestPowerLossBeforeAnyOperation(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			t.Parallel()
-			require.NoError(t, testCrashes(same, seed, *samples))
+			require.NoError(t, testCrashes(same, seed, *samples, nil))
+		})
+		t.Run(fmt.Sprintf("seed=%d/MaxBytes", seed), func(t *testing.T) {
+			t.Parallel()
+			require.NoError(t, testCrashes(same, seed, *samples, littleRoom))
 		})
 	}
 }
@@ -35,9 +46,4 @@ func TestFailureOfAnyOperation(t *testing.T) {
 			})
 		}
 	}
-}
-
-func TestDamageToAnyByte(t *testing.T) {
-	t.Parallel()
-	require.NoError(t, testDamage(same))
 }
