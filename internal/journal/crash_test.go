@@ -37,13 +37,25 @@ func TestPowerLossBeforeAnyOperation(t *testing.T) {
 
 func TestFailureOfAnyOperation(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, fs.ErrPermission, fs.ErrNotExist, io.ErrShortWrite} {
-		for _, always := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%v/always=%v", cause, always), func(t *testing.T) {
+		for name, how := range map[string]struct{ always, lost bool }{
+			"once":                             {},
+			"from then on":                     {always: true},
+			"once, and then the power is lost": {lost: true},
+		} {
+			t.Run(fmt.Sprintf("%v/%s", cause, name), func(t *testing.T) {
 				t.Parallel()
 				for seed := range uint64(3) {
-					require.NoError(t, testFailures(same, seed, cause, always))
+					require.NoError(t, testFailures(same, seed, cause, how.always, how.lost))
 				}
 			})
 		}
 	}
+}
+
+func TestNothingIsLeftOpen(t *testing.T) {
+	m := newMemFS()
+	m.put("/data/other", "")
+	var h history
+	require.NoError(t, h.live(m, 3, nil))
+	require.Zero(t, m.open)
 }

@@ -139,7 +139,7 @@ func TestFaultsAreNoticed(t *testing.T) {
 	crashes := func(wrap func(FS) FS) error { return testCrashes(wrap, 1, 6, nil) }
 	deletions := func(wrap func(FS) FS) error { return testCrashes(wrap, 1, 6, littleRoom) }
 	failures := func(wrap func(FS) FS) error {
-		return errors.Join(testFailures(wrap, 1, syscall.EIO, false), testFailures(wrap, 2, syscall.EIO, false))
+		return errors.Join(testFailures(wrap, 1, syscall.EIO, false, false), testFailures(wrap, 2, syscall.EIO, false, true))
 	}
 	files := func(open func(f File, name string) File) func(FS) FS {
 		return func(fsys FS) FS { return faulty{FS: fsys, open: open} }

@@ -21,6 +21,7 @@ type memFS struct {
 	names   map[string]*node // as programs see them
 	disk    map[string]*node // as a crash leaves them
 	pending []nameOp
+	open    int // files
 }
 
 type nameOp struct {
@@ -85,6 +86,7 @@ func (m *memFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) 
 		n = &node{perm: perm}
 		m.set(name, n)
 	}
+	m.open++
 	return &memFile{fs: m, name: name, node: n, readOnly: flag&os.O_RDWR == 0}, nil
 }
 
@@ -178,6 +180,31 @@ func (m *memFS) dropped(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.names[name].pending = nil
+}
+
+// clone returns the same file system again, with all that is unsynced: what a
+// process leaves that is killed.
+func (m *memFS) clone() *memFS {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	seen := map[*node]*node{nil: nil}
+	copied := func(n *node) *node {
+		if _, ok := seen[n]; !ok {
+			seen[n] = &node{n.dir, n.perm, slices.Clone(n.data), slices.Clone(n.disk), slices.Clone(n.pending)}
+		}
+		return seen[n]
+	}
+	c := &memFS{names: map[string]*node{}, disk: map[string]*node{}}
+	for name, n := range m.names {
+		c.names[name] = copied(n)
+	}
+	for name, n := range m.disk {
+		c.disk[name] = copied(n)
+	}
+	for _, op := range m.pending {
+		c.pending = append(c.pending, nameOp{op.name, copied(op.node)})
+	}
+	return c
 }
 
 // crash returns what a power loss leaves. Half of the time it is one of the
@@ -326,7 +353,12 @@ func (f *memFile) Sync() error {
 	return nil
 }
 
-func (f *memFile) Close() error { return nil }
+func (f *memFile) Close() error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	f.fs.open--
+	return nil
+}
 
 func (f *memFile) Stat() (fs.FileInfo, error) {
 	f.fs.mu.Lock()

@@ -166,9 +166,10 @@ func (h *history) check(s *store) error {
 	return nil
 }
 
-// live opens the store, appends, opens it again, and so on, until an
-// operation fails. It goes on after errors from which a log recovers.
+// live opens the store, appends, opens it again, and so on, until the store
+// cannot be opened or the power is off. It returns the first error.
 func (h *history) live(fsys FS, rounds int, change func(*Options)) error {
+	var first error
 	for round := range rounds {
 		s, err := openStore(fsys, change)
 		if err != nil {
@@ -179,17 +180,21 @@ func (h *history) live(fsys FS, rounds int, change func(*Options)) error {
 		}
 		for i := range 4 {
 			for log := range s.logs {
-				if err := h.append(s, log, 1+(round+i+log)%3); err != nil {
+				err := h.append(s, log, 1+(round+i+log)%3)
+				if first == nil {
+					first = err
+				}
+				if errors.Is(err, errOff) {
 					s.close()
-					return err
+					return first
 				}
 			}
 		}
-		if err := s.close(); err != nil {
-			return err
+		if err := s.close(); first == nil {
+			first = err
 		}
 	}
-	return nil
+	return first
 }
 
 var errOff = errors.New("the power is off")
@@ -225,6 +230,9 @@ func testCrashes(wrap func(FS) FS, seed uint64, samples int, change func(*Option
 			if err := testAfterCrash(wrap, m.crash(r), h.clone(), r, change); err != nil {
 				return fmt.Errorf("power off before operation %d: %w", k, err)
 			}
+			if err := testAfterCrash(wrap, m.clone(), h.clone(), r, change); err != nil {
+				return fmt.Errorf("killed before operation %d: %w", k, err)
+			}
 		}
 		if !*happened {
 			return nil
@@ -258,16 +266,23 @@ func testAfterCrash(wrap func(FS) FS, m *memFS, h history, r *rand.Rand, change 
 }
 
 // testFailures makes operation k of a small life fail, once or from then on,
-// for all k, and opens the store again when all is well: by itself, and after a
-// power loss.
-func testFailures(wrap func(FS) FS, seed uint64, cause error, always bool) error {
+// for all k, or once and a little later the power is lost. It opens the store
+// again when all is well: by itself, and after a power loss.
+func testFailures(wrap func(FS) FS, seed uint64, cause error, always, lost bool) error {
 	r := rand.New(rand.NewPCG(seed, 1))
 	for k := 1; ; k++ {
 		m := newMemFS()
 		m.put("/data/other", "")
-		n, failed := 0, ""
+		n, failed, end := 0, "", 1<<30
+		if lost {
+			end = k + 1 + r.IntN(20)
+		}
 		fsys := hookFS{m, func(op, name string) error {
-			if n++; n < k || n > k && !always {
+			n++
+			if n > end {
+				return errOff
+			}
+			if n < k || n > k && !always {
 				return nil
 			}
 			if failed == "" {
@@ -280,7 +295,7 @@ func testFailures(wrap func(FS) FS, seed uint64, cause error, always bool) error
 		}}
 		var h history
 		err := h.live(wrap(fsys), 3, nil)
-		if err != nil && !errors.Is(err, cause) {
+		if err != nil && !errors.Is(err, cause) && !errors.Is(err, errOff) {
 			return fmt.Errorf("operation %d (%s) fails, and the error is another: %w", k, failed, err)
 		}
 		n = -1 << 30 // all is well again
