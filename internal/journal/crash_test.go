@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var samples = flag.Int("samples", 6, "states to look at after each crash")
+var samples = flag.Int("samples", 4, "states to look at after each crash")
 
 func same(fsys FS) FS { return fsys }
 
@@ -44,7 +44,7 @@ func TestFailureOfAnyOperation(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%v/%s", cause, name), func(t *testing.T) {
 				t.Parallel()
-				for seed := range uint64(3) {
+				for seed := range uint64(2) {
 					require.NoError(t, testFailures(same, seed, cause, how.always, how.lost))
 				}
 			})

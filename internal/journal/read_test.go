@@ -161,7 +161,7 @@ func TestAReaderHasMarksOfARewrittenTail(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, f.Truncate(int64(len(firstLine(m.files()[name])))))
 	w = open(t, m, big)
-	for i := range 100 {
+	for i := range 60 {
 		write(t, w, text(i, 9999))
 	}
 	for after := range uint64(10) {

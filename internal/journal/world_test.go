@@ -299,7 +299,13 @@ func testFailures(wrap func(FS) FS, seed uint64, cause error, always, lost bool)
 			return fmt.Errorf("operation %d (%s) fails, and the error is another: %w", k, failed, err)
 		}
 		n = -1 << 30 // all is well again
-		for _, m := range []*memFS{m.crash(r), m} {
+		states := []*memFS{m.crash(r), m}
+		for range 8 {
+			if lost {
+				states = append(states, m.crash(r))
+			}
+		}
+		for _, m := range states {
 			h := h.clone()
 			if err := h.live(wrap(m), 1, nil); err != nil {
 				return fmt.Errorf("operation %d (%s) has failed with %v; then: %w", k, failed, cause, err)
