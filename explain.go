@@ -1,7 +1,6 @@
 package normsync
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -51,7 +50,7 @@ func (c *Constitution) Explain(a Action) []Finding {
 	for n := range c.withVerb(v) {
 		norms = append(norms, n)
 	}
-	slices.SortFunc(norms, compareNorms)
+	slices.SortFunc(norms, func(a, b Norm) int { return compareNorms(&a, &b) })
 
 	// A permit comes before whatever it can override, and the one to name
 	// comes first of all.
@@ -79,11 +78,6 @@ func (c *Constitution) Explain(a Action) []Finding {
 		findings = append(findings, f)
 	}
 	return findings
-}
-
-// compareNorms is the order of violations.
-func compareNorms(a, b Norm) int {
-	return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
 }
 
 // find looks for the tokens of n. The outcome is empty where n applies.
