@@ -42,8 +42,10 @@ type Finding struct {
 // Name ascending.
 //
 // Explain agrees with Check: the prohibitions it calls violated or shadow are
-// those Check reports. It allocates, and takes time proportional to the tokens
-// of the norms that have the verb times those of the action.
+// those Check reports. It allocates, and judges each norm that has the verb, or
+// about one in 64 of those that have another, by its texts; to find them it
+// runs through 16 bytes of the index per verb of each norm, a few milliseconds
+// for a million. Check pays nothing for it.
 func (c *Constitution) Explain(a Action) []Finding {
 	v := newView(a)
 	var norms []Norm
