@@ -54,7 +54,7 @@ func Audit(c *Constitution, actions iter.Seq[Action]) []Compliance {
 	}
 	slices.SortFunc(report, func(a, b Compliance) int {
 		return cmp.Or(
-			cmp.Compare(b.Violating*a.Actions, a.Violating*b.Actions),
+			cmp.Compare(int64(b.Violating)*int64(a.Actions), int64(a.Violating)*int64(b.Actions)),
 			strings.Compare(a.Agent, b.Agent))
 	})
 	return report
@@ -87,24 +87,24 @@ func (t *tally) add(vs []Violation) {
 }
 
 func (t *tally) risk() string {
-	switch tenths := 10 * t.Violating; {
+	switch tenths, actions := 10*int64(t.Violating), int64(t.Actions); {
 	case tenths == 0:
 		return "compliant"
-	case tenths <= 1*t.Actions:
+	case tenths <= 1*actions:
 		return "low_risk"
-	case tenths <= 3*t.Actions:
+	case tenths <= 3*actions:
 		return "medium_risk"
-	case tenths <= 5*t.Actions:
+	case tenths <= 5*actions:
 		return "high_risk"
 	}
 	return "non_compliant"
 }
 
 func (t *tally) trend() string {
-	first := t.Actions / 2
-	second := t.Actions - first
-	badFirst := t.badBefore(first)
-	badSecond := t.Violating - badFirst
+	first := int64(t.Actions / 2)
+	second := int64(t.Actions) - first
+	badFirst := int64(t.badBefore(t.Actions / 2))
+	badSecond := int64(t.Violating) - badFirst
 	// badFirst/first - badSecond/second, times first*second.
 	better := badFirst*second - badSecond*first
 	switch tenth := first * second / 10; {

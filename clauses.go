@@ -39,19 +39,14 @@ func (w *lookups) keys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok
 	if w.any {
 		return w.allKeys(buf, a)
 	}
-	n := token.Hashes(buf, a.Verb)
+	verb := token.Hashes(buf, 0, a.Verb)
+	n := token.Hashes(buf, verb, a.Location)
+	n = token.Hashes(buf, n, a.Target)
+	n = token.Hashes(buf, n, a.Faction)
 	if n < 0 {
 		return nil, 0, false
 	}
-	verbs = index.Signature(buf[:n])
-	for _, s := range [3]string{a.Location, a.Target, a.Faction} {
-		k := token.Hashes(buf[n:], s)
-		if k < 0 {
-			return nil, 0, false
-		}
-		n += k
-	}
-	return buf[:n], verbs, true
+	return buf[:n], index.Signature(buf[:verb]), true
 }
 
 // allKeys is keys for norms that have prefixes or look at the agent.
@@ -68,19 +63,14 @@ func (w *lookups) allKeys(buf []uint64, a *Action) (keys []uint64, verbs uint64,
 				continue
 			}
 		}
-		k := token.Hashes(buf[n:], s)
-		if k < 0 {
-			return nil, 0, false
-		}
-		n += k
+		n = token.Hashes(buf, n, s)
 		if lengths != (token.Lengths{}) {
 			for tok, rest := token.Next(s); tok != ""; tok, rest = token.Next(rest) {
-				k := token.PrefixHashes(buf[n:], tok, &lengths)
-				if k < 0 {
-					return nil, 0, false
-				}
-				n += k
+				n = token.PrefixHashes(buf, n, tok, &lengths)
 			}
+		}
+		if n < 0 {
+			return nil, 0, false
 		}
 		switch f {
 		case token.Action:

@@ -10,16 +10,24 @@ import (
 // immutable; a registerEdit makes a new one, which shares with the old one all
 // but the pages that it touches.
 type register struct {
-	norms []*[perPage]Norm
-	marks []*[perPage]mark
-	names [][]uint32 // the numbers of the norms in order of name, in pages of at most perPage
+	pages []*normPage
+	names [][]uint32 // the numbers of the norms in order of name, in pages of at most namesPage
 	size  int
 	next  uint32    // the first number that was never given
 	free  *freeSlot // numbers that were given back
 }
 
-// perPage is the number of norms that a change copies. A page of so many has a size that the allocator has.
-const perPage = 128
+// normPage holds the norms of as many numbers as fit into 8 KiB, a size that
+// the allocator has.
+type normPage struct {
+	norms [perPage]Norm
+	marks [perPage]mark
+}
+
+const (
+	perPage   = 52
+	namesPage = 512
+)
 
 // mark is what belongs to a norm and is not in it.
 type mark struct {
@@ -32,8 +40,8 @@ type freeSlot struct {
 	next *freeSlot
 }
 
-func (r *register) norm(slot uint32) *Norm { return &r.norms[slot/perPage][slot%perPage] }
-func (r *register) mark(slot uint32) *mark { return &r.marks[slot/perPage][slot%perPage] }
+func (r *register) norm(slot uint32) *Norm { return &r.pages[slot/perPage].norms[slot%perPage] }
+func (r *register) mark(slot uint32) *mark { return &r.pages[slot/perPage].marks[slot%perPage] }
 
 // find returns the number of the norm of that name. The time is O(log n).
 func (r *register) find(name string) (slot uint32, ok bool) {
@@ -80,7 +88,7 @@ type registerEdit struct {
 
 func (r *register) edit() *registerEdit {
 	e := &registerEdit{register: *r, mine: map[uint32]bool{}}
-	e.norms, e.marks, e.names = slices.Clone(r.norms), slices.Clone(r.marks), slices.Clone(r.names)
+	e.pages, e.names = slices.Clone(r.pages), slices.Clone(r.names)
 	return e
 }
 
@@ -116,11 +124,11 @@ func (e *registerEdit) remove(name string) {
 func (e *registerEdit) own(slot uint32) {
 	i := slot / perPage
 	switch {
-	case int(i) == len(e.norms):
-		e.norms, e.marks = append(e.norms, new([perPage]Norm)), append(e.marks, new([perPage]mark))
+	case int(i) == len(e.pages):
+		e.pages = append(e.pages, new(normPage))
 	case !e.mine[i]:
-		norms, marks := *e.norms[i], *e.marks[i]
-		e.norms[i], e.marks[i] = &norms, &marks
+		p := *e.pages[i]
+		e.pages[i] = &p
 	}
 	e.mine[i] = true
 }
@@ -137,7 +145,7 @@ func (e *registerEdit) done() register {
 		// So many are new that the order is made anew.
 		all := append(slices.Concat(e.names...), e.added...)
 		slices.SortFunc(all, byName)
-		e.names = slices.Collect(slices.Chunk(all, perPage*3/4))
+		e.names = slices.Collect(slices.Chunk(all, namesPage*3/4))
 	}
 	return e.register
 }
@@ -147,7 +155,7 @@ func (e *registerEdit) name(slot uint32) {
 	page, i, _ := e.place(e.norm(slot).Name)
 	grown := slices.Concat(e.names[page][:i], []uint32{slot}, e.names[page][i:])
 	e.names[page] = grown
-	if half := len(grown) / 2; len(grown) > perPage {
+	if half := len(grown) / 2; len(grown) > namesPage {
 		e.names[page] = grown[:half:half]
 		e.names = slices.Insert(e.names, page+1, grown[half:])
 	}

@@ -14,18 +14,15 @@ const maxBuckets = 1 << 26
 // Edit makes a new table from an old one, which stays as it was. It costs as
 // much as the pages that it touches, and a copy of the list of pages.
 type Edit struct {
-	t    Table
-	mine map[uint64]bool // by number: the pages that are not shared with another table; nil when none is
+	t        Table
+	expected int
+	all      bool            // no page is shared with another table
+	mine     map[uint64]bool // otherwise, by number, those that are not
 }
 
 // Edit begins a change after which the table will have about so many clauses.
 func (t *Table) Edit(expected int) *Edit {
-	e := &Edit{t: Table{slices.Clone(t.pages), t.shift, t.size}, mine: map[uint64]bool{}}
-	if len(t.pages) == 0 {
-		e.mine = nil
-		e.resize(bucketsFor(expected))
-	}
-	return e
+	return &Edit{t: Table{slices.Clone(t.pages), t.shift, t.size}, expected: expected, mine: map[uint64]bool{}}
 }
 
 func bucketsFor(clauses int) int {
@@ -38,17 +35,23 @@ func bucketsFor(clauses int) int {
 
 // Table ends the change and returns the new table.
 func (e *Edit) Table() Table {
-	for i, p := range e.t.pages {
-		if (e.mine == nil || e.mine[uint64(i)]) && len(p.entries) < cap(p.entries) {
-			p.entries = slices.Clip(slices.Clone(p.entries))
+	if e.all {
+		for _, p := range e.t.pages {
+			p.clip()
 		}
+	}
+	for i := range e.mine {
+		e.t.pages[i].clip()
 	}
 	return e.t
 }
 
 // Insert adds a clause.
 func (e *Edit) Insert(c Clause) {
-	if n := len(e.t.pages) * pageSize; e.t.size >= n*perBucket && n < maxBuckets {
+	switch n := len(e.t.pages) * pageSize; {
+	case n == 0:
+		e.resize(bucketsFor(e.expected))
+	case e.t.size >= n*perBucket && n < maxBuckets:
 		e.resize(2 * n)
 	}
 	filed := e.choose(c)
@@ -104,7 +107,7 @@ func (e *Edit) remove(c Clause, filed uint64) bool {
 
 // own returns a page that can be changed.
 func (e *Edit) own(i uint64) *page {
-	if e.mine != nil && !e.mine[i] {
+	if !e.all && !e.mine[i] {
 		p := *e.t.pages[i]
 		p.entries = slices.Clone(p.entries)
 		e.t.pages[i] = &p
@@ -121,7 +124,7 @@ func (e *Edit) resize(buckets int) {
 	for i := range e.t.pages {
 		e.t.pages[i] = new(page)
 	}
-	e.mine = nil
+	e.all, e.mine = true, nil
 	for _, p := range old {
 		for _, x := range p.entries {
 			b := uint64(x.tag) << 32 >> e.t.shift

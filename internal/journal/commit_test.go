@@ -209,6 +209,23 @@ func TestBrokenUntilOpenedAgain(t *testing.T) {
 	}
 }
 
+func TestLinesSayWhatWasOnDiskBeforeThem(t *testing.T) {
+	m := newMemFS()
+	l := open(t, m, nil)
+	write(t, l, "1")
+	require.NoError(t, l.Append(t.Context(), 0, Entry{1, []byte("2")}, Entry{1, []byte("3")}))
+	write(t, l, "4")
+	require.NoError(t, l.Close())
+	write(t, open(t, m, nil), "5")
+	var durable []uint64
+	for _, line := range strings.Split(m.files()[l.path(l.segments[0].name)], "\n") {
+		if p, err := parseLine([]byte(line), "violation"); err == nil {
+			durable = append(durable, p.durable)
+		}
+	}
+	require.Equal(t, []uint64{0, 1, 1, 3, 4}, durable)
+}
+
 func TestAppendTakesOnlyLines(t *testing.T) {
 	l := open(t, newMemFS(), nil)
 	for _, e := range []Entry{{1, nil}, {0, []byte("1")}, {-1, []byte("1")}, {1, []byte("1\n2")}} {

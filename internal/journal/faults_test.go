@@ -93,6 +93,25 @@ func (f uncut) WriteAt(b []byte, off int64) (int, error) {
 	return f.File.WriteAt(b, info.Size())
 }
 
+// unsyncedRemovals: the directory is not fsynced when a file was removed.
+type unsyncedRemovals struct {
+	FS
+	removed bool
+}
+
+func (u *unsyncedRemovals) Remove(name string) error {
+	u.removed = true
+	return u.FS.Remove(name)
+}
+
+func (u *unsyncedRemovals) SyncDir(name string) error {
+	if u.removed {
+		u.removed = false
+		return nil
+	}
+	return u.FS.SyncDir(name)
+}
+
 // eachLine visits the lines of a file, and says of each what is wrong with it.
 func eachLine(f File, name string, visit func(line string, p parsed, err error) bool) {
 	info, err := f.Stat()
@@ -117,9 +136,10 @@ func eachLine(f File, name string, visit func(line string, p parsed, err error) 
 }
 
 func TestFaultsAreNoticed(t *testing.T) {
-	crashes := func(wrap func(FS) FS) error { return testCrashes(wrap, 1, 6) }
+	crashes := func(wrap func(FS) FS) error { return testCrashes(wrap, 1, 6, nil) }
+	deletions := func(wrap func(FS) FS) error { return testCrashes(wrap, 1, 6, littleRoom) }
 	failures := func(wrap func(FS) FS) error {
-		return errors.Join(testFailures(wrap, 1, syscall.EIO, false), testFailures(wrap, 2, syscall.EIO, false))
+		return errors.Join(testFailures(wrap, 1, syscall.EIO, false, false), testFailures(wrap, 2, syscall.EIO, false, true))
 	}
 	files := func(open func(f File, name string) File) func(FS) FS {
 		return func(fsys FS) FS { return faulty{FS: fsys, open: open} }
@@ -153,6 +173,9 @@ func TestFaultsAreNoticed(t *testing.T) {
 				}
 				return fsys.SyncDir(name)
 			}}
+		}},
+		{"deletions are not fsynced one by one", deletions, func(fsys FS) FS {
+			return &unsyncedRemovals{FS: fsys}
 		}},
 		{"an append is acknowledged before its fsync", crashes, files(func(f File, _ string) File { return lateSync{f, new(bool)} })},
 		{"a failed fsync is tried again", failures, files(func(f File, _ string) File { return retriedSync{f} })},

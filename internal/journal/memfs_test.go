@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -22,6 +21,7 @@ type memFS struct {
 	names   map[string]*node // as programs see them
 	disk    map[string]*node // as a crash leaves them
 	pending []nameOp
+	open    int // files
 }
 
 type nameOp struct {
@@ -86,6 +86,7 @@ func (m *memFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) 
 		n = &node{perm: perm}
 		m.set(name, n)
 	}
+	m.open++
 	return &memFile{fs: m, name: name, node: n, readOnly: flag&os.O_RDWR == 0}, nil
 }
 
@@ -179,6 +180,31 @@ func (m *memFS) dropped(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.names[name].pending = nil
+}
+
+// clone returns the same file system again, with all that is unsynced: what a
+// process leaves that is killed.
+func (m *memFS) clone() *memFS {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	seen := map[*node]*node{nil: nil}
+	copied := func(n *node) *node {
+		if _, ok := seen[n]; !ok {
+			seen[n] = &node{n.dir, n.perm, slices.Clone(n.data), slices.Clone(n.disk), slices.Clone(n.pending)}
+		}
+		return seen[n]
+	}
+	c := &memFS{names: map[string]*node{}, disk: map[string]*node{}}
+	for name, n := range m.names {
+		c.names[name] = copied(n)
+	}
+	for name, n := range m.disk {
+		c.disk[name] = copied(n)
+	}
+	for _, op := range m.pending {
+		c.pending = append(c.pending, nameOp{op.name, copied(op.node)})
+	}
+	return c
 }
 
 // crash returns what a power loss leaves. Half of the time it is one of the
@@ -327,7 +353,12 @@ func (f *memFile) Sync() error {
 	return nil
 }
 
-func (f *memFile) Close() error { return nil }
+func (f *memFile) Close() error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	f.fs.open--
+	return nil
+}
 
 func (f *memFile) Stat() (fs.FileInfo, error) {
 	f.fs.mu.Lock()
@@ -346,113 +377,3 @@ func (i memInfo) Mode() fs.FileMode  { return i.perm }
 func (i memInfo) ModTime() time.Time { return time.Time{} }
 func (i memInfo) IsDir() bool        { return false }
 func (i memInfo) Sys() any           { return nil }
-
-// hookFS calls before with every operation on a file system and on its files.
-// When it returns an error the operation fails with it and does nothing, but a
-// write does half of what it should.
-type hookFS struct {
-	FS
-	before func(op, name string) error
-}
-
-func (h hookFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
-	op := "open"
-	if flag&os.O_CREATE != 0 {
-		op = "create"
-	}
-	if err := h.before(op, name); err != nil {
-		return nil, err
-	}
-	f, err := h.FS.OpenFile(name, flag, perm)
-	if err != nil {
-		return nil, err
-	}
-	return hookFile{f, name, h}, nil
-}
-
-func (h hookFS) Mkdir(name string, perm fs.FileMode) error {
-	if err := h.before("mkdir", name); err != nil {
-		return err
-	}
-	return h.FS.Mkdir(name, perm)
-}
-
-func (h hookFS) ReadDir(name string) ([]string, error) {
-	if err := h.before("readdir", name); err != nil {
-		return nil, err
-	}
-	return h.FS.ReadDir(name)
-}
-
-func (h hookFS) Remove(name string) error {
-	if err := h.before("remove", name); err != nil {
-		return err
-	}
-	return h.FS.Remove(name)
-}
-
-func (h hookFS) SyncDir(name string) error {
-	if err := h.before("syncdir", name); err != nil {
-		return err
-	}
-	return h.FS.SyncDir(name)
-}
-
-func (h hookFS) Leads(name string, f File) (bool, error) {
-	if err := h.before("leads", name); err != nil {
-		return false, err
-	}
-	return h.FS.Leads(name, f.(hookFile).File)
-}
-
-type hookFile struct {
-	File
-	name string
-	h    hookFS
-}
-
-func (f hookFile) ReadAt(b []byte, off int64) (int, error) {
-	if err := f.h.before("read", f.name); err != nil {
-		return 0, err
-	}
-	return f.File.ReadAt(b, off)
-}
-
-func (f hookFile) WriteAt(b []byte, off int64) (int, error) {
-	if err := f.h.before("write", f.name); err != nil {
-		n, _ := f.File.WriteAt(b[:len(b)/2], off)
-		return n, err
-	}
-	return f.File.WriteAt(b, off)
-}
-
-func (f hookFile) Truncate(size int64) error {
-	if err := f.h.before("truncate", f.name); err != nil {
-		return err
-	}
-	return f.File.Truncate(size)
-}
-
-func (f hookFile) Sync() error {
-	if err := f.h.before("sync", f.name); err != nil {
-		return err
-	}
-	return f.File.Sync()
-}
-
-func (f hookFile) Stat() (fs.FileInfo, error) {
-	if err := f.h.before("stat", f.name); err != nil {
-		return nil, err
-	}
-	return f.File.Stat()
-}
-
-func (f hookFile) Close() error {
-	if err := f.h.before("close", f.name); err != nil {
-		f.File.Close()
-		return err
-	}
-	return f.File.Close()
-}
-
-func isTornName(name string) bool { return strings.HasSuffix(name, tornSuffix) }

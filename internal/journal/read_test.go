@@ -145,6 +145,30 @@ func TestAReaderMeetsARewrittenTail(t *testing.T) {
 		"no damage is reported, and numbers do not come twice")
 }
 
+func TestAReaderHasMarksOfARewrittenTail(t *testing.T) {
+	m := newMemFS()
+	big := func(o *Options) { o.SegmentBytes = 1 << 20 }
+	w := open(t, m, big)
+	text := func(i, size int) string { return fmt.Sprintf(`"%d %s"`, i, strings.Repeat("x", size)) }
+	for i := range 8 {
+		write(t, w, text(i, 70000))
+	}
+	r := follow(t, m, big)
+	require.Len(t, texts(t, r, 0), 8)
+	name := "/data/" + w.segments[0].name
+	require.NoError(t, w.Close())
+	f, err := m.OpenFile(name, writeOld, 0)
+	require.NoError(t, err)
+	require.NoError(t, f.Truncate(int64(len(firstLine(m.files()[name])))))
+	w = open(t, m, big)
+	for i := range 60 {
+		write(t, w, text(i, 9999))
+	}
+	for after := range uint64(10) {
+		require.Equal(t, texts(t, w, after), texts(t, r, after))
+	}
+}
+
 func TestRetention(t *testing.T) {
 	m := newMemFS()
 	limit := func(o *Options) { o.MaxBytes = 1600 }

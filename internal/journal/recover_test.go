@@ -80,7 +80,7 @@ func FuzzOpen(f *testing.F) {
 	m := newMemFS()
 	m.put("/data/other", "")
 	var h history
-	if err := h.live(m, 1); err != nil {
+	if err := h.live(m, 1, nil); err != nil {
 		f.Fatal(err)
 	}
 	for name, content := range m.files() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -128,6 +127,13 @@ func (h *history) check(s *store) error {
 				return fmt.Errorf("reading: %w", err)
 			}
 			i, ok := have[string(line.JSON)]
+			if at < 0 && ok && s.logs[log].MaxBytes > 0 {
+				// What comes before the first may have been deleted.
+				at, number = i-1, line.First
+				for k := range i {
+					h[log][k].outcome = refused
+				}
+			}
 			switch {
 			case !ok:
 				return fmt.Errorf("%s is there, and was never appended", line.JSON)
@@ -160,11 +166,12 @@ func (h *history) check(s *store) error {
 	return nil
 }
 
-// live opens the store, appends, opens it again, and so on, until an
-// operation fails. It goes on after errors from which a log recovers.
-func (h *history) live(fsys FS, rounds int) error {
+// live opens the store, appends, opens it again, and so on, until the store
+// cannot be opened or the power is off. It returns the first error.
+func (h *history) live(fsys FS, rounds int, change func(*Options)) error {
+	var first error
 	for round := range rounds {
-		s, err := openStore(fsys, nil)
+		s, err := openStore(fsys, change)
 		if err != nil {
 			return fmt.Errorf("opening: %w", err)
 		}
@@ -173,17 +180,21 @@ func (h *history) live(fsys FS, rounds int) error {
 		}
 		for i := range 4 {
 			for log := range s.logs {
-				if err := h.append(s, log, 1+(round+i+log)%3); err != nil {
+				err := h.append(s, log, 1+(round+i+log)%3)
+				if first == nil {
+					first = err
+				}
+				if errors.Is(err, errOff) {
 					s.close()
-					return err
+					return first
 				}
 			}
 		}
-		if err := s.close(); err != nil {
-			return err
+		if err := s.close(); first == nil {
+			first = err
 		}
 	}
-	return nil
+	return first
 }
 
 var errOff = errors.New("the power is off")
@@ -204,20 +215,23 @@ func off(fsys FS, k int) (FS, *bool) {
 // testCrashes turns the power off before each operation of a small life, and
 // looks at several states that this may leave on disk. From each, recovery is
 // cut off in the same way before one of its operations.
-func testCrashes(wrap func(FS) FS, seed uint64, samples int) error {
+func testCrashes(wrap func(FS) FS, seed uint64, samples int, change func(*Options)) error {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for k := 0; ; k++ {
 		m := newMemFS()
 		m.put("/data/other", "")
 		fsys, happened := off(wrap(m), k)
 		var h history
-		err := h.live(fsys, 3)
+		err := h.live(fsys, 3, change)
 		if err != nil && !errors.Is(err, errOff) {
 			return err
 		}
 		for range samples {
-			if err := testAfterCrash(wrap, m.crash(r), h.clone(), r); err != nil {
+			if err := testAfterCrash(wrap, m.crash(r), h.clone(), r, change); err != nil {
 				return fmt.Errorf("power off before operation %d: %w", k, err)
+			}
+			if err := testAfterCrash(wrap, m.clone(), h.clone(), r, change); err != nil {
+				return fmt.Errorf("killed before operation %d: %w", k, err)
 			}
 		}
 		if !*happened {
@@ -228,10 +242,10 @@ func testCrashes(wrap func(FS) FS, seed uint64, samples int) error {
 
 // testAfterCrash opens what a crash has left, now and then after crashes during
 // recovery, and lives on with it through one more.
-func testAfterCrash(wrap func(FS) FS, m *memFS, h history, r *rand.Rand) error {
+func testAfterCrash(wrap func(FS) FS, m *memFS, h history, r *rand.Rand, change func(*Options)) error {
 	for r.IntN(2) == 0 {
 		fsys, _ := off(wrap(m), r.IntN(40))
-		if s, err := openStore(fsys, nil); err == nil {
+		if s, err := openStore(fsys, change); err == nil {
 			if err := h.check(s); err != nil && !errors.Is(err, errOff) {
 				return fmt.Errorf("after a crash during recovery: %w", err)
 			}
@@ -241,27 +255,34 @@ func testAfterCrash(wrap func(FS) FS, m *memFS, h history, r *rand.Rand) error {
 		m = m.crash(r)
 	}
 	fsys, _ := off(wrap(m), 30+r.IntN(60))
-	if err := h.live(fsys, 2); err != nil && !errors.Is(err, errOff) {
+	if err := h.live(fsys, 2, change); err != nil && !errors.Is(err, errOff) {
 		return err
 	}
 	m = m.crash(r)
-	if err := h.live(wrap(m), 1); err != nil {
+	if err := h.live(wrap(m), 1, change); err != nil {
 		return fmt.Errorf("after a second crash: %w", err)
 	}
 	return nil
 }
 
 // testFailures makes operation k of a small life fail, once or from then on,
-// for all k, and opens the store again when all is well: by itself, and after a
-// power loss.
-func testFailures(wrap func(FS) FS, seed uint64, cause error, always bool) error {
+// for all k, or once and a little later the power is lost. It opens the store
+// again when all is well: by itself, and after a power loss.
+func testFailures(wrap func(FS) FS, seed uint64, cause error, always, lost bool) error {
 	r := rand.New(rand.NewPCG(seed, 1))
 	for k := 1; ; k++ {
 		m := newMemFS()
 		m.put("/data/other", "")
-		n, failed := 0, ""
+		n, failed, end := 0, "", 1<<30
+		if lost {
+			end = k + 1 + r.IntN(20)
+		}
 		fsys := hookFS{m, func(op, name string) error {
-			if n++; n < k || n > k && !always {
+			n++
+			if n > end {
+				return errOff
+			}
+			if n < k || n > k && !always {
 				return nil
 			}
 			if failed == "" {
@@ -273,14 +294,20 @@ func testFailures(wrap func(FS) FS, seed uint64, cause error, always bool) error
 			return pathError(op, name, cause)
 		}}
 		var h history
-		err := h.live(wrap(fsys), 3)
-		if err != nil && !errors.Is(err, cause) {
+		err := h.live(wrap(fsys), 3, nil)
+		if err != nil && !errors.Is(err, cause) && !errors.Is(err, errOff) {
 			return fmt.Errorf("operation %d (%s) fails, and the error is another: %w", k, failed, err)
 		}
 		n = -1 << 30 // all is well again
-		for _, m := range []*memFS{m.crash(r), m} {
+		states := []*memFS{m.crash(r), m}
+		for range 8 {
+			if lost {
+				states = append(states, m.crash(r))
+			}
+		}
+		for _, m := range states {
 			h := h.clone()
-			if err := h.live(wrap(m), 1); err != nil {
+			if err := h.live(wrap(m), 1, nil); err != nil {
 				return fmt.Errorf("operation %d (%s) has failed with %v; then: %w", k, failed, cause, err)
 			}
 			if always {
@@ -289,7 +316,7 @@ func testFailures(wrap func(FS) FS, seed uint64, cause error, always bool) error
 				// opens the log before a restart. The log cannot know.
 				continue
 			}
-			if err := h.live(wrap(m.crash(r)), 1); err != nil {
+			if err := h.live(wrap(m.crash(r)), 1, nil); err != nil {
 				return fmt.Errorf("operation %d (%s) has failed with %v; then, after a crash: %w", k, failed, cause, err)
 			}
 		}
@@ -297,160 +324,4 @@ func testFailures(wrap func(FS) FS, seed uint64, cause error, always bool) error
 			return nil
 		}
 	}
-}
-
-// damage is one way to damage a file.
-type damage struct {
-	what string
-	do   func(b []byte) []byte
-}
-
-// damages returns every flipped bit, every cut, and every zeroed block of a
-// file.
-func damages(size int) (all []damage) {
-	for i := range size {
-		for bit := range 8 {
-			all = append(all, damage{fmt.Sprintf("bit %d of byte %d flipped", bit, i), func(b []byte) []byte {
-				b[i] ^= 1 << bit
-				return b
-			}})
-		}
-		all = append(all, damage{fmt.Sprintf("cut to %d bytes", i), func(b []byte) []byte { return b[:i] }})
-		for _, n := range []int{1, 16, 64, 512} {
-			all = append(all, damage{fmt.Sprintf("%d bytes from %d on zeroed", n, i), func(b []byte) []byte {
-				clear(b[i:min(len(b), i+n)])
-				return b
-			}})
-		}
-	}
-	return all
-}
-
-// testDamage does every damage to every file of a store. The store must be
-// opened whole, or without a tail that nothing proves to be acknowledged, or
-// refused with every byte unchanged.
-func testDamage(wrap func(FS) FS) error {
-	whole := newMemFS()
-	whole.put("/data/other", "")
-	var h history
-	if err := h.live(whole, 2); err != nil {
-		return err
-	}
-	before := whole.files()
-	names := slices.Sorted(maps.Keys(before))
-	last := names[len(names)-1] // segment
-	for _, name := range names {
-		if filepath.Dir(name) != storeDir {
-			continue
-		}
-		log := 0
-		if strings.HasPrefix(filepath.Base(name), "violations") {
-			log = 1
-		}
-		for _, d := range damages(len(before[name])) {
-			m := newMemFS()
-			for name, content := range before {
-				m.put(name, content)
-			}
-			bad := string(d.do([]byte(before[name])))
-			m.put(name, bad)
-			if bad == before[name] {
-				continue
-			}
-			fail := func(format string, args ...any) error {
-				return fmt.Errorf("%s: %s: %w", filepath.Base(name), d.what, fmt.Errorf(format, args...))
-			}
-			got, err := readAll(wrap(m), log)
-			var ce *CorruptError
-			if errors.As(err, &ce) {
-				at := firstDifference(before[name], bad)
-				line := 1 + strings.Count(before[name][:at], "\n")
-				if strings.HasPrefix(d.what, "cut") && ce.Line <= line || ce.Path == name && ce.Line == line && ce.Offset <= int64(at) && m.files()[name] == bad {
-					continue
-				}
-				return fail("the file is changed, or the place is wrong: %w", err)
-			}
-			if err != nil {
-				return fail("the error is no *CorruptError: %w", err)
-			}
-			// What came back must be a beginning of what was there, and what
-			// is missing must be there in a .torn file, and be no more than can
-			// be a torn tail: nothing, in a segment that has a successor; what
-			// no line behind it vouches for, in the last; any number of whole
-			// lines, where the file is cut off.
-			want := h[log]
-			if len(got) > len(want) {
-				return fail("%d lines came back of %d", len(got), len(want))
-			}
-			for i := range got {
-				if got[i] != want[i].json {
-					return fail("line %d came back as %s", i+1, got[i])
-				}
-			}
-			if len(got) == len(want) {
-				return fail("it was not noticed")
-			}
-			good := strings.Join(strings.SplitAfter(bad, "\n")[:strings.Count(m.files()[name], "\n")], "")
-			if m.files()[name] != good || m.files()[name+tornSuffix] != bad[len(good):] {
-				return fail("what was cut off is not in a .torn file")
-			}
-			if log == 1 && name != last {
-				return fail("%d lines of a segment that has a successor are gone", len(want)-len(got))
-			}
-			if strings.HasPrefix(d.what, "cut") {
-				if got, want := strings.Count(m.files()[name], "\n"), strings.Count(bad, "\n"); got != want {
-					return fail("%d lines are there of %d", got, want)
-				}
-			} else if n := vouched(before[name], bad); recordsOf(want[:len(got)]) < n {
-				return fail("of %d acknowledged records %d are there", n, recordsOf(want[:len(got)]))
-			}
-		}
-	}
-	return nil
-}
-
-// readAll opens the store for writing and reads one of its logs.
-func readAll(fsys FS, log int) (lines []string, err error) {
-	s, err := openStore(fsys, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	for line, err := range s.logs[log].Read(context.Background(), 0) {
-		if err != nil {
-			return nil, err
-		}
-		lines = append(lines, string(line.JSON))
-	}
-	return lines, nil
-}
-
-func recordsOf(lines []issued) (n uint64) {
-	for _, l := range lines {
-		n += uint64(l.count)
-	}
-	return n
-}
-
-// vouched returns the highest number that an undamaged line says was on disk.
-func vouched(before, bad string) (n uint64) {
-	for _, line := range strings.SplitAfter(before, "\n") {
-		p, err := parseLine([]byte(strings.TrimSuffix(line, "\n")), "revisions")
-		if err != nil {
-			p, err = parseLine([]byte(strings.TrimSuffix(line, "\n")), "violation")
-		}
-		if err == nil && strings.Contains(bad, line) {
-			n = max(n, p.durable)
-		}
-	}
-	return n
-}
-
-func firstDifference(a, b string) int {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return min(len(a), len(b))
 }

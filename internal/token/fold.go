@@ -1,6 +1,9 @@
 package token
 
-import "unicode"
+import (
+	"strings"
+	"unicode"
+)
 
 // folds has the folded form of the runes that scripts with capital letters use most.
 var folds = func() (t [0x800]uint16) {
@@ -19,6 +22,10 @@ var cased = func() (t [(unicode.MaxRune + 1) / 256]bool) {
 	}
 	return t
 }()
+
+// Fold returns s with each rune replaced by the one that stands for all that
+// are equal to it: two tokens are equal when they fold to the same.
+func Fold(s string) string { return strings.Map(fold, s) }
 
 // fold returns the one rune that stands for all runes that are equal to r under simple folding. Of ASCII letters it is the small one.
 func fold(r rune) rune {

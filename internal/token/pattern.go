@@ -75,27 +75,27 @@ func (p Pattern) Hash() uint64 {
 	return h.sum()
 }
 
-// PrefixHashes writes the hashes of those prefixes of a token to dst whose
-// lengths in runes are in lengths, and returns their number. It returns -1
-// when they are more than dst has room for.
-func PrefixHashes(dst []uint64, tok string, lengths *Lengths) int {
+// PrefixHashes is Hashes of those prefixes of a token whose lengths in runes
+// are in lengths.
+func PrefixHashes(dst []uint64, n int, tok string, lengths *Lengths) int {
 	h := hasher{state: keys.prefix}
 	longest := lengths.longest()
-	for k, n := 0, 0; ; n++ {
-		if lengths.has(n) {
-			if k == len(dst) {
+	for length := 0; n >= 0; length++ {
+		if lengths.has(length) {
+			if n == len(dst) {
 				return -1
 			}
-			dst[k] = h.sum()
-			k++
+			dst[n] = h.sum()
+			n++
 		}
-		if n >= longest || tok == "" {
-			return k
+		if length >= longest || tok == "" {
+			break
 		}
 		r, size := utf8.DecodeRuneInString(tok)
 		h.write(fold(r))
 		tok = tok[size:]
 	}
+	return n
 }
 
 // MaxPrefix is the greatest length of a prefix, in runes, that Lengths can hold.

@@ -55,11 +55,14 @@ func TestHashesAreThoseOfTheTokens(t *testing.T) {
 	for range 100000 {
 		s := randomText(r, 12)
 		want := slowHashes(s)
-		n := Hashes(dst[:], s)
+		n := Hashes(dst[:], 0, s)
 		require.Equal(t, want, dst[:n:n], "%+q", s)
-		require.Equal(t, n, Hashes(dst[:n], s), "exactly enough room: %+q", s)
+		require.Equal(t, n, Hashes(dst[:n], 0, s), "exactly enough room: %+q", s)
+		require.Equal(t, -1, Hashes(dst[:], -1, s), "what came before did not fit")
+		require.Equal(t, n+7, Hashes(dst[:], 7, s))
+		require.Equal(t, want, dst[7:n+7:n+7], "after others: %+q", s)
 		if n > 0 {
-			require.Equal(t, -1, Hashes(dst[:n-1], s), "too little room: %+q", s)
+			require.Equal(t, -1, Hashes(dst[:n-1], 0, s), "too little room: %+q", s)
 		}
 	}
 }
@@ -111,10 +114,10 @@ func TestPrefixHashesAreThoseOfThePrefixes(t *testing.T) {
 		if r.IntN(2) == 0 && len(runes) < MaxPrefix {
 			lengths.Set(len(runes)+1, true)
 		}
-		n := PrefixHashes(dst[:], toks[0], &lengths)
+		n := PrefixHashes(dst[:], 0, toks[0], &lengths)
 		require.Equal(t, want, dst[:n:n], "%+q", toks[0])
 		if n > 0 {
-			require.Equal(t, -1, PrefixHashes(dst[:n-1], toks[0], &lengths))
+			require.Equal(t, -1, PrefixHashes(dst[:n-1], 0, toks[0], &lengths))
 		}
 	}
 }
@@ -223,9 +226,9 @@ func TestAllocations(t *testing.T) {
 	var dst [16384]uint64
 	var b Bag
 	for name, f := range map[string]func(){
-		"Hashes of a short text": func() { Hashes(dst[:], short[1]) },
-		"Hashes of a long text":  func() { Hashes(dst[:], long[Location]) },
-		"PrefixHashes":           func() { PrefixHashes(dst[:], "\u212Aelvin", &Lengths{255}) },
+		"Hashes of a short text": func() { Hashes(dst[:], 0, short[1]) },
+		"Hashes of a long text":  func() { Hashes(dst[:], 0, long[Location]) },
+		"PrefixHashes":           func() { PrefixHashes(dst[:], 0, "\u212Aelvin", &Lengths{255}) },
 		"a bag of few tokens":    func() { b.Fill(&short); b.Has(Parse("location:safe*")); b.Clear() },
 		"a bag of many tokens":   func() { b.Fill(&long); b.Has(Parse("location:zon*")); b.Clear() },
 	} {
@@ -243,7 +246,7 @@ func FuzzHashes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		want := slowHashes(s)
 		dst := make([]uint64, len(want))
-		require.Equal(t, len(want), Hashes(dst, s))
+		require.Equal(t, len(want), Hashes(dst, 0, s))
 		require.Equal(t, want, dst)
 	})
 }
@@ -260,7 +263,7 @@ func BenchmarkHashes(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		k := 0
 		for f := Action; f <= Faction; f++ {
-			k += Hashes(keys[k:], actions[i%len(actions)][f])
+			k = Hashes(keys[:], k, actions[i%len(actions)][f])
 		}
 	}
 }

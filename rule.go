@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/normsync/normsync/internal/token"
 )
@@ -35,20 +34,9 @@ func words(s string, parse func(string) token.Pattern) []word {
 	var ws []word
 	for _, t := range strings.Fields(s) {
 		p := parse(t)
-		ws = append(ws, word{p, t, foldCase(p.Word)})
+		ws = append(ws, word{p, t, token.Fold(p.Word)})
 	}
 	return ws
-}
-
-// foldCase maps each rune to the least of those that fold to the same.
-func foldCase(s string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			least = min(least, f)
-		}
-		return least
-	}, s)
 }
 
 // implies reports whether q is found in every action in which w is.
@@ -207,7 +195,7 @@ func (w word) vagueness() int {
 // place returns a word of an action in which w is found, and nothing of avoid.
 func place(w word, avoid []word) (word, bool) {
 	try := func(text string) (word, bool) {
-		p := word{token.Pattern{Word: text}, text, foldCase(text)}
+		p := word{token.Pattern{Word: text}, text, token.Fold(text)}
 		for _, p.Field = range w.places() {
 			if !slices.ContainsFunc(avoid, p.implies) {
 				return p, true

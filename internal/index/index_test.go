@@ -1,0 +1,216 @@
+package index
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// model is a list of clauses: what a Table must agree with.
+type model []Clause
+
+// holding returns the slots of the clauses that hold of an action, each once.
+func (m model) holding(keys, verbs []uint64) []uint32 {
+	out := []uint32{}
+	for _, c := range m {
+		missing := func(h uint64) bool { return !slices.Contains(keys, h) }
+		if slices.Contains(verbs, c.Verb) && !slices.ContainsFunc(c.Tokens, missing) {
+			out = append(out, c.Slot)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// found returns the slots that a table does not rule out.
+func found(t *Table, keys, verbs []uint64) []uint32 {
+	out := []uint32{}
+	bits, signature := Signature(verbs), Signature(keys)
+	for _, key := range keys {
+		if t.Len() > 0 && t.Lists(key, bits) {
+			out = t.Scan(out, key, bits, signature)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// subset reports whether all of a is in b, which is sorted.
+func subset(a, b []uint32) bool {
+	return !slices.ContainsFunc(a, func(x uint32) bool {
+		_, ok := slices.BinarySearch(b, x)
+		return !ok
+	})
+}
+
+type world struct {
+	*rand.Rand
+	verbs, tokens []uint64
+	next          uint32
+}
+
+func newWorld(seed uint64, verbs, tokens int) *world {
+	w := &world{Rand: rand.New(rand.NewPCG(seed, 9))}
+	for range verbs {
+		w.verbs = append(w.verbs, w.Uint64())
+	}
+	for range tokens {
+		w.tokens = append(w.tokens, w.Uint64())
+	}
+	return w
+}
+
+func (w *world) some(from []uint64, n int) (out []uint64) {
+	for range n {
+		out = append(out, from[w.IntN(len(from))])
+	}
+	return out
+}
+
+func (w *world) clause() Clause {
+	w.next++
+	return Clause{w.next, w.some(w.verbs, 1)[0], w.some(w.tokens, w.IntN(4))}
+}
+
+// action returns the keys of an action, those of its verbs among them.
+func (w *world) action() (keys, verbs []uint64) {
+	verbs = w.some(w.verbs, 1+w.IntN(2))
+	return append(slices.Clone(verbs), w.some(w.tokens, w.IntN(8))...), verbs
+}
+
+func (w *world) agree(t *testing.T, table *Table, m model) {
+	t.Helper()
+	require.Equal(t, len(m), table.Len())
+	for range 20 {
+		keys, verbs := w.action()
+		want, got := m.holding(keys, verbs), found(table, keys, verbs)
+		require.True(t, subset(want, got), "no clause that holds is ruled out")
+		first, signature := table.Probe(keys, Signature(verbs))
+		require.Equal(t, len(got) == 0, first == len(keys), "Probe stops where Scan finds something")
+		for _, key := range keys[:first] {
+			if len(got) > 0 {
+				require.Empty(t, table.Scan(nil, key, Signature(verbs), signature), "Probe passes over nothing")
+			}
+		}
+		var with []uint32
+		for slot := range table.WithVerbs(Signature(verbs)) {
+			with = append(with, slot)
+		}
+		slices.Sort(with)
+		require.True(t, subset(want, with))
+	}
+}
+
+func TestTableFollowsItsModel(t *testing.T) {
+	for _, size := range []struct{ verbs, tokens int }{{1, 1}, {3, 8}, {60, 500}, {400, 5}} {
+		t.Run(fmt.Sprintf("%d verbs, %d tokens", size.verbs, size.tokens), func(t *testing.T) {
+			w := newWorld(uint64(size.tokens), size.verbs, size.tokens)
+			var table Table
+			var m model
+			type past struct {
+				table Table
+				m     model
+			}
+			var history []past
+			for range 60 {
+				e := table.Edit(len(m))
+				for range w.IntN(40) {
+					if len(m) > 0 && w.IntN(3) == 0 {
+						i := w.IntN(len(m))
+						e.Remove(m[i])
+						m = slices.Delete(slices.Clone(m), i, i+1)
+					} else {
+						c := w.clause()
+						e.Insert(c)
+						m = append(slices.Clone(m), c)
+					}
+				}
+				table = e.Table()
+				w.agree(t, &table, m)
+				history = append(history, past{table, m})
+			}
+			for _, p := range history {
+				w.agree(t, &p.table, p.m) // a change leaves the old table as it was
+			}
+			e := table.Edit(0)
+			for _, c := range m {
+				e.Remove(c)
+			}
+			table = e.Table()
+			w.agree(t, &table, nil)
+			for _, p := range table.pages {
+				require.Equal(t, page{entries: p.entries[:0]}, *p, "nothing is left of what was removed")
+			}
+		})
+	}
+}
+
+func TestRulesOutWhatDoesNotHold(t *testing.T) {
+	w := newWorld(4, 60, 3000)
+	var table Table
+	var m model
+	e := table.Edit(10000)
+	for range 10000 {
+		c := w.clause()
+		e.Insert(c)
+		m = append(m, c)
+	}
+	table = e.Table()
+	suspected, holding := 0, 0
+	for range 3000 {
+		keys, verbs := w.action()
+		suspected += len(found(&table, keys, verbs))
+		holding += len(m.holding(keys, verbs))
+	}
+	require.Less(t, suspected, 2*holding, "the index is of use when little comes through that does not hold")
+}
+
+func TestClausesSpreadOverTheirTokens(t *testing.T) {
+	common, verb := uint64(0x0123456789abcdef), uint64(0xfedcba9876543210)
+	w := newWorld(5, 1, 1)
+	var table Table
+	e := table.Edit(0)
+	for slot := range uint32(10000) {
+		e.Insert(Clause{slot, verb, []uint64{common, w.Uint64()}})
+	}
+	table = e.Table()
+	require.Less(t, table.Probed(common, Bit(verb)), 20, "a token that all share makes no long list")
+	require.Less(t, table.Probed(verb, Bit(verb)), 20, "nor does a verb that all share")
+
+	e = new(Table).Edit(0)
+	for slot := range uint32(10000) {
+		e.Insert(Clause{slot, w.Uint64(), []uint64{common}})
+	}
+	table = e.Table()
+	require.Less(t, table.Probed(common, ^uint64(0)), 40, "where the verb is rarer, the clause is filed under it")
+}
+
+func TestAChangeCopiesWhatItTouches(t *testing.T) {
+	w := newWorld(6, 60, 100000)
+	e := new(Table).Edit(100000)
+	for range 100000 {
+		e.Insert(w.clause())
+	}
+	table := e.Table()
+	c := w.clause()
+	e = table.Edit(table.Len() + 1)
+	e.Insert(c)
+	changed := e.Table()
+	e = changed.Edit(0)
+	e.Remove(c)
+	back := e.Table()
+	copied := func(a, b *Table) (n int) {
+		for i := range a.pages {
+			if a.pages[i] != b.pages[i] {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, 1, copied(&table, &changed))
+	require.Equal(t, 1, copied(&changed, &back))
+	require.Equal(t, table, back)
+}
