@@ -147,10 +147,10 @@ func benchmarkFloor(b *testing.B, actions []Action) {
 	i := 0
 	for b.Loop() {
 		a := &actions[i]
-		n := token.Hashes(buf, a.Verb)
-		n += token.Hashes(buf[n:], a.Location)
-		n += token.Hashes(buf[n:], a.Target)
-		token.Hashes(buf[n:], a.Faction)
+		n := token.Hashes(buf, 0, a.Verb)
+		n = token.Hashes(buf, n, a.Location)
+		n = token.Hashes(buf, n, a.Target)
+		token.Hashes(buf, n, a.Faction)
 		if i++; i == len(actions) {
 			i = 0
 		}

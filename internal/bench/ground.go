@@ -1,0 +1,95 @@
+package main
+
+import (
+	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/internal/world"
+)
+
+// ground is a world that is compiled, with actions to check in it.
+type ground struct {
+	world.World
+	norms        []normsync.Norm
+	c            *normsync.Constitution
+	misses, hits []normsync.Action // that break nothing, and one norm
+}
+
+// enough is how many different actions are checked in turn: too many for their part of the index to be in the nearest cache.
+const enough = 4096
+
+func newGround(w world.World) *ground {
+	g := &ground{World: w, norms: make([]normsync.Norm, w.Size)}
+	for i := range g.norms {
+		n := w.Norm(i)
+		g.norms[i] = normsync.Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority}
+	}
+	c, err := normsync.Compile(g.norms...)
+	if err != nil {
+		panic(err) // the world is at fault
+	}
+	g.c = c
+	for i := 0; len(g.misses) < enough && i < 10*enough; i++ {
+		if a := actionOf(w.Action(i)); c.Allows(a) {
+			g.misses = append(g.misses, a)
+		}
+	}
+	for i := 0; len(g.hits) < enough && i < 10*enough; i++ {
+		if a := actionOf(w.Breach(i * 7919 % w.Size)); len(c.Check(a)) == 1 {
+			g.hits = append(g.hits, a)
+		}
+	}
+	return g
+}
+
+func actionOf(a world.Action) normsync.Action {
+	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
+}
+
+// check returns a contestant that checks actions in turn. Its loop is its own,
+// like that of floor: a call through a function value would count as much as
+// some words of an action.
+func (g *ground) check(actions []normsync.Action) *contestant {
+	found := make([]normsync.Violation, 0, 1024)
+	next := 0
+	return enter(func(n int) {
+		for range n {
+			found = g.c.AppendCheck(found[:0], actions[next])
+			if next++; next == len(actions) {
+				next = 0
+			}
+		}
+	})
+}
+
+var sink int // of results, so that nobody leaves out what makes them
+
+func splitOnly(actions []normsync.Action) *contestant {
+	buf := make([]uint64, 32<<10)
+	next := 0
+	return enter(func(n int) {
+		for range n {
+			sink += floor(buf, &actions[next])
+			if next++; next == len(actions) {
+				next = 0
+			}
+		}
+	})
+}
+
+func (g *ground) scan(norms []splitNorm) *contestant {
+	return g.rival(func(a *normsync.Action) int { return scan(norms, a) })
+}
+
+func (g *ground) verbMap(norms []splitNorm) *contestant {
+	return g.rival(mapVerbs(norms).check)
+}
+
+// rival returns a contestant that checks actions in turn that break nothing.
+func (g *ground) rival(check func(a *normsync.Action) int) *contestant {
+	next := 0
+	return enter(func(n int) {
+		for range n {
+			sink += check(&g.misses[next])
+			next = (next + 1) % len(g.misses)
+		}
+	})
+}
