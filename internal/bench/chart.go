@@ -24,8 +24,8 @@ func (c *curve) add(norms int, nanoseconds float64) {
 // The picture, in its own units.
 const (
 	width, height            = 760, 430
-	left, right, top, bottom = 72, 196, 56, 48
-	leastTime, mostTime      = 10, 1e9 // nanoseconds
+	left, right, top, bottom = 72, 210, 48, 48
+	leastTime, mostTime      = 10, 1e8 // nanoseconds
 )
 
 // draw returns a picture of the curves as an SVG, with logarithmic axes. Its
@@ -94,26 +94,19 @@ var colours = []struct{ light, dark string }{
 	{"#bc4c00", "#f0883e"}, {"#8250df", "#bc8cff"}, {"#1b7c83", "#39c5cf"}, {"#0969da", "#58a6ff"}, {"#57606a", "#9198a1"},
 }
 
-// unit writes a power of ten of nanoseconds.
+// unit writes a time with at most three digits.
 func unit(t float64) string {
 	switch {
 	case t < 1e3:
-		return fmt.Sprintf("%.0f ns", t)
+		return fmt.Sprintf("%.3g ns", t)
 	case t < 1e6:
-		return fmt.Sprintf("%.0f µs", t/1e3)
-	case t < 1e9:
-		return fmt.Sprintf("%.0f ms", t/1e6)
+		return fmt.Sprintf("%.3g µs", t/1e3)
 	}
-	return fmt.Sprintf("%.0f s", t/1e9)
+	return fmt.Sprintf("%.3g ms", t/1e6)
 }
 
-// short writes a time with two digits.
+// short writes a time with two digits that count.
 func short(t float64) string {
-	for scale := 1.0; ; scale *= 1e3 {
-		if v := t / scale; v < 1000 {
-			digits := math.Pow(10, max(0, math.Floor(math.Log10(v))-1))
-			v = math.Round(v/digits) * digits
-			return unit(v * scale)
-		}
-	}
+	digit := math.Pow(10, math.Floor(math.Log10(t))-1)
+	return unit(math.Round(t/digit) * digit)
 }

@@ -48,30 +48,35 @@ func actionOf(a world.Action) normsync.Action {
 // like that of floor: a call through a function value would count as much as
 // some words of an action.
 func (g *ground) check(actions []normsync.Action) *contestant {
-	found := make([]normsync.Violation, 0, 1024)
+	room := make([]normsync.Violation, 0, 1024)
 	next := 0
 	return enter(func(n int) {
+		i, found := next, room // on the stack: goroutines that do the same share no cache line
 		for range n {
-			found = g.c.AppendCheck(found[:0], actions[next])
-			if next++; next == len(actions) {
-				next = 0
+			found = g.c.AppendCheck(found[:0], actions[i])
+			if i++; i == len(actions) {
+				i = 0
 			}
 		}
+		next = i
 	})
 }
 
 var sink int // of results, so that nobody leaves out what makes them
 
+// splitOnly returns a contestant that is at the floor.
 func splitOnly(actions []normsync.Action) *contestant {
 	buf := make([]uint64, 32<<10)
 	next := 0
 	return enter(func(n int) {
+		i, sum := next, 0
 		for range n {
-			sink += floor(buf, &actions[next])
-			if next++; next == len(actions) {
-				next = 0
+			sum += floor(buf, &actions[i])
+			if i++; i == len(actions) {
+				i = 0
 			}
 		}
+		next, sink = i, sum
 	})
 }
 
