@@ -3,7 +3,6 @@ package normsync
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/normsync/normsync/internal/index"
@@ -26,10 +25,9 @@ func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
 	if j == nil {
 		return dst
 	}
-	slices.SortFunc(j.slots, func(x, y uint32) int {
-		n, m := c.norms.norm(x), c.norms.norm(y)
-		return cmp.Or(cmp.Compare(m.Priority, n.Priority), strings.Compare(n.Name, m.Name))
-	})
+	if len(j.slots) > 1 {
+		slices.SortFunc(j.slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
+	}
 	for _, slot := range j.slots {
 		n := c.norms.norm(slot)
 		dst = append(dst, Violation{

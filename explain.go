@@ -1,7 +1,6 @@
 package normsync
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -43,15 +42,17 @@ type Finding struct {
 // Name ascending.
 //
 // Explain agrees with Check: the prohibitions it calls violated or shadow are
-// those Check reports. It allocates, and takes time proportional to the tokens
-// of the norms that have the verb times those of the action.
+// those Check reports. It allocates, and judges each norm that has the verb, or
+// about one in 64 of those that have another, by its texts; to find them it
+// runs through 16 bytes of the index per verb of each norm, a few milliseconds
+// for a million. Check pays nothing for it.
 func (c *Constitution) Explain(a Action) []Finding {
 	v := newView(a)
 	var norms []Norm
 	for n := range c.withVerb(v) {
 		norms = append(norms, n)
 	}
-	slices.SortFunc(norms, compareNorms)
+	slices.SortFunc(norms, func(a, b Norm) int { return compareNorms(&a, &b) })
 
 	// A permit comes before whatever it can override, and the one to name
 	// comes first of all.
@@ -79,11 +80,6 @@ func (c *Constitution) Explain(a Action) []Finding {
 		findings = append(findings, f)
 	}
 	return findings
-}
-
-// compareNorms is the order of violations.
-func compareNorms(a, b Norm) int {
-	return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
 }
 
 // find looks for the tokens of n. The outcome is empty where n applies.

@@ -1,8 +1,10 @@
 package normsync
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // Constitution is an immutable, compiled set of norms in force. Compile makes
@@ -58,10 +60,14 @@ func (c *Constitution) after(revs []Revision) *Constitution {
 		if last[r.Norm.Name] != i {
 			continue
 		}
-		if slot, ok := c.norms.find(r.Norm.Name); ok {
+		slot, inForce := c.norms.find(r.Norm.Name)
+		switch {
+		case r.Kind == KindRepeal && inForce:
 			e.remove(slot)
-		}
-		if r.Kind != KindRepeal {
+		case r.Kind == KindRepeal: // it was enacted by one of revs
+		case inForce:
+			e.replace(slot, r.Norm.normal(), r.Version)
+		default:
 			e.add(r.Norm.normal(), r.Version)
 		}
 	}
@@ -70,23 +76,36 @@ func (c *Constitution) after(revs []Revision) *Constitution {
 
 // constitutionEdit makes a new constitution from an old one.
 type constitutionEdit struct {
+	old            *Constitution
+	expected       int
 	norms          *registerEdit
-	forbid, permit *clausesEdit
+	forbid, permit *clausesEdit // nil while nothing is changed
 }
 
 func (c *Constitution) edit(expected int) *constitutionEdit {
-	return &constitutionEdit{c.norms.edit(), c.forbid.edit(expected), c.permit.edit(0)}
+	return &constitutionEdit{old: c, expected: expected, norms: c.norms.edit()}
 }
 
 func (e *constitutionEdit) clauses(n *Norm) *clausesEdit {
+	edit, old := &e.forbid, &e.old.forbid
 	if n.Permitted != "" {
-		return e.permit
+		edit, old = &e.permit, &e.old.permit
 	}
-	return e.forbid
+	if *edit == nil {
+		*edit = old.edit(e.expected)
+	}
+	return *edit
 }
 
 func (e *constitutionEdit) add(n Norm, version int) {
 	slot := e.norms.add(n, mark{n.ID(), uint32(version)})
+	e.clauses(&n).add(&n, slot)
+}
+
+func (e *constitutionEdit) replace(slot uint32, n Norm, version int) {
+	old := *e.norms.norm(slot)
+	e.clauses(&old).remove(&old, slot)
+	e.norms.replace(slot, n, mark{n.ID(), uint32(version)})
 	e.clauses(&n).add(&n, slot)
 }
 
@@ -97,7 +116,14 @@ func (e *constitutionEdit) remove(slot uint32) {
 }
 
 func (e *constitutionEdit) done(edition uint64) *Constitution {
-	return &Constitution{edition, e.norms.done(), e.forbid.done(), e.permit.done()}
+	c := &Constitution{edition, e.norms.done(), e.old.forbid, e.old.permit}
+	if e.forbid != nil {
+		c.forbid = e.forbid.done()
+	}
+	if e.permit != nil {
+		c.permit = e.permit.done()
+	}
+	return c
 }
 
 // All yields the norms in force in order of name.
@@ -136,6 +162,14 @@ func (c *Constitution) Len() int { return c.norms.size }
 // Edition returns the number of revisions that led to the constitution, 0 for
 // one that was compiled.
 func (c *Constitution) Edition() uint64 { return c.edition }
+
+// compareNorms is the order of violations: by Priority from the highest on, then by Name.
+func compareNorms(a, b *Norm) int {
+	if a.Priority != b.Priority {
+		return cmp.Compare(b.Priority, a.Priority)
+	}
+	return strings.Compare(a.Name, b.Name)
+}
 
 // withVerb yields the norms that have a verb of the action, in no order. It
 // reads one word of the index for each two norms or so.

@@ -82,14 +82,21 @@ func (r *register) all() iter.Seq[uint32] {
 // registerEdit makes a new register from an old one.
 type registerEdit struct {
 	register
-	mine  map[uint32]bool // pages that are not shared with the old register, by number
-	added []uint32
+	mine      map[uint32]bool // pages that are not shared with the old register, by number
+	mineNames bool            // the list of the pages of names is not shared
+	added     []uint32
 }
 
 func (r *register) edit() *registerEdit {
 	e := &registerEdit{register: *r, mine: map[uint32]bool{}}
-	e.pages, e.names = slices.Clone(r.pages), slices.Clone(r.names)
+	e.pages = slices.Clone(r.pages)
 	return e
+}
+
+// replace puts a norm in the place of one of the same name.
+func (e *registerEdit) replace(slot uint32, n Norm, m mark) {
+	e.own(slot)
+	*e.norm(slot), *e.mark(slot) = n, m
 }
 
 // add enters a norm whose name is not there, and returns its number.
@@ -100,8 +107,7 @@ func (e *registerEdit) add(n Norm, m mark) uint32 {
 	} else {
 		e.next++
 	}
-	e.own(slot)
-	*e.norm(slot), *e.mark(slot) = n, m
+	e.replace(slot, n, m)
 	e.added = append(e.added, slot)
 	e.size++
 	return slot
@@ -109,6 +115,7 @@ func (e *registerEdit) add(n Norm, m mark) uint32 {
 
 // remove takes out the norm of that name, which is there and was not added in this edit.
 func (e *registerEdit) remove(name string) {
+	e.ownNames()
 	page, i, _ := e.place(name)
 	slot := e.names[page][i]
 	if e.names[page] = slices.Concat(e.names[page][:i], e.names[page][i+1:]); len(e.names[page]) == 0 {
@@ -133,6 +140,12 @@ func (e *registerEdit) own(slot uint32) {
 	e.mine[i] = true
 }
 
+func (e *registerEdit) ownNames() {
+	if !e.mineNames {
+		e.names, e.mineNames = slices.Clone(e.names), true
+	}
+}
+
 // done ends the edit and returns the new register.
 func (e *registerEdit) done() register {
 	byName := func(a, b uint32) int { return strings.Compare(e.norm(a).Name, e.norm(b).Name) }
@@ -152,6 +165,7 @@ func (e *registerEdit) done() register {
 
 // name enters a number in the order of names.
 func (e *registerEdit) name(slot uint32) {
+	e.ownNames()
 	page, i, _ := e.place(e.norm(slot).Name)
 	grown := slices.Concat(e.names[page][:i], []uint32{slot}, e.names[page][i:])
 	e.names[page] = grown

@@ -151,7 +151,7 @@ func (r *rule) key() string {
 }
 
 // before reports whether r comes first in the order of violations.
-func (r *rule) before(s *rule) bool { return compareNorms(r.Norm, s.Norm) < 0 }
+func (r *rule) before(s *rule) bool { return compareNorms(&r.Norm, &s.Norm) < 0 }
 
 // smallest returns an action of as few tokens as may be that has the verb, all
 // of the condition and nothing of avoid. Words go where they bring in nothing

@@ -69,7 +69,7 @@ func compareWidth(a, b *rule) int {
 	return cmp.Or(
 		cmp.Compare(len(a.unless), len(b.unless)),
 		cmp.Compare(len(a.condition), len(b.condition)),
-		compareNorms(a.Norm, b.Norm))
+		compareNorms(&a.Norm, &b.Norm))
 }
 
 // rarest returns the part of ws with the rarest token alone.
@@ -131,7 +131,7 @@ type entry struct {
 
 func newVerbs(rules []*rule) map[int]*verbs {
 	all := map[int]*verbs{}
-	for _, r := range slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return compareNorms(a.Norm, b.Norm) }) {
+	for _, r := range slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return compareNorms(&a.Norm, &b.Norm) }) {
 		v := all[r.Priority]
 		if v == nil {
 			v = &verbs{byWord: map[string][]entry{}}

@@ -1,6 +1,9 @@
 package token
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // Texts are the fields of an action, in the order of Field.
 type Texts [Any]string
@@ -9,13 +12,14 @@ type Texts [Any]string
 // them, by comparing texts. The zero value is empty; a bag that is filled
 // again keeps its memory.
 //
-// A pattern is compared with each token where they are few. Where they are
-// many they are put into a hash table first, so that the time for a pattern
-// does not grow with the action.
+// A pattern is compared with each token of a field that has few. The tokens of
+// a field that has many are put into a hash table first, so that the time for a
+// pattern does not grow with the action.
 type Bag struct {
 	tokens []string // field by field
 	ends   [Any]int // where the tokens of each field end
-	table  table    // of the same tokens where they are many
+	hashes []uint64 // of a field that has many
+	table  table    // of the fields that have many
 	listed Lengths  // of the prefixes that are in the table, too
 }
 
@@ -30,9 +34,13 @@ func (b *Bag) Fill(texts *Texts) {
 			b.tokens = append(b.tokens, tok)
 		}
 		b.ends[f] = len(b.tokens)
-	}
-	if len(b.tokens) > few {
-		b.each(func(f Field, tok string) { b.table.insert(Pattern{f, tok, false}) })
+		if tokens := b.field(Field(f)); len(tokens) > few {
+			b.hashes = slices.Grow(b.hashes[:0], len(tokens))[:len(tokens)]
+			Hashes(b.hashes, 0, s)
+			for i, tok := range tokens {
+				b.table.insert(Pattern{Field(f), tok, false}, b.hashes[i])
+			}
+		}
 	}
 }
 
@@ -43,30 +51,33 @@ func (b *Bag) Clear() {
 	b.table.clear()
 }
 
-func (b *Bag) each(do func(f Field, tok string)) {
+func (b *Bag) field(f Field) []string {
 	start := 0
-	for f, end := range b.ends {
-		for _, tok := range b.tokens[start:end] {
-			do(Field(f), tok)
-		}
-		start = end
+	if f > 0 {
+		start = b.ends[f-1]
 	}
+	return b.tokens[start:b.ends[f]]
 }
 
 // Has reports whether the pattern is found.
 func (b *Bag) Has(p Pattern) bool {
-	switch {
-	case len(b.tokens) > few:
-		return b.lookUp(p)
-	case p.Field == Any:
-		return anyMatches(p, b.tokens[:b.ends[Faction]])
-	case p.Field == Action:
-		return anyMatches(p, b.tokens[:b.ends[Action]])
+	if p.Field != Any {
+		return b.has(p)
 	}
-	return anyMatches(p, b.tokens[b.ends[p.Field-1]:b.ends[p.Field]])
+	for p.Field = Action; p.Field <= Faction; p.Field++ {
+		if b.has(p) {
+			return true
+		}
+	}
+	return false
 }
 
-func anyMatches(p Pattern, tokens []string) bool {
+// has is Has for a pattern of one field.
+func (b *Bag) has(p Pattern) bool {
+	tokens := b.field(p.Field)
+	if len(tokens) > few {
+		return b.lookUp(p)
+	}
 	for _, tok := range tokens {
 		if p.Matches(tok) {
 			return true
@@ -78,22 +89,23 @@ func anyMatches(p Pattern, tokens []string) bool {
 func (b *Bag) lookUp(p Pattern) bool {
 	if n := utf8.RuneCountInString(p.Word); p.Prefix && !b.listed.has(n) {
 		b.listed.Set(n, true)
-		b.each(func(f Field, tok string) {
-			if prefix, ok := firstRunes(tok, n); ok {
-				b.table.insert(Pattern{f, prefix, true})
+		for f := Action; f < Any; f++ {
+			if tokens := b.field(f); len(tokens) > few {
+				b.listPrefixes(f, tokens, n)
 			}
-		})
-	}
-	hash := p.Hash()
-	if p.Field != Any {
-		return *b.table.find(p, hash) != 0
-	}
-	for p.Field = Action; p.Field <= Faction; p.Field++ {
-		if *b.table.find(p, hash) != 0 {
-			return true
 		}
 	}
-	return false
+	return *b.table.find(p, p.hash()) != 0
+}
+
+// listPrefixes puts the first n runes of tokens into the table.
+func (b *Bag) listPrefixes(f Field, tokens []string, n int) {
+	for _, tok := range tokens {
+		if start, ok := firstRunes(tok, n); ok {
+			p := Pattern{f, start, true}
+			b.table.insert(p, p.hash())
+		}
+	}
 }
 
 // table is a hash table of patterns with open addressing. Patterns are equal
@@ -127,11 +139,10 @@ func (t *table) find(p Pattern, hash uint64) *uint32 {
 	}
 }
 
-func (t *table) insert(p Pattern) {
+func (t *table) insert(p Pattern, hash uint64) {
 	if 2*len(t.patterns) >= len(t.slots) {
 		t.grow()
 	}
-	hash := p.Hash()
 	if slot := t.find(p, hash); *slot == 0 {
 		t.patterns, t.hashes = append(t.patterns, p), append(t.hashes, hash)
 		*slot = uint32(len(t.patterns))

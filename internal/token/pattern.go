@@ -62,15 +62,23 @@ func (p Pattern) Matches(tok string) bool {
 // of a word that of a token, of a prefix that of one of the prefixes of a
 // token. Of the fields it tells the agent from the others only.
 func (p Pattern) Hash() uint64 {
-	h := hasher{state: keys.word}
-	if p.Prefix {
-		h.state = keys.prefix
+	h := p.hash()
+	if p.Field == Agent {
+		h = OfAgent(h)
 	}
+	return h
+}
+
+// hash is Hash, the same for every field.
+func (p Pattern) hash() uint64 {
+	if !p.Prefix {
+		var h [1]uint64
+		Hashes(h[:], 0, p.Word)
+		return h[0]
+	}
+	h := hasher{state: keys.prefix}
 	for _, r := range p.Word {
 		h.write(fold(r))
-	}
-	if p.Field == Agent {
-		return OfAgent(h.sum())
 	}
 	return h.sum()
 }

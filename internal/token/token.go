@@ -21,17 +21,23 @@ func Next(s string) (tok, rest string) {
 	for start < len(s) && isASCIISpace(s[start]) {
 		start++
 	}
-	for i := start; i < len(s); i++ {
-		switch c := s[i]; {
-		case ' ' < c && c < utf8.RuneSelf:
-		case isASCIISpace(c):
-			return s[start:i], s[i:]
-		case c >= utf8.RuneSelf:
-			return nextRunes(s[start:])
-		}
+	i := start
+	for i < len(s) && !isStop[s[i]] {
+		i++
 	}
-	return s[start:], ""
+	if i < len(s) && s[i] >= utf8.RuneSelf {
+		return nextRunes(s[start:])
+	}
+	return s[start:i], s[i:]
 }
+
+// isStop says of a byte whether it ends a token or is not ASCII.
+var isStop = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= utf8.RuneSelf || isASCIISpace(byte(c))
+	}
+	return t
+}()
 
 // nextRunes is Next for any text.
 func nextRunes(s string) (tok, rest string) {
@@ -59,8 +65,20 @@ func isSpace(r rune) bool {
 	return unicode.IsSpace(r)
 }
 
-// Equal reports whether two tokens are equal.
-func Equal(a, b string) bool { return a == b || strings.EqualFold(a, b) }
+// Equal reports whether two tokens are equal. Most that are not differ in
+// their first letter, or in their last.
+func Equal(a, b string) bool {
+	if a == b {
+		return true
+	}
+	if a == "" || b == "" || differ(a[0], b[0]) || differ(a[len(a)-1], b[len(b)-1]) {
+		return false
+	}
+	return strings.EqualFold(a, b)
+}
+
+// differ reports whether two bytes are letters, digits or marks of ASCII that are not equal by folding.
+func differ(a, b byte) bool { return (a|b) < utf8.RuneSelf && (a^b)&^0x20 != 0 }
 
 // HasPrefix reports whether a token begins with the runes of prefix.
 func HasPrefix(tok, prefix string) bool {

@@ -31,7 +31,11 @@ func slowly(s string) []string { return strings.FieldsFunc(string([]rune(s)), un
 func slowHashes(s string) []uint64 {
 	out := []uint64{}
 	for _, tok := range slowly(s) {
-		out = append(out, Pattern{Field: Any, Word: tok}.Hash())
+		h := hasher{state: keys.word}
+		for _, r := range tok {
+			h.write(foldSlowly(r))
+		}
+		out = append(out, h.sum())
 	}
 	return out
 }

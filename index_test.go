@@ -1,0 +1,109 @@
+package normsync
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCompileRefuses(t *testing.T) {
+	fine := Norm{Name: "fine", Prohibited: "attack"}
+	_, err := Compile(fine, Norm{Name: "toll", Condition: "bridge == closed", Prohibited: "cross"})
+	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorContains(t, err, "norm 2 of 2")
+	require.ErrorContains(t, err, "toll")
+	_, err = Compile(fine, Norm{Name: "fine", Prohibited: "loot"})
+	require.ErrorIs(t, err, ErrExists)
+	require.ErrorContains(t, err, `"fine"`)
+	_, err = Compile(fine, Norm{Name: "fine", Prohibited: "=", Repealed: true})
+	require.NoError(t, err, "what is repealed is passed over")
+}
+
+func TestConstitutionKeepsNothingOfItsArgument(t *testing.T) {
+	norms := []Norm{{Name: "b", Prohibited: "attack", Scope: "global"}, {Name: "a", Permitted: "heal"}}
+	c, err := Compile(norms...)
+	require.NoError(t, err)
+	norms[0].Name = "changed"
+	require.Equal(t, []Norm{{Name: "a", Permitted: "heal"}, {Name: "b", Prohibited: "attack"}}, slices.Collect(c.All()), "by name, and the scope that everything has is not said")
+	n, ok := c.Norm("b")
+	require.True(t, ok)
+	require.Equal(t, "attack", n.Prohibited)
+	_, ok = c.Norm("changed")
+	require.False(t, ok)
+	require.Equal(t, 2, c.Len())
+	for range c.All() {
+		break
+	}
+}
+
+func TestZeroConstitutionAllowsEverything(t *testing.T) {
+	var c Constitution
+	require.True(t, c.Allows(Action{Verb: "attack"}))
+	require.Nil(t, c.Check(Action{Verb: "attack"}))
+	require.Empty(t, c.Explain(Action{Verb: "attack"}))
+	require.Empty(t, slices.Collect(c.All()))
+	require.Zero(t, c.Len())
+	require.Zero(t, c.Edition())
+}
+
+// What no norm in force asks for is not looked for in actions.
+func TestOnlyWhatNormsAskForIsPaidFor(t *testing.T) {
+	plain := Norm{Name: "plain", Condition: "bridge location:gate", Unless: "agent:staff* ferry*", Prohibited: "cross"}
+	m, err := NewMonitor(plain)
+	require.NoError(t, err)
+	asked := func() lookups { return m.Constitution().forbid.lookups }
+	require.Equal(t, lookups{}, asked(), "words, fields but the agent's, and Unless ask for nothing more")
+	for _, n := range []Norm{
+		{Name: "special", Condition: "bri*", Prohibited: "cross"},
+		{Name: "special", Condition: "location:bri*", Prohibited: "cross"},
+		{Name: "special", Prohibited: "cro*"},
+		{Name: "special", Condition: "action:cro*", Prohibited: "cross"},
+		{Name: "special", Condition: "agent:troll", Prohibited: "cross"},
+		{Name: "special", Condition: "agent:troll*", Prohibited: "cross"},
+	} {
+		for _, changes := range [][]Change{{Enact(n)}, {Amend(Norm{Name: "special", Prohibited: "cross"})}, {Amend(n)}, {Repeal("special")}} {
+			_, err := m.Apply(t.Context(), changes...)
+			require.NoError(t, err)
+			special := changes[0].Norm.Name == "special" && changes[0].Norm == n
+			require.Equal(t, special, asked().any, "%s %+v", changes[0].Kind, changes[0].Norm)
+			if !special {
+				require.Equal(t, lookups{}, asked(), "what was asked for is forgotten with the norm")
+			}
+		}
+	}
+	_, err = m.Apply(t.Context(), Enact(Norm{Name: "permit", Condition: "tick* agent:troll", Permitted: "cro*"}))
+	require.NoError(t, err)
+	require.Equal(t, lookups{}, asked(), "what permits ask for is looked for when a prohibition has matched")
+}
+
+// The cost of a check is counted, not timed: how many entries of the index it looks at.
+func probes(c *Constitution, a Action) (n int) {
+	_, keys, verbs := c.forbid.lookups.grownKeys(nil, &a)
+	for _, key := range keys {
+		n += c.forbid.table.Probed(key, verbs)
+	}
+	return n
+}
+
+func TestACheckLooksAtAsMuchAmongManyNormsAsAmongFew(t *testing.T) {
+	mean := func(norms int) float64 {
+		var all []Norm
+		for i := range norms {
+			all = append(all, Norm{Name: fmt.Sprint(i), Condition: fmt.Sprintf("faction-%d cell-%d", i%7, i/2), Prohibited: fmt.Sprint("verb-", i%60)})
+		}
+		c, err := Compile(all...)
+		require.NoError(t, err)
+		total := 0
+		for i := range 2000 {
+			a := Action{Verb: fmt.Sprint("verb-", i%60), Location: fmt.Sprintf("cell-%d", i*7919%(norms/2)), Faction: fmt.Sprintf("faction-%d", i%7)}
+			total += probes(c, a)
+		}
+		return float64(total) / 2000
+	}
+	few, many := mean(1000), mean(100000)
+	require.Positive(t, few)
+	require.Less(t, few, 10.0)
+	require.Less(t, many, 1.5*few+0.5, "few: %v, many: %v", few, many)
+}
