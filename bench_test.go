@@ -41,12 +41,12 @@ func newGround(w world.World) (*ground, error) {
 	}
 	g := &ground{World: w, Constitution: c}
 	const enough = 2048
-	for i := 0; len(g.misses) < enough && i < 20*enough; i++ {
+	for i := 0; len(g.misses) < enough && i < 4*enough; i++ {
 		if a := actionOf(w.Action(i)); c.Check(a) == nil {
 			g.misses = append(g.misses, a)
 		}
 	}
-	for i := 0; len(g.hits) < enough && i < 20*enough; i++ {
+	for i := 0; len(g.hits) < enough && i < 4*enough; i++ {
 		if a := actionOf(w.Breach(i * 7919 % w.Size)); len(c.Check(a)) == 1 || w.Kind == world.EightOf32 {
 			g.hits = append(g.hits, a)
 		}
