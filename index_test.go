@@ -104,6 +104,6 @@ func TestACheckLooksAtAsMuchAmongManyNormsAsAmongFew(t *testing.T) {
 	}
 	few, many := mean(1000), mean(100000)
 	require.Positive(t, few)
-	require.Less(t, few, 10.0)
-	require.Less(t, many, 1.5*few+0.5, "few: %v, many: %v", few, many)
+	require.Less(t, few, 5.0)
+	require.Less(t, many, 2*few, "few: %v, many: %v", few, many)
 }

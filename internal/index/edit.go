@@ -8,6 +8,10 @@ import (
 // perBucket is how many clauses a bucket holds on average when a table is full and gets twice as many buckets.
 const perBucket = 2
 
+// verbPenalty is how many times shorter than all others the bucket of a verb
+// must be, the clause that comes to it included, to be taken.
+const verbPenalty = 8
+
 // maxBuckets is as far as tags reach: they have the bits of a hash that choose the bucket.
 const maxBuckets = 1 << 26
 
@@ -60,25 +64,33 @@ func (e *Edit) Insert(c Clause) {
 	e.t.size++
 }
 
-// choose returns the token under which a clause is filed: that of the shortest
-// bucket. Since every action has a verb, it is the verb only where the
-// condition's best bucket is several times as long.
+// choose returns the token under which a clause is filed: the one under which
+// the fewest are. Since every action has a verb, it is the verb only where many
+// are filed under any other.
 func (e *Edit) choose(c Clause) uint64 {
-	best, length := c.Verb, 4*e.length(c.Verb)
-	if len(c.Tokens) == 0 {
-		return best
-	}
-	for i, h := range c.Tokens {
-		if n := e.length(h); n < length || i == 0 && n == length {
-			best, length = h, n
+	best, least := c.Verb, verbPenalty*(1+e.filed(c.Verb))
+	for _, h := range c.Tokens {
+		if n := e.filed(h); n < least {
+			best, least = h, n
 		}
 	}
 	return best
 }
 
-func (e *Edit) length(hash uint64) int {
+// filed returns how many clauses are filed under a token. In a long bucket it
+// takes all for its own, so as not to count them for each clause that comes.
+func (e *Edit) filed(hash uint64) (n int) {
 	b := hash >> e.t.shift
-	return len(e.t.pages[b/pageSize].bucket(b))
+	bucket := e.t.pages[b/pageSize].bucket(b)
+	if len(bucket) > 8*perBucket {
+		return len(bucket)
+	}
+	for i := range bucket {
+		if bucket[i].tag&^63 == tag(hash, 0) {
+			n++
+		}
+	}
+	return n
 }
 
 // Remove takes out a clause that was inserted.

@@ -2,8 +2,8 @@
 // need them. It finds the few clauses that may hold of an action among any
 // number; whoever asks judges those by their texts.
 //
-// A clause is filed under one of its tokens only: the one whose bucket holds
-// least, so that a token that many clauses share makes no long list. A bucket
+// A clause is filed under one of its tokens only: the one under which the
+// fewest are, so that a token that many clauses share makes no long list. A bucket
 // has a filter word, in which each clause sets the bit of its verb, rotated by
 // its token: where no verb of the action has its bit there, the entries are
 // not looked at. Without the rotation a common verb would be in every bucket.
