@@ -80,20 +80,20 @@ func splitOnly(actions []normsync.Action) *contestant {
 	})
 }
 
-func (g *ground) scan(norms []splitNorm) *contestant {
-	return g.rival(func(a *normsync.Action) int { return scan(norms, a) })
+func (g *ground) scan(rules []rule) *contestant {
+	return g.rival(func(a *normsync.Action) []normsync.Violation { return scan(rules, a) })
 }
 
-func (g *ground) verbMap(norms []splitNorm) *contestant {
-	return g.rival(mapVerbs(norms).check)
+func (g *ground) verbMap(rules []rule) *contestant {
+	return g.rival(mapVerbs(rules).check)
 }
 
 // rival returns a contestant that checks actions in turn that break nothing.
-func (g *ground) rival(check func(a *normsync.Action) int) *contestant {
+func (g *ground) rival(check func(a *normsync.Action) []normsync.Violation) *contestant {
 	next := 0
 	return enter(func(n int) {
 		for range n {
-			sink += check(&g.misses[next])
+			sink += len(check(&g.misses[next]))
 			next = (next + 1) % len(g.misses)
 		}
 	})

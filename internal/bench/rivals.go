@@ -20,15 +20,18 @@ func floor(buf []uint64, a *normsync.Action) int {
 	return token.Hashes(buf, n, a.Faction)
 }
 
-// splitNorm is a norm that was split and folded beforehand.
-type splitNorm struct{ verbs, condition []string }
+// rule is a norm that was split and folded beforehand.
+type rule struct {
+	normsync.Norm
+	verbs, condition []string
+}
 
-func splitNorms(norms []normsync.Norm) []splitNorm {
-	split := make([]splitNorm, len(norms))
+func rules(norms []normsync.Norm) []rule {
+	rules := make([]rule, len(norms))
 	for i, n := range norms {
-		split[i] = splitNorm{fields(n.Prohibited), fields(n.Condition)}
+		rules[i] = rule{n, fields(n.Prohibited), fields(n.Condition)}
 	}
-	return split
+	return rules
 }
 
 func fields(s string) []string { return strings.Fields(strings.ToLower(s)) }
@@ -64,37 +67,38 @@ func (s set) hasAny(words []string) bool {
 }
 
 // scan looks at each norm, at its verb first.
-func scan(norms []splitNorm, a *normsync.Action) (violated int) {
+func scan(rules []rule, a *normsync.Action) (violations []normsync.Violation) {
 	verbs, words := setOf(a.Verb), setOf(a.Verb, a.Location, a.Target, a.Faction)
-	for i := range norms {
-		if n := &norms[i]; verbs.hasAny(n.verbs) && words.hasAll(n.condition) {
-			violated++
+	for i := range rules {
+		if r := &rules[i]; verbs.hasAny(r.verbs) && words.hasAll(r.condition) {
+			violations = append(violations, normsync.Violation{NormName: r.Name, Severity: r.Severity, Action: *a})
 		}
 	}
-	return violated
+	return violations
 }
 
 // verbMap has the norms by verb.
-type verbMap map[string][]splitNorm
+type verbMap map[string][]rule
 
-func mapVerbs(norms []splitNorm) verbMap {
+func mapVerbs(rules []rule) verbMap {
 	m := verbMap{}
-	for _, n := range norms {
-		for _, v := range n.verbs {
-			m[v] = append(m[v], n)
+	for _, r := range rules {
+		for _, v := range r.verbs {
+			m[v] = append(m[v], r)
 		}
 	}
 	return m
 }
 
-func (m verbMap) check(a *normsync.Action) (violated int) {
+func (m verbMap) check(a *normsync.Action) (violations []normsync.Violation) {
 	words := setOf(a.Verb, a.Location, a.Target, a.Faction)
 	for _, v := range fields(a.Verb) {
-		for _, n := range m[v] {
-			if words.hasAll(n.condition) {
-				violated++
+		rules := m[v]
+		for i := range rules {
+			if r := &rules[i]; words.hasAll(r.condition) {
+				violations = append(violations, normsync.Violation{NormName: r.Name, Severity: r.Severity, Action: *a})
 			}
 		}
 	}
-	return violated
+	return violations
 }

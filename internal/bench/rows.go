@@ -49,7 +49,7 @@ func (b *bench) sizes() {
 	small := newGround(world.World{Size: 100})
 	for n := 100; n <= b.million; n *= 10 {
 		g := newGround(world.World{Size: n})
-		split := splitNorms(g.norms)
+		split := rules(g.norms)
 		f, c, h := splitOnly(g.misses), g.check(g.misses), g.check(g.hits)
 		s, m := g.scan(split), g.verbMap(split)
 		race(b.rounds, f, c, h)
@@ -78,7 +78,7 @@ func (b *bench) sizes() {
 func (b *bench) uniform() {
 	for _, n := range []int{1_000, 100_000} {
 		g := newGround(world.World{Size: n, Kind: world.Uniform})
-		split := splitNorms(g.norms)
+		split := rules(g.norms)
 		c, s, m := g.check(g.misses), g.scan(split), g.verbMap(split)
 		race(max(b.rounds/10, 5), c, s, m)
 		b.rivals(g, c, s, m)
