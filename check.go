@@ -92,7 +92,14 @@ type judge struct {
 
 var judges = sync.Pool{New: func() any { return new(judge) }}
 
+// kept is the number of tokens up to which a judge is kept for the next check:
+// as many as 64 KiB can hold.
+const kept = 1 << 16
+
 func (j *judge) free() {
+	if len(j.keys) > kept || j.view.bag.Room() > kept {
+		return
+	}
 	j.view.bag.Clear()
 	j.view.verbText = ""
 	judges.Put(j)

@@ -67,6 +67,14 @@ func Conflicts(norms []Norm) ([]Conflict, error) {
 		return nil, err
 	}
 	f := &finder{found: []Conflict{}, silenced: map[Action]int{}}
+	if err := f.search(c); err != nil {
+		return nil, err
+	}
+	return f.found, nil
+}
+
+// search finds the conflicts of a constitution.
+func (f *finder) search(c *Constitution) error {
 	var rules []*rule
 	for n := range c.All() {
 		if r := newRule(n); !f.dead(r) {
@@ -75,7 +83,7 @@ func Conflicts(norms []Norm) ([]Conflict, error) {
 	}
 	rules, copies := distinct(rules)
 	if err := f.index(rules); err != nil {
-		return nil, err
+		return err
 	}
 	for _, pair := range copies {
 		f.duplicate(pair[0], pair[1])
@@ -94,7 +102,7 @@ func Conflicts(norms []Norm) ([]Conflict, error) {
 			cmp.Compare(slices.Index(rank, a.Kind), slices.Index(rank, b.Kind)),
 			strings.Compare(a.B, b.B))
 	})
-	return f.found, nil
+	return nil
 }
 
 // distinct parts the rules into those without a double that counts wherever
@@ -134,7 +142,8 @@ func distinct(rules []*rule) (kept []*rule, copies [][2]*rule) {
 
 // finder looks for conflicts among distinct rules that are not dead.
 type finder struct {
-	found []Conflict
+	found    []Conflict
+	compared int // pairs of rules: what the search costs
 
 	prohibitions, permits shelf // permits that count: no shadow norms
 	byVerb                map[int]*verbs
@@ -208,7 +217,10 @@ func (f *finder) duplicate(r, b *rule) {
 
 // overruled looks for a permit that silences r wherever it applies.
 func (f *finder) overruled(r *rule) bool {
-	b := f.permits.first(r, func(b *rule) bool { return b.Priority > r.Priority && b.covers(r) })
+	b := f.permits.first(r, func(b *rule) bool {
+		f.compared++
+		return b.Priority > r.Priority && b.covers(r)
+	})
 	if b == nil {
 		return false
 	}
@@ -220,6 +232,7 @@ func (f *finder) overruled(r *rule) bool {
 // redundant looks for a prohibition that everything breaks that breaks r.
 func (f *finder) redundant(r *rule) {
 	b := f.prohibitions.first(r, func(b *rule) bool {
+		f.compared++
 		return r != b && f.breaks(r, b) && !(r.before(b) && f.breaks(b, r))
 	})
 	if b == nil {
@@ -248,6 +261,7 @@ func (f *finder) breaks(r, b *rule) bool {
 func (f *finder) contradictions(r *rule) {
 	reported := false
 	f.byVerb[r.Priority].each(r, func(b *rule, verb word) (cost int) {
+		f.compared++
 		if reported && f.named[b] || r.lifted(verb) || b.lifted(verb) {
 			return 1
 		}

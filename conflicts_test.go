@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -269,24 +268,19 @@ func TestConflictsFindsTheWideAmongTheMany(t *testing.T) {
 // Conflicts of ten times the norms may take ten times as long, and somewhat
 // more for what no longer fits a cache; what is quadratic takes a hundred times.
 func TestConflictsIsNotQuadratic(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures time")
-	}
 	for name, world := range conflictWorlds {
 		t.Run(name, func(t *testing.T) {
-			took := func(n int) time.Duration {
-				norms, best := world(n), time.Hour
-				for range 3 {
-					start := time.Now()
-					conflicts, err := Conflicts(norms)
-					best = min(best, time.Since(start))
-					require.NoError(t, err)
-					require.LessOrEqual(t, len(conflicts), 2*n)
-				}
-				return best
+			compared := func(n int) int {
+				c, err := Compile(world(n)...)
+				require.NoError(t, err)
+				f := &finder{silenced: map[Action]int{}}
+				require.NoError(t, f.search(c))
+				require.LessOrEqual(t, len(f.found), 2*n)
+				return f.compared
 			}
-			small, large := took(1000), took(10_000)
-			require.Less(t, large, max(40*small, 50*time.Millisecond), "1,000 norms took %v", small)
+			small, large := compared(1000), compared(10_000)
+			require.LessOrEqual(t, large, 15*small+2*patience*10_000/100, "1,000 norms took %d comparisons", small)
+			require.LessOrEqual(t, large, 2*(patience+1)*10_000)
 		})
 	}
 }

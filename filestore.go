@@ -293,7 +293,7 @@ func (s *FileStore) AppendViolations(ctx context.Context, vs ...Violation) error
 			return err
 		}
 		if ends[i] = len(b); i == 0 {
-			b = slices.Grow(b, len(b)*len(vs)*9/8) // the others will be much the same
+			b = slices.Grow(b, min(len(b), 4<<10)*(len(vs)-1)) // the others may be much the same
 		}
 	}
 	entries, from := make([]journal.Entry, len(vs)), 0

@@ -39,7 +39,8 @@ func Compile(norms ...Norm) (*Constitution, error) {
 			return nil, fmt.Errorf("compile: norm %d of %d: %w", i+1, len(norms), err)
 		}
 		names[n.Name] = struct{}{}
-		e.add(n.normal(), 0)
+		n = n.normal()
+		e.add(n, mark{id: n.ID()})
 	}
 	return e.done(0), nil
 }
@@ -51,24 +52,37 @@ func (c *Constitution) after(revs []Revision) *Constitution {
 	if len(revs) == 0 {
 		return c
 	}
-	e := c.edit(c.Len() + len(revs))
 	last := make(map[string]int, len(revs)) // of a name's revisions only the last counts
 	for i, r := range revs {
 		last[r.Norm.Name] = i
+	}
+	e := c.edit(c.Len() + len(revs))
+	if len(last) > 64 && len(last) > c.Len()/8 {
+		// So much is touched that it is quicker to begin anew.
+		e = nothing.edit(c.Len() + len(revs))
+		for slot := range c.norms.all() {
+			n := c.norms.norm(slot)
+			if _, touched := last[n.Name]; !touched {
+				e.add(*n, *c.norms.mark(slot))
+			}
+		}
+		c = nothing
 	}
 	for i, r := range revs {
 		if last[r.Norm.Name] != i {
 			continue
 		}
-		slot, inForce := c.norms.find(r.Norm.Name)
+		n := r.Norm.normal()
+		m := mark{n.ID(), uint32(r.Version)}
+		slot, inForce := c.norms.find(n.Name)
 		switch {
 		case r.Kind == KindRepeal && inForce:
 			e.remove(slot)
-		case r.Kind == KindRepeal: // it was enacted by one of revs
+		case r.Kind == KindRepeal: // it is not there any more, or was enacted by one of revs
 		case inForce:
-			e.replace(slot, r.Norm.normal(), r.Version)
+			e.replace(slot, n, m)
 		default:
-			e.add(r.Norm.normal(), r.Version)
+			e.add(n, m)
 		}
 	}
 	return e.done(revs[len(revs)-1].Edition)
@@ -97,16 +111,17 @@ func (e *constitutionEdit) clauses(n *Norm) *clausesEdit {
 	return *edit
 }
 
-func (e *constitutionEdit) add(n Norm, version int) {
-	slot := e.norms.add(n, mark{n.ID(), uint32(version)})
-	e.clauses(&n).add(&n, slot)
+func (e *constitutionEdit) add(n Norm, m mark) {
+	e.clauses(&n).add(&n, e.norms.add(n, m))
 }
 
-func (e *constitutionEdit) replace(slot uint32, n Norm, version int) {
+func (e *constitutionEdit) replace(slot uint32, n Norm, m mark) {
 	old := *e.norms.norm(slot)
-	e.clauses(&old).remove(&old, slot)
-	e.norms.replace(slot, n, mark{n.ID(), uint32(version)})
-	e.clauses(&n).add(&n, slot)
+	e.norms.replace(slot, n, m)
+	if n.Condition != old.Condition || n.Prohibited != old.Prohibited || n.Permitted != old.Permitted {
+		e.clauses(&old).remove(&old, slot)
+		e.clauses(&n).add(&n, slot)
+	}
 }
 
 func (e *constitutionEdit) remove(slot uint32) {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 )
@@ -34,6 +35,12 @@ func (b *Bag) Fill(texts *Texts) {
 			b.tokens = append(b.tokens, tok)
 		}
 		b.ends[f] = len(b.tokens)
+	}
+	if len(b.tokens) <= few {
+		return
+	}
+	b.table.reset(len(b.tokens))
+	for f, s := range texts {
 		if tokens := b.field(Field(f)); len(tokens) > few {
 			b.hashes = slices.Grow(b.hashes[:0], len(tokens))[:len(tokens)]
 			Hashes(b.hashes, 0, s)
@@ -43,6 +50,9 @@ func (b *Bag) Fill(texts *Texts) {
 		}
 	}
 }
+
+// Room returns the number of tokens that the bag has memory for.
+func (b *Bag) Room() int { return cap(b.tokens) }
 
 // Clear empties the bag, so that it keeps no text alive.
 func (b *Bag) Clear() {
@@ -116,13 +126,22 @@ type table struct {
 	slots    []uint32 // numbers of patterns from 1 on, at their hash; 0 is free; a power of two of them
 }
 
-func (t *table) clear() {
-	if len(t.patterns) == 0 {
-		return
+// reset empties the table and makes room for n patterns. It clears no more
+// than that, however much room there was.
+func (t *table) reset(n int) {
+	t.clear()
+	size := 1 << bits.Len(uint(2*n))
+	if cap(t.slots) < size {
+		t.slots = make([]uint32, size)
 	}
+	t.slots = t.slots[:size]
+	clear(t.slots)
+}
+
+// clear keeps no text alive.
+func (t *table) clear() {
 	clear(t.patterns)
 	t.patterns, t.hashes = t.patterns[:0], t.hashes[:0]
-	clear(t.slots)
 }
 
 // find returns the slot of a pattern with that hash, or the free one where it belongs.
@@ -150,7 +169,7 @@ func (t *table) insert(p Pattern, hash uint64) {
 }
 
 func (t *table) grow() {
-	t.slots = make([]uint32, max(4*few, 2*len(t.slots)))
+	t.slots = make([]uint32, 2*len(t.slots))
 	for n, hash := range t.hashes {
 		i := hash
 		for t.slots[i&uint64(len(t.slots)-1)] != 0 {

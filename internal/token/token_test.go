@@ -219,6 +219,9 @@ func TestBagForgets(t *testing.T) {
 		b.Fill(&Texts{Action: "y"})
 		require.False(t, b.Has(Pattern{Any, "x", true}), "what was in the bag before, of %d tokens", n)
 		require.True(t, b.Has(Pattern{Action, "Y", false}))
+		b.Fill(&Texts{Action: strings.Repeat("z ", few+1)})
+		require.LessOrEqual(t, len(b.table.slots), 4*(few+1), "no more is cleared than is used, whatever was there before")
+		require.True(t, b.Has(Pattern{Any, "z", false}))
 		b.Clear()
 		require.Empty(t, b.tokens[:cap(b.tokens)][0], "no text is kept alive")
 	}

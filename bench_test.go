@@ -1,0 +1,226 @@
+package normsync
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/internal/token"
+	"github.com/normsync/normsync/internal/world"
+)
+
+// ground is a world that is compiled, with actions to check in it.
+type ground struct {
+	world.World
+	*Constitution
+	misses, hits []Action
+}
+
+// grounds are made when first used, and shared by benchmarks and tests.
+var grounds sync.Map
+
+func groundOf(tb testing.TB, w world.World) *ground {
+	tb.Helper()
+	if f := flag.Lookup("test.benchtime"); w.Size >= 1_000_000 && f != nil && f.Value.String() == "1x" {
+		tb.Skip("a million norms are too many to be looked at once")
+	}
+	made, _ := grounds.LoadOrStore(w, sync.OnceValues(func() (*ground, error) { return newGround(w) }))
+	g, err := made.(func() (*ground, error))()
+	require.NoError(tb, err)
+	return g
+}
+
+func newGround(w world.World) (*ground, error) {
+	c, err := Compile(normsOfWorld(w)...)
+	if err != nil {
+		return nil, err
+	}
+	g := &ground{World: w, Constitution: c}
+	const enough = 2048
+	for i := 0; len(g.misses) < enough && i < 4*enough; i++ {
+		if a := actionOf(w.Action(i)); c.Check(a) == nil {
+			g.misses = append(g.misses, a)
+		}
+	}
+	for i := 0; len(g.hits) < enough && i < 4*enough; i++ {
+		if a := actionOf(w.Breach(i * 7919 % w.Size)); len(c.Check(a)) == 1 || w.Kind == world.EightOf32 {
+			g.hits = append(g.hits, a)
+		}
+	}
+	if len(g.misses) == 0 {
+		g.misses = g.hits // where everything is forbidden
+	}
+	return g, nil
+}
+
+func normsOfWorld(w world.World) []Norm {
+	norms := make([]Norm, w.Size)
+	for i := range norms {
+		norms[i] = normOf(w.Norm(i))
+	}
+	return norms
+}
+
+func normOf(n world.Norm) Norm {
+	return Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority}
+}
+
+func actionOf(a world.Action) Action {
+	return Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
+}
+
+// benchmarkCheck checks actions in turn.
+func benchmarkCheck(b *testing.B, c *Constitution, actions []Action) {
+	dst := make([]Violation, 0, 1<<10)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		dst = c.AppendCheck(dst[:0], actions[i])
+		if i++; i == len(actions) {
+			i = 0
+		}
+	}
+}
+
+func BenchmarkAppendCheck(b *testing.B) {
+	for _, kind := range []world.Kind{world.Zipf, world.Uniform} {
+		for _, n := range []int{100, 1_000, 10_000, 100_000, 1_000_000} {
+			if kind == world.Uniform && n > 100_000 {
+				continue
+			}
+			b.Run(fmt.Sprintf("law=%v/norms=%d", kind, n), func(b *testing.B) {
+				g := groundOf(b, world.World{Size: n, Kind: kind})
+				b.Run("miss", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.misses) })
+				b.Run("hit", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.hits) })
+			})
+		}
+	}
+}
+
+// What a tenth of the norms costs that is more than words.
+func BenchmarkAppendCheckTwist(b *testing.B) {
+	for twist, name := range []string{"none", "prefixes", "qualified", "agents", "unless", "permits"} {
+		b.Run("norms=100000/twist="+name, func(b *testing.B) {
+			g := groundOf(b, world.World{Size: 100_000, Twist: world.Twist(twist)})
+			b.Run("miss", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.misses) })
+			b.Run("hit", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.hits) })
+		})
+	}
+}
+
+func BenchmarkAppendCheckHostile(b *testing.B) {
+	for kind := world.OneVerb; kind <= world.Colliding; kind++ {
+		for _, n := range []int{1_000, 100_000} {
+			b.Run(fmt.Sprintf("world=%v/norms=%d", kind, n), func(b *testing.B) {
+				benchmarkCheck(b, groundOf(b, world.World{Size: n, Kind: kind}).Constitution, groundOf(b, world.World{Size: n, Kind: kind}).misses)
+			})
+		}
+	}
+}
+
+func BenchmarkAppendCheckLong(b *testing.B) {
+	g := groundOf(b, world.World{Size: 100_000})
+	for _, size := range []int{1 << 10, 64 << 10} {
+		a := actionOf(g.Long(0, size))
+		b.Run(fmt.Sprintf("norms=100000/bytes=%d", size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			benchmarkCheck(b, g.Constitution, []Action{a})
+		})
+		b.Run(fmt.Sprintf("floor/bytes=%d", size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			benchmarkFloor(b, []Action{a})
+		})
+	}
+}
+
+// BenchmarkFloor splits, folds and hashes the words of an action, and looks nothing up.
+func BenchmarkFloor(b *testing.B) {
+	benchmarkFloor(b, groundOf(b, world.World{Size: 1_000}).misses)
+}
+
+func benchmarkFloor(b *testing.B, actions []Action) {
+	buf := make([]uint64, 64<<10)
+	i := 0
+	for b.Loop() {
+		a := &actions[i]
+		n := token.Hashes(buf, 0, a.Verb)
+		n = token.Hashes(buf, n, a.Location)
+		n = token.Hashes(buf, n, a.Target)
+		token.Hashes(buf, n, a.Faction)
+		if i++; i == len(actions) {
+			i = 0
+		}
+	}
+}
+
+func BenchmarkAllows(b *testing.B) {
+	for _, n := range []int{100, 1_000, 100_000} {
+		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
+			g := groundOf(b, world.World{Size: n})
+			for name, actions := range map[string][]Action{"miss": g.misses, "hit": g.hits} {
+				b.Run(name, func(b *testing.B) {
+					b.ReportAllocs()
+					i := 0
+					for b.Loop() {
+						g.Allows(actions[i])
+						if i++; i == len(actions) {
+							i = 0
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+func BenchmarkAppendCheckParallel(b *testing.B) {
+	g := groundOf(b, world.World{Size: 100_000})
+	b.Run(fmt.Sprintf("norms=%d/goroutines=%d", g.Size, runtime.GOMAXPROCS(0)), func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			dst := make([]Violation, 0, 1<<10)
+			for i := 0; pb.Next(); i++ {
+				dst = g.AppendCheck(dst[:0], g.misses[i%len(g.misses)])
+			}
+		})
+	})
+}
+
+func BenchmarkApply(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
+			w := world.World{Size: n}
+			norms := normsOfWorld(w)
+			m, err := NewMonitor(norms...)
+			require.NoError(b, err)
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				n := &norms[i*7919%len(norms)]
+				n.Condition = normOf(w.Norm((i + 1) % len(norms))).Condition
+				n.Priority++
+				if _, err := m.Apply(b.Context(), Amend(*n)); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+		})
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
+			norms := normsOfWorld(world.World{Size: n})
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Compile(norms...); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,162 @@
+package normsync
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/internal/world"
+)
+
+// meanProbes is how many entries of the index a check looks at on average.
+func (g *ground) meanProbes(actions []Action) float64 {
+	total := 0
+	for _, a := range actions {
+		total += probes(g.Constitution, a)
+	}
+	return float64(total) / float64(len(actions))
+}
+
+// The keys of the hash change from process to process, and the counts with
+// them, by less than the slack.
+func TestCostDoesNotGrowWithNorms(t *testing.T) {
+	if raceEnabled {
+		t.Skip("what is counted is the same under the race detector")
+	}
+	for _, kind := range []world.Kind{world.Zipf, world.Uniform} {
+		t.Run(kind.String(), func(t *testing.T) {
+			few, many := groundOf(t, world.World{Size: 1_000, Kind: kind}), groundOf(t, world.World{Size: 100_000, Kind: kind})
+			require.Less(t, few.meanProbes(few.misses), 8.0)
+			require.Less(t, many.meanProbes(many.misses), 1.5*few.meanProbes(few.misses)+1)
+			require.Less(t, many.meanProbes(many.hits), 1.5*few.meanProbes(few.hits)+1)
+		})
+	}
+}
+
+func TestCostIsBoundedInHostileWorlds(t *testing.T) {
+	if raceEnabled {
+		t.Skip("what is counted is the same under the race detector")
+	}
+	for _, kind := range []world.Kind{world.OneVerb, world.OneWord, world.OnlyWord, world.Colliding} {
+		t.Run(kind.String(), func(t *testing.T) {
+			g := groundOf(t, world.World{Size: 100_000, Kind: kind})
+			require.Less(t, g.meanProbes(g.misses), 60.0)
+			require.Less(t, g.meanProbes(g.hits), 60.0)
+		})
+	}
+}
+
+// Where conditions are 8 out of 32 words and actions have 16 of those, no word
+// is rare. The cost is that of the entries under the action's words: less than
+// all, and linear.
+func TestCostWhereNoWordIsRareIsLessThanOneEntryForEachNorm(t *testing.T) {
+	if raceEnabled {
+		t.Skip("what is counted is the same under the race detector")
+	}
+	for _, n := range []int{1_000, 100_000} {
+		g := groundOf(t, world.World{Size: n, Kind: world.EightOf32})
+		require.Less(t, g.meanProbes(g.misses), 0.75*float64(n))
+	}
+}
+
+// A word that stands in an action a thousand times is looked up once.
+func TestCostOfALongActionIsThatOfItsDifferentWords(t *testing.T) {
+	g := groundOf(t, world.World{Size: 100_000, Kind: world.OneVerb})
+	a := g.hits[0]
+	once := probes(g.Constitution, a)
+	a.Location += strings.Repeat(" "+strings.Fields(a.Location)[0], 1_000)
+	j := new(judge)
+	require.LessOrEqual(t, len(j.suspects(nil, &g.forbid, &a)), once)
+}
+
+func TestCheckAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	plain := groundOf(t, world.World{Size: 1_000})
+	long := actionOf(plain.Long(0, 64<<10))
+	crowded := plain.hits[0]
+	crowded.Faction = strings.Repeat("word ", 100)
+	room := make([]Violation, 0, 1_024)
+	check := func(g *ground, a Action) func() { return func() { room = g.AppendCheck(room[:0], a) } }
+	twisted := func(twist world.Twist) *ground { return groundOf(t, world.World{Size: 1_000, Twist: twist}) }
+	for name, f := range map[string]func(){
+		"where nothing is violated":                 check(plain, plain.misses[0]),
+		"where nothing is violated, in a new slice": func() { plain.Check(plain.misses[0]) },
+		"where the slice has room":                  check(plain, plain.hits[0]),
+		"for an action of 64 KiB":                   check(plain, long),
+		"for an action of many words":               check(plain, crowded),
+		"with prefixes":                             check(twisted(world.Prefixed), twisted(world.Prefixed).hits[0]),
+		"with names of fields":                      check(twisted(world.Qualified), twisted(world.Qualified).hits[0]),
+		"with words of the agent":                   check(twisted(world.OfAgents), twisted(world.OfAgents).hits[0]),
+		"with exceptions":                           check(twisted(world.Excepted), twisted(world.Excepted).hits[0]),
+		"with permits":                              check(twisted(world.Permitted), twisted(world.Permitted).hits[0]),
+		"in Allows, where nothing is violated":      func() { plain.Allows(plain.misses[0]) },
+		"in Allows, where something is":             func() { plain.Allows(plain.hits[0]) },
+		"in Allows, for an action of 64 KiB":        func() { plain.Allows(long) },
+		"without norms":                             func() { new(Constitution).Check(long) },
+	} {
+		t.Run(name, func(t *testing.T) { require.Zero(t, testing.AllocsPerRun(100, f)) })
+	}
+}
+
+func TestReplacedConstitutionIsFreeOnceNobodyReadsIt(t *testing.T) {
+	m, err := NewMonitor(normsOfWorld(world.World{Size: 1_000})...)
+	require.NoError(t, err)
+	freed := make(chan struct{})
+	collected := func(within int) bool {
+		for range within { // cleanups run some time after a collection, in a goroutine of their own
+			runtime.GC()
+			select {
+			case <-freed:
+				return true
+			default:
+				runtime.Gosched()
+			}
+		}
+		return false
+	}
+	reader := m.Constitution()
+	runtime.AddCleanup(reader, func(c chan struct{}) { close(c) }, freed)
+
+	applyTo(t, m, Enact(ban("one-more", "", "attack")))
+	require.False(t, collected(5), "somebody reads it")
+	require.Equal(t, 1_000, reader.Len())
+
+	reader = nil
+	require.True(t, collected(1_000))
+}
+
+// A constitution shares most of its memory with the one before it. Were any
+// part of those before kept, memory would grow with the number of changes.
+func TestMemoryDoesNotGrowWithChanges(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector keeps memory of its own")
+	}
+	const n = 10_000
+	w := world.World{Size: n}
+	c := groundOf(t, w).Constitution
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	change := func(from, to int) {
+		for i := from; i < to; i++ {
+			norm := normOf(w.Norm(i * 7919 % n))
+			norm.Condition = fmt.Sprint("changed-", i)
+			c = c.after([]Revision{{Edition: uint64(i + 1), Version: 2, Change: Amend(norm)}})
+		}
+	}
+	change(0, n) // each norm once, so that all pages are the new constitution's own
+	before := heap()
+	change(n, 2*n)
+	grown := heap() - before
+	require.Less(t, grown, int64(n*100), "%d bytes", grown)
+	require.Equal(t, n, c.Len())
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/internal/world"
+)
+
+// ground is a world that is compiled, with actions to check in it.
+type ground struct {
+	world.World
+	norms        []normsync.Norm
+	c            *normsync.Constitution
+	misses, hits []normsync.Action // that break nothing, and one norm
+}
+
+// enough is how many different actions are checked in turn: too many for their part of the index to be in the nearest cache.
+const enough = 4096
+
+func newGround(w world.World) *ground {
+	g := &ground{World: w, norms: make([]normsync.Norm, w.Size)}
+	for i := range g.norms {
+		n := w.Norm(i)
+		g.norms[i] = normsync.Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority}
+	}
+	c, err := normsync.Compile(g.norms...)
+	if err != nil {
+		panic(err) // the world is at fault
+	}
+	g.c = c
+	for i := 0; len(g.misses) < enough && i < 10*enough; i++ {
+		if a := actionOf(w.Action(i)); c.Allows(a) {
+			g.misses = append(g.misses, a)
+		}
+	}
+	for i := 0; len(g.hits) < enough && i < 10*enough; i++ {
+		if a := actionOf(w.Breach(i * 7919 % w.Size)); len(c.Check(a)) == 1 {
+			g.hits = append(g.hits, a)
+		}
+	}
+	return g
+}
+
+func actionOf(a world.Action) normsync.Action {
+	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
+}
+
+// check returns a contestant that checks actions in turn. Its loop is its own,
+// like that of floor: a call through a function value would count as much as
+// some words of an action.
+func (g *ground) check(actions []normsync.Action) *contestant {
+	room := make([]normsync.Violation, 0, 1024)
+	next := 0
+	return enter(func(n int) {
+		i, found := next, room // on the stack: goroutines that do the same share no cache line
+		for range n {
+			found = g.c.AppendCheck(found[:0], actions[i])
+			if i++; i == len(actions) {
+				i = 0
+			}
+		}
+		next = i
+	})
+}
+
+var sink int // of results, so that nobody leaves out what makes them
+
+// splitOnly returns a contestant that is at the floor.
+func splitOnly(actions []normsync.Action) *contestant {
+	buf := make([]uint64, 32<<10)
+	next := 0
+	return enter(func(n int) {
+		i, sum := next, 0
+		for range n {
+			sum += floor(buf, &actions[i])
+			if i++; i == len(actions) {
+				i = 0
+			}
+		}
+		next, sink = i, sum
+	})
+}
+
+func (g *ground) scan(rules []rule) *contestant {
+	return g.rival(func(a *normsync.Action) []normsync.Violation { return scan(rules, a) })
+}
+
+func (g *ground) verbMap(rules []rule) *contestant {
+	return g.rival(mapVerbs(rules).check)
+}
+
+// rival returns a contestant that checks actions in turn that break nothing.
+func (g *ground) rival(check func(a *normsync.Action) []normsync.Violation) *contestant {
+	next := 0
+	return enter(func(n int) {
+		for range n {
+			sink += len(check(&g.misses[next]))
+			next = (next + 1) % len(g.misses)
+		}
+	})
+}

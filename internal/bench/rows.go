@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/internal/world"
+)
+
+// bench measures, row by row.
+type bench struct {
+	rounds  int
+	million int // the greatest number of norms
+	curves  []curve
+}
+
+func (b *bench) run() {
+	printHead(os.Stdout, "What must hold")
+	b.sizes()
+	b.uniform()
+	g := newGround(world.World{Size: 100_000})
+	b.allocations(g)
+	b.long(g)
+	b.changes(g)
+	b.memory()
+	b.goroutines(g)
+	b.latency(g)
+
+	printHead(os.Stdout, "Hostile worlds: a check at 100,000 norms ÷ at 1,000")
+	b.hostile()
+
+	printHead(os.Stdout, "What norms cost that are more than words, where a tenth of 100,000 are: a check ÷ the same without them")
+	b.twists(g)
+}
+
+func (b *bench) print(r row) { fmt.Println(r) }
+
+// sizes races check, floor, scan and verb map at each number of norms.
+func (b *bench) sizes() {
+	check, hit := curve{name: "check"}, curve{name: "check, violated"}
+	bottom, scans, maps := curve{name: "split and hash only"}, curve{name: "scan"}, curve{name: "map by verb"}
+	small := newGround(world.World{Size: 100})
+	for n := 100; n <= b.million; n *= 10 {
+		g := newGround(world.World{Size: n})
+		split := rules(g.norms)
+		f, c, h := splitOnly(g.misses), g.check(g.misses), g.check(g.hits)
+		s, m := g.scan(split), g.verbMap(split)
+		race(b.rounds, f, c, h)
+		check.add(n, c.time())
+		hit.add(n, h.time())
+		bottom.add(n, f.time())
+		switch n {
+		case 1_000:
+			b.print(row{"a check that finds nothing ÷ splitting and hashing alone, 1,000 norms", atMost(3), atMost(2), c.over(f), fmt.Sprintf("%.0f ns ÷ %.0f ns", c.time(), f.time())})
+			b.print(row{"a check that finds one violation ÷ the same", bound{}, bound{}, h.over(f), fmt.Sprintf("%.0f ns", h.time())})
+		case b.million:
+			few := small.check(small.misses)
+			race(b.rounds, few, c)
+			b.print(row{"a check at " + figure(float64(n)) + " norms ÷ at 100", atMost(4), atMost(2.5), c.over(few), fmt.Sprintf("%.0f ns ÷ %.0f ns", c.time(), few.time())})
+		}
+		race(max(b.rounds/10, 5), c, s, m)
+		scans.add(n, s.time())
+		maps.add(n, m.time())
+		if n == 1_000 || n == 100_000 {
+			b.rivals(g, c, s, m)
+		}
+	}
+	b.curves = []curve{scans, maps, hit, check, bottom}
+}
+
+func (b *bench) uniform() {
+	for _, n := range []int{1_000, 100_000} {
+		g := newGround(world.World{Size: n, Kind: world.Uniform})
+		split := rules(g.norms)
+		c, s, m := g.check(g.misses), g.scan(split), g.verbMap(split)
+		race(max(b.rounds/10, 5), c, s, m)
+		b.rivals(g, c, s, m)
+	}
+}
+
+func (b *bench) rivals(g *ground, check, scan, verbs *contestant) {
+	overScan, overMap, aim := atLeast(100), atLeast(8), atLeast(20)
+	if g.Size > 1_000 {
+		overScan, overMap, aim = atLeast(10_000), atLeast(900), atLeast(3_000)
+	}
+	if g.Kind != world.Zipf {
+		aim = bound{}
+	}
+	where := fmt.Sprintf(" ÷ check, %s norms, verbs %v", figure(float64(g.Size)), g.Kind)
+	b.print(row{"scan" + where, overScan, bound{}, scan.over(check), nanoseconds(scan.time())})
+	b.print(row{"map by verb" + where, overMap, aim, verbs.over(check), nanoseconds(verbs.time())})
+}
+
+func nanoseconds(x float64) string {
+	return time.Duration(x).Round(time.Duration(max(1, x/100))).String()
+}
+
+func (b *bench) allocations(g *ground) {
+	room := make([]normsync.Violation, 0, 1024)
+	long := actionOf(g.Long(0, 64<<10))
+	for _, c := range []struct {
+		where string
+		a     normsync.Action
+	}{{"nothing is violated", g.misses[0]}, {"the slice has room for what is violated", g.hits[0]}, {"the action has 64 KiB", long}} {
+		n := testing.AllocsPerRun(100, func() { room = g.c.AppendCheck(room[:0], c.a) })
+		b.print(row{"allocations of a check where " + c.where, atMost(0), bound{}, n, ""})
+	}
+}
+
+func (b *bench) long(g *ground) {
+	var actions []normsync.Action
+	for i := range 8 {
+		actions = append(actions, actionOf(g.Long(i, 64<<10)))
+	}
+	c, f := g.check(actions), splitOnly(actions)
+	race(b.rounds, c, f)
+	b.print(row{"an action of 64 KiB of known words ÷ splitting and hashing it, 100,000 norms", atMost(30), atMost(15), c.over(f), nanoseconds(c.time())})
+}
+
+// changes compares a change with compiling everything. Both make garbage, so here it is collected.
+func (b *bench) changes(g *ground) {
+	m, err := normsync.NewMonitor(g.norms...)
+	if err != nil {
+		panic(err)
+	}
+	compile := enter(func(n int) {
+		for range n {
+			if _, err := normsync.Compile(g.norms...); err != nil {
+				panic(err)
+			}
+		}
+	})
+	next := 0
+	apply := enter(func(n int) {
+		for range n {
+			amend(m, g, next)
+			next++
+		}
+	})
+	compile.n, apply.n = 1, 2_000
+	for range max(b.rounds/10, 3) {
+		settle()
+		compile.laps = append(compile.laps, float64(compile.lap()))
+		settle()
+		apply.laps = append(apply.laps, float64(apply.lap())/float64(apply.n))
+	}
+	b.print(row{"compiling all ÷ Apply of one change, 100,000 norms", atLeast(1_000), atLeast(5_000), compile.over(apply), nanoseconds(compile.time()) + " ÷ " + nanoseconds(apply.time())})
+}
+
+// amend gives a norm the condition of another.
+func amend(m *normsync.Monitor, g *ground, i int) {
+	n := g.norms[i*7919%len(g.norms)]
+	n.Condition = g.norms[(i*7919+i+1)%len(g.norms)].Condition
+	n.Priority = i + 1
+	if _, err := m.Apply(context.Background(), normsync.Amend(n)); err != nil {
+		panic(err)
+	}
+}
+
+// memory compares the heap before and after compiling. The norms' strings are
+// the caller's, who keeps them.
+func (b *bench) memory() {
+	g := newGround(world.World{Size: b.million})
+	g.c = nil
+	before := heap()
+	c, err := normsync.Compile(g.norms...)
+	if err != nil {
+		panic(err)
+	}
+	bytes := float64(heap()-before)/float64(len(g.norms)) - float64(unsafe.Sizeof(g.norms[0]))
+	runtime.KeepAlive(c)
+	runtime.KeepAlive(g)
+	b.print(row{"bytes per norm beyond its strings and its struct, " + figure(float64(b.million)) + " norms", atMost(64), atMost(40), bytes, ""})
+}
+
+func heap() uint64 {
+	settle()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// goroutines compares what two goroutines check with what one does. What two
+// can do that share nothing tells how much of a second core the machine has.
+func (b *bench) goroutines(g *ground) {
+	together := func(make func() *contestant) float64 {
+		one, first, second := make(), make(), make()
+		race(1, one) // for the number of runs
+		var ratios []float64
+		for range b.rounds {
+			single := one.lap()
+			var wg sync.WaitGroup
+			start := time.Now()
+			for _, c := range []*contestant{first, second} {
+				wg.Go(func() { c.run(4 * one.n) })
+			}
+			wg.Wait()
+			ratios = append(ratios, 8*float64(single)/float64(time.Since(start)))
+		}
+		return median(ratios)
+	}
+	checks := together(func() *contestant { return g.check(g.misses) })
+	alone := together(func() *contestant {
+		return enter(func(n int) {
+			x := 1
+			for range n {
+				x = x*6364136223846793005 + 1
+			}
+			if x == 0 {
+				sink = x
+			}
+		})
+	})
+	b.print(row{"checks by two goroutines ÷ by one", atLeast(1.7), atLeast(1.9), checks, fmt.Sprintf("%.2f for goroutines that share nothing", alone)})
+}
+
+// latency takes the time of single checks, with and without another goroutine that applies changes without pause.
+func (b *bench) latency(g *ground) {
+	m, err := normsync.NewMonitor(g.norms...)
+	if err != nil {
+		panic(err)
+	}
+	var quiet, busy []float64
+	found := make([]normsync.Violation, 0, 1024)
+	next := 0
+	measure := func(times []float64) []float64 {
+		for end := time.Now().Add(25 * slice); time.Now().Before(end); {
+			a := &g.misses[next%len(g.misses)]
+			next++
+			start := time.Now()
+			found = m.AppendCheck(found[:0], *a)
+			times = append(times, float64(time.Since(start)))
+		}
+		return times
+	}
+	changes := 0
+	for range b.rounds {
+		quiet = measure(quiet)
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					amend(m, g, changes)
+					changes++
+				}
+			}
+		}()
+		busy = measure(busy)
+		close(stop)
+		<-stopped
+	}
+	quantiles := func(xs []float64) string {
+		return fmt.Sprintf("p50 %.0f, p99 %.0f, p99.9 %.0f ns", quantile(xs, 0.5), quantile(xs, 0.99), quantile(xs, 0.999))
+	}
+	b.print(row{"p99 of a check while changes are applied without pause ÷ without, 100,000 norms", atMost(2), atMost(1.2),
+		quantile(busy, 0.99) / quantile(quiet, 0.99), quantiles(busy) + " ÷ " + quantiles(quiet)})
+}
+
+func (b *bench) hostile() {
+	for i, what := range []string{
+		"all norms share one verb",
+		"all conditions share a word, and have one of their own",
+		"all conditions are one word, and verbs differ",
+		"conditions of 8 out of 32 words, actions with 16 of them",
+		"all words share their 32-bit FNV-1a hash",
+	} {
+		kind := world.OneVerb + world.Kind(i)
+		small, large := newGround(world.World{Size: 1_000, Kind: kind}), newGround(world.World{Size: 100_000, Kind: kind})
+		c, d := small.check(small.misses), large.check(large.misses)
+		race(b.rounds, c, d)
+		b.print(row{what, bound{}, bound{}, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
+	}
+	small, large := newGround(world.World{Size: 1_000}), newGround(world.World{Size: 100_000})
+	c := small.check([]normsync.Action{actionOf(small.Long(0, 64<<10))})
+	d := large.check([]normsync.Action{actionOf(large.Long(0, 64<<10))})
+	race(b.rounds, c, d)
+	b.print(row{"a location of 64 KiB of known words", bound{}, bound{}, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
+}
+
+func (b *bench) twists(plain *ground) {
+	for twist, what := range []string{"nothing else (the same world again)", "a prefix", "fields' names", "a word of the agent", "Unless", "Permitted"} {
+		g := newGround(world.World{Size: plain.Size, Twist: world.Twist(twist)})
+		miss, hit, c, h := plain.check(plain.misses), plain.check(plain.hits), g.check(g.misses), g.check(g.hits)
+		race(b.rounds, miss, c, hit, h)
+		b.print(row{what, bound{}, bound{}, c.over(miss), figure(h.over(hit)) + " where one norm is violated"})
+	}
+}
