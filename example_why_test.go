@@ -1,12 +1,9 @@
 package normsync_test
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/normsync/normsync"
 )
@@ -142,103 +139,4 @@ func ExampleReport_WriteMarkdown() {
 	// | Kind | Norm | Other norm | Shown by | Detail |
 	// | --- | --- | --- | --- | --- |
 	// | redundant | peace at night | peace | action: attack, location: safe_zone night | whatever breaks it breaks the other norm, too |
-}
-
-// What would tomorrow's norms change? Judge yesterday's actions under both
-// constitutions before anything is applied.
-func Example_whatIf() {
-	ctx := context.Background()
-	m, err := normsync.NewMonitor(
-		normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"},
-		normsync.Norm{Name: "curfew", Condition: "night", Prohibited: "trade"},
-	)
-	if err != nil {
-		panic(err)
-	}
-	yesterday := []normsync.Action{
-		{Agent: "hero", Verb: "attack", Location: "safe_zone"},
-		{Agent: "smuggler", Verb: "trade", Location: "harbour night"},
-		{Agent: "cook", Verb: "trade", Location: "market"},
-		{Agent: "thief", Verb: "steal", Location: "market"},
-	}
-
-	tomorrow, err := normsync.ReadNorms(strings.NewReader(`[
-		{"name": "peace", "condition": "safe_zone", "prohibited": "attack"},
-		{"name": "property", "condition": "", "prohibited": "steal"}
-	]`))
-	if err != nil {
-		panic(err)
-	}
-	now := m.Constitution()
-	then, err := normsync.Compile(tomorrow...)
-	if err != nil {
-		panic(err)
-	}
-	changes := normsync.Diff(slices.Collect(now.All()), tomorrow)
-	for _, c := range changes {
-		fmt.Println(c.Kind, c.Norm.Name)
-	}
-	var allowed, denied []string
-	for _, a := range yesterday {
-		verdict := fmt.Sprintf("%s: %s in %s", a.Agent, a.Verb, a.Location)
-		switch before, after := now.Allows(a), then.Allows(a); {
-		case after && !before:
-			allowed = append(allowed, verdict)
-		case before && !after:
-			denied = append(denied, verdict)
-		}
-	}
-	fmt.Printf("newly allowed: %q\n", allowed)
-	fmt.Printf("newly denied: %q\n", denied)
-
-	revisions, err := m.Apply(ctx, changes...)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(len(revisions), "revisions; the thief may:", m.Allows(yesterday[3]))
-	// Output:
-	// repeal curfew
-	// add property
-	// newly allowed: ["smuggler: trade in harbour night"]
-	// newly denied: ["thief: steal in market"]
-	// 2 revisions; the thief may: false
-}
-
-// A norm that is tried first: a shadow norm reports what it would deny, and
-// denies nothing until it is amended.
-func Example_dryRun() {
-	ctx := context.Background()
-	var m normsync.Monitor
-	toll := normsync.Norm{Name: "toll", Condition: "bridge", Unless: "ticket", Prohibited: "cross", Shadow: true}
-	if _, err := m.Apply(ctx, normsync.Enact(toll).Signed("zoe", "try it for a day")); err != nil {
-		panic(err)
-	}
-
-	var would normsync.Report
-	for _, a := range []normsync.Action{
-		{Agent: "hero", Verb: "cross", Location: "bridge"},
-		{Agent: "trader", Verb: "cross", Location: "bridge", Target: "ticket"},
-	} {
-		would.Violations = m.AppendCheck(would.Violations, a)
-		fmt.Println(a.Agent, "may:", m.Allows(a))
-	}
-	var text bytes.Buffer
-	if err := would.WriteText(&text); err != nil {
-		panic(err)
-	}
-	fmt.Print(text.String())
-
-	toll.Shadow = false
-	if _, err := m.Apply(ctx, normsync.Amend(toll).Signed("zoe", "it works")); err != nil {
-		panic(err)
-	}
-	fmt.Println("now hero may:", m.Allows(normsync.Action{Agent: "hero", Verb: "cross", Location: "bridge"}))
-	// Output:
-	// hero may: true
-	// trader may: true
-	// Violations (1)
-	//
-	// AGENT  ACTION  NORM  SEVERITY  STATE    LOCATION  EDITION
-	// hero   cross   toll  warn      dry run  bridge          1
-	// now hero may: false
 }

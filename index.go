@@ -36,7 +36,7 @@ func Compile(norms ...Norm) (*Constitution, error) {
 			err = fmt.Errorf("%w: another norm before it is named %q: give one of them another name", ErrExists, n.Name)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("compile: norm %d of %d: %w", i+1, len(norms), err)
+			return nil, while(fmt.Sprintf("compile: norm %d of %d", i+1, len(norms)), err)
 		}
 		names[n.Name] = struct{}{}
 		n = n.normal()
