@@ -76,7 +76,7 @@ func TestEachClaimHasATest(t *testing.T) {
 		require.Contains(t, text, claim, "doc.go does not say this: mend the one or the other")
 		require.NotEmpty(t, names, claim)
 		for _, name := range names {
-			require.Contains(t, tests, name, "there is no such test of the claim %q", claim)
+			require.True(t, tests[name], "there is no test %s, which is to check the claim %q", name, claim)
 		}
 	}
 	// What the cost is has to be claimed item by item.

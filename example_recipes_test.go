@@ -330,6 +330,12 @@ func Example_python() {
 		panic(err)
 	}
 
+	rules, err := normsync.AtEdition(ctx, store, 1)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(rules.Allows(action), len(revisions))
+
 	report := normsync.Report{Norms: []normsync.Norm{norm}, Violations: violations, Revisions: revisions}
 	var json, markdown bytes.Buffer
 	err = errors.Join(
@@ -337,11 +343,12 @@ func Example_python() {
 		report.WriteJSON(&json),
 		report.WriteMarkdown(&markdown),
 	)
-	fmt.Println(json.Len() > 0, markdown.Len() > 0, len(revisions), err)
+	fmt.Println(json.Len() > 0, markdown.Len() > 0, err)
 	// Output:
+	// false 1
 	// Violations (1)
 	//
 	// AGENT  ACTION  NORM   SEVERITY  LOCATION   EDITION
 	// hero   attack  peace  warn      safe_zone        1
-	// true true 1 <nil>
+	// true true <nil>
 }
