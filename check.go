@@ -11,7 +11,9 @@ import (
 
 // Check returns the violations of an action: every norm that forbids it and is
 // not silenced by a permit, by Priority from the highest on, then by Name. It
-// returns nil, and has allocated nothing, when there are none.
+// returns nil, and has allocated nothing, when there are none. The action is
+// denied when one of them is not that of a Shadow norm; [Constitution.Allows]
+// says just this.
 //
 // The time is that of reading the action's text, of one look-up per word, and
 // of looking at the norms that are filed under those words; the package

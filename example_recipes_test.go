@@ -27,19 +27,20 @@ func Example_tick() {
 		{Agent: "hero", Verb: "attack", Location: "town safe_zone", Target: "goblin"},
 		{Agent: "goblin", Verb: "flee", Location: "town safe_zone"},
 	}
+	isDenial := func(v normsync.Violation) bool { return !v.Shadow }
 
 	var violations []normsync.Violation
 	for tick := range 2 {
-		rules := monitor.Constitution() // the same for all agents, though the monitor may get others meanwhile
+		rules := monitor.Constitution() // for all agents, though the monitor may get another meanwhile
 		violations = violations[:0]
 		for _, action := range actions {
 			before := len(violations)
 			violations = rules.AppendCheck(violations, action)
-			if len(violations) == before {
+			if !slices.ContainsFunc(violations[before:], isDenial) {
 				fmt.Println(tick, action.Agent, "does", action.Verb)
 			}
 		}
-		fmt.Println(tick, len(violations), "violations")
+		fmt.Println(tick, len(violations), "violations") // give them to a Recorder
 	}
 	// Output:
 	// 0 goblin does flee

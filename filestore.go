@@ -363,7 +363,7 @@ func fileError(verb string, err error) error {
 	case errors.Is(err, journal.ErrConflict):
 		return fmt.Errorf("%w: %s: %w", ErrConflict, verb, err)
 	case errors.Is(err, journal.ErrLocked):
-		return fmt.Errorf("%w: %s: %w", ErrLocked, verb, err)
+		return fmt.Errorf("%w: %s: %w (close that one first, or open with ReadOnly and follow it)", ErrLocked, verb, err)
 	case errors.Is(err, journal.ErrBroken):
 		return fmt.Errorf("%w: %s: %w", ErrBroken, verb, err)
 	}

@@ -20,7 +20,12 @@ type Options struct {
 // Any number of goroutines may use every method at once. Those who check load
 // one atomic pointer: they never wait, neither for a change nor for the store,
 // and see all of an Apply or nothing of it. Changes wait for one another. Any
-// number of monitors, also in several processes, can share a store.
+// number of monitors can share a store, also in several processes where the
+// store can be shared; of a [FileStore] one writes, and the others are opened
+// with ReadOnly and follow by Sync.
+//
+// A Monitor stores revisions only. Violations are kept by who checks, with a
+// [Recorder] or AppendViolations.
 //
 // A Monitor must not be copied after first use.
 type Monitor struct {

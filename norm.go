@@ -170,9 +170,10 @@ func (n Norm) normal() Norm {
 }
 
 // Action is one thing that an agent does. Its zero value is an action of
-// nobody, doing nothing, nowhere, at no time. Actions can be compared with ==
-// and share nothing mutable; their times compare so when they are UTC without
-// a monotonic reading.
+// nobody, doing nothing, nowhere, at no time. Time is set by nobody but the
+// caller, and tells two actions apart that are otherwise the same. Actions can
+// be compared with == and share nothing mutable; their times compare so when
+// they are UTC without a monotonic reading.
 type Action struct {
 	Agent    string    // JSON "agent_id"; matched only by an agent: token
 	Verb     string    // JSON "action"

@@ -151,17 +151,26 @@ func TestREADMECommands(t *testing.T) {
 	}
 }
 
-// What the documents link to is there.
-func TestDocumentsLinkToFiles(t *testing.T) {
+// Files and tests that the documents name are there.
+func TestDocumentsNameWhatIsThere(t *testing.T) {
 	documents, err := filepath.Glob("*.md")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(documents), 4)
-	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	file := regexp.MustCompile("\\]\\(([^)#:]+)\\)|[` ](internal/[a-z]+|[a-z_/]+\\.go)`")
+	test := regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Z_]\\w+)`")
+	tests, named := testNames(t), 0
 	for _, name := range documents {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
-		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
-			require.FileExists(t, m[1], "%s links to it", name)
+		for _, m := range file.FindAllStringSubmatch(string(text), -1) {
+			_, err := os.Stat(m[1] + m[2])
+			require.NoError(t, err, "%s names it", name)
+			named++
+		}
+		for _, m := range test.FindAllStringSubmatch(string(text), -1) {
+			require.True(t, tests[m[1]] || m[1] == "TestStore", "%s names %s", name, m[1])
+			named++
 		}
 	}
+	require.Greater(t, named, 30)
 }
