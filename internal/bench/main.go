@@ -4,7 +4,8 @@
 //	go run ./internal/bench [-quick] [-svg file]
 //
 // What is compared runs in one process and in turn, in slices of two
-// milliseconds; a ratio is the median of the ratios of many rounds.
+// milliseconds; a ratio is the median of the ratios of many rounds, of those
+// in which the machine did least besides.
 package main
 
 import (
@@ -21,9 +22,9 @@ func main() {
 	svg := flag.String("svg", "", "draw the cost of a check against the number of norms into this `file`")
 	flag.Parse()
 
-	b := &bench{rounds: 200, million: 1_000_000}
+	b := &bench{rounds: 800, million: 1_000_000}
 	if *quick {
-		b.rounds, b.million = 20, 100_000
+		b.rounds, b.million = 80, 100_000
 	}
 	fmt.Printf("%s, %d cores, %s, %s/%s\n\n    go run ./internal/bench%s\n",
 		cpu(), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, map[bool]string{true: " -quick"}[*quick])
