@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -397,17 +396,4 @@ func FuzzFileStoreOpen(f *testing.F) {
 			require.NoError(t, s.Close())
 		}
 	})
-}
-
-func TestFileStoreMemoryOfABatchIsThatOfItsLines(t *testing.T) {
-	s, err := OpenFile(t.TempDir(), nil)
-	require.NoError(t, err)
-	defer s.Close()
-	vs := make([]Violation, 1024)
-	vs[0].Action.Location = strings.Repeat("x", 1<<20)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	require.NoError(t, s.AppendViolations(t.Context(), vs...))
-	runtime.ReadMemStats(&after)
-	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(40<<20), "one long violation does not count for all that follow")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"regexp"
 	"strconv"
 )
 
@@ -148,6 +149,21 @@ func (s *scanner) number() (n uint64) {
 	return n
 }
 
+// head is how a line begins, with whatever blanks somebody else's program has
+// put in.
+var head = regexp.MustCompile(`^\{\s*"v"\s*:\s*\d+\s*,\s*"n"\s*:\s*\d+\s*,\s*(?:"to"\s*:\s*\d+\s*,\s*)?"durable"\s*:\s*(\d+)\s*,\s*"crc"`)
+
+// saysDurable returns up to which record the log was known to be on disk, as
+// the head of a line says, whether or not the rest is as it was written.
+func saysDurable(line []byte) (durable uint64, ok bool) {
+	m := head.FindSubmatch(line)
+	if m == nil {
+		return 0, false
+	}
+	durable, err := strconv.ParseUint(string(m[1]), 10, 64)
+	return durable, err == nil
+}
+
 // proves reports whether a line in what may be a torn tail proves that record
 // next, the first that is missing, had been acknowledged. Both kinds of proof
 // are a line that is whole: one written when record next was on disk, and record
@@ -155,6 +171,15 @@ func (s *scanner) number() (n uint64) {
 // beginning of the tail. A proof is looked for inside the line, too: where a
 // newline is damaged, two lines look like one.
 func proves(line []byte, key string, next uint64, tailBegins bool) bool {
+	// The head of a line is proof even where the rest was altered, as by a
+	// program that changed all line ends: what a crash leaves of the commit that
+	// was under way says of itself that record next was not on disk. No record
+	// holds a line end of any kind, so none can pass for a head.
+	for part := range bytes.SplitSeq(line, []byte("\r")) {
+		if durable, ok := saysDurable(part); ok && durable >= next {
+			return true
+		}
+	}
 	begin := []byte(`{"v":`)
 	for at := 0; ; at++ {
 		i := bytes.Index(line[at:], begin)

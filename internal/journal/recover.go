@@ -115,7 +115,7 @@ func (l *Log) Recover() (err error) {
 	l.mu.Lock()
 	l.writable = true
 	l.mu.Unlock()
-	return nil
+	return l.retain(l.end.offset) // MaxBytes may be smaller than it was, and the disk full
 }
 
 func (l *Log) recoverLast(name string) (File, error) {

@@ -137,7 +137,7 @@ func (l *Log) rotate() error {
 	l.mu.Lock()
 	l.segments, l.end = segs, at
 	l.mu.Unlock()
-	return l.retain()
+	return l.retain(l.segmentBytes())
 }
 
 // create makes a new file and has its name on disk.
@@ -156,14 +156,14 @@ func (l *Log) create(name string) (File, error) {
 // errNameUnsure says that a file was made and may be gone after a power loss.
 var errNameUnsure = errors.New("the name of a new file may not be on disk")
 
-// retain deletes the oldest segments until the others and a full new one fit
-// into MaxBytes. Each deletion is on disk before the next one, lest a crash
+// retain deletes the oldest segments until the others, and as many bytes to
+// come, fit into MaxBytes. Each deletion is on disk before the next one, lest a crash
 // leave a gap. A file that cannot be deleted is tried again at the next turn.
-func (l *Log) retain() error {
+func (l *Log) retain(coming int64) error {
 	if l.MaxBytes == 0 {
 		return nil
 	}
-	total := l.segmentBytes()
+	total := coming
 	for _, s := range l.segments {
 		total += s.size
 	}
