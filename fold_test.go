@@ -3,6 +3,7 @@ package normsync
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -198,4 +199,15 @@ func TestMonitorWithAContextThatIsDone(t *testing.T) {
 	_, err = History(ctx, m.Store(), "a")
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, m.Constitution().Len())
+}
+
+type storeWithoutSequence struct{ MemStore }
+
+func (*storeWithoutSequence) Revisions(context.Context, uint64) iter.Seq2[Revision, error] {
+	return nil
+}
+
+func TestAStoreWithoutASequenceIsAnError(t *testing.T) {
+	_, err := Open(t.Context(), new(storeWithoutSequence), nil)
+	require.ErrorContains(t, err, "no sequence")
 }

@@ -217,6 +217,13 @@ func (r *Recorder) Close(ctx context.Context) error {
 	case <-r.ended:
 		return r.errors()
 	case <-ctx.Done():
+		r.mu.Lock()
+		done := r.settled == r.stats.Recorded
+		r.mu.Unlock()
+		if done { // the goroutine has nothing left but to end
+			<-r.ended
+			return r.errors()
+		}
 		r.abandon()
 		s := r.Stats()
 		return while("close", fmt.Errorf("%d violations are not stored: %w", s.Recorded-s.Stored-s.Failed, ctx.Err()))

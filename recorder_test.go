@@ -370,3 +370,12 @@ func TestRecorderAllocatesNothing(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(1000, func() { r.Record(some...) }))
 	})
 }
+
+func TestRecorderThatHasStoredAllClosesWhateverTheContext(t *testing.T) {
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		r := NewRecorder(new(MemStore), nil)
+		require.NoError(t, r.Close(done))
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/normsync/normsync/internal/jsontext"
 	"github.com/normsync/normsync/internal/table"
 )
 
@@ -35,7 +36,8 @@ type Report struct {
 // norms, norm_count, active_count, violations, violation_count and
 // has_violations are always there; revisions, compliance, conflicts and
 // findings where they are given. Nothing is null. ReadNorms reads the norms
-// back.
+// back. Control characters and those that override the direction of writing are
+// escaped, so that it can be looked at.
 //
 // It fails where a record has no JSON: metadata that is none, a rate that is
 // not a number.
@@ -112,7 +114,7 @@ func (j *jsonObject) value(v any) {
 		j.err = fmt.Errorf("normsync: write report: %w", err)
 		return
 	}
-	_, j.err = j.w.Write(b)
+	_, j.err = j.w.Write(jsontext.AppendShown(nil, b))
 }
 
 func (j *jsonObject) field(name string, v any) {

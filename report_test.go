@@ -157,3 +157,19 @@ func (w *smallDisk) Write(b []byte) (int, error) {
 	}
 	return n, nil
 }
+
+func TestReportJSONShowsNothingHidden(t *testing.T) {
+	hostile := "a\u202e\u009b31m\x7f\x1b\u2028睡"
+	r := Report{
+		Violations: []Violation{{NormName: hostile, Action: Action{Agent: hostile, Metadata: `"` + "\u202e\x7f" + `"`}}},
+		Compliance: []Compliance{{Agent: hostile, ByNorm: map[string]int{hostile: 1}}},
+		Conflicts:  []Conflict{{A: hostile, Witness: Action{Agent: hostile}}},
+		Findings:   []Finding{{Norm: Norm{Name: hostile}, By: hostile}},
+	}
+	var b strings.Builder
+	require.NoError(t, r.WriteJSON(&b))
+	require.NotRegexp(t, "[\x00-\x09\x0b-\x1f\x7f-\u009f\u2028-\u202e\u2066-\u2069]", b.String())
+	var back struct{ Compliance []Compliance }
+	require.NoError(t, json.Unmarshal([]byte(b.String()), &back))
+	require.Equal(t, r.Compliance, back.Compliance, "and says the same")
+}

@@ -129,7 +129,12 @@ func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, err
 func inOrder(ctx context.Context, s Store, after uint64) iter.Seq2[Revision, error] {
 	return func(yield func(Revision, error) bool) {
 		last := after
-		for r, err := range s.Revisions(ctx, after) {
+		revs := s.Revisions(ctx, after)
+		if revs == nil {
+			yield(Revision{}, errors.New("normsync: the store's Revisions returned no sequence"))
+			return
+		}
+		for r, err := range revs {
 			if err == nil && r.Edition != last+1 {
 				err = fmt.Errorf("%w log: edition %d follows edition %d: editions are 1, 2, 3, …", ErrInvalid, r.Edition, last)
 			}

@@ -48,6 +48,22 @@ func AppendEscaped(b []byte, s string) []byte {
 	return append(b, s[done:]...)
 }
 
+// AppendShown appends a JSON text with the characters escaped that AppendString
+// escapes. They can stand in its strings only.
+func AppendShown(b, text []byte) []byte {
+	done := 0
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		if r == 0x7F || r >= utf8.RuneSelf && hidden(r) {
+			b = append(b, text[done:i]...)
+			b = append(b, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+			done = i + size
+		}
+		i += size
+	}
+	return append(b, text[done:]...)
+}
+
 func appendControl(b []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
