@@ -76,6 +76,8 @@ const defaultSegmentBytes = 64 << 20
 // damage to the lines of the very last append, up to the end of the file, and a
 // file that somebody cut off exactly between two lines. Nor can it miss the
 // newest segments, or the oldest, which look as if MaxBytes had deleted them.
+// Of programs that change all line ends it can, and says so: a store in git
+// wants a .gitattributes with *.jsonl -text.
 //
 // # Where it is promised
 //

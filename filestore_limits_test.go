@@ -29,7 +29,7 @@ func TestFileStoreRefusesAFileThatWasRewritten(t *testing.T) {
 	every := func(old, new string) func(string) string {
 		return func(s string) string { return strings.ReplaceAll(s, old, new) }
 	}
-	for name, rewrite := range map[string]func(string) string{
+	rewritten(t, 8, map[string]func(string) string{
 		"line ends of Windows":            every("\n", "\r\n"),
 		"line ends of an old Mac":         every("\n", "\r"),
 		"a word replaced":                 every("attack", "strike"),
@@ -40,12 +40,21 @@ func TestFileStoreRefusesAFileThatWasRewritten(t *testing.T) {
 			return s[:i] + strings.ReplaceAll(s[i:], "attack", "strike")
 		},
 		"a tab before each line but the last": func(s string) string { return strings.ReplaceAll(s, "\n{", "\n\t{") },
-	} {
+	})
+	// A constitution that was enacted at once is one line.
+	rewritten(t, 1, map[string]func(string) string{
+		"line ends of Windows":            every("\n", "\r\n"),
+		"a blank at the end of each line": every("\n", " \n"),
+	})
+}
+
+func rewritten(t *testing.T, lines uint64, ways map[string]func(string) string) {
+	for name, rewrite := range ways {
 		t.Run(name, func(t *testing.T) {
 			for _, log := range []string{"revisions.jsonl", "violations-00000000000000000001.jsonl"} {
 				dir := t.TempDir()
 				s := openFileStore(t, dir, nil)
-				for i := range uint64(8) {
+				for i := range lines {
 					r := Revision{Edition: i + 1, Version: 1, Change: Enact(Norm{Name: fmt.Sprint("n", i), Prohibited: "attack"})}
 					require.NoError(t, s.AppendRevisions(t.Context(), r))
 					require.NoError(t, s.AppendViolations(t.Context(), Violation{NormName: r.Norm.Name, Severity: SeverityWarn, Action: Action{Verb: "attack"}}))

@@ -165,6 +165,16 @@ func saysDurable(line []byte, key string) (durable uint64, ok bool) {
 	return durable, err == nil
 }
 
+// padded reports whether a line is as it was written but for blanks behind it.
+// No crash puts them there.
+func padded(line []byte, key string) bool {
+	bare := bytes.TrimRight(line, " \t\r")
+	_, err := parseLine(bare, key)
+	return err == nil && len(bare) < len(line)
+}
+
+var errPadded = errors.New("the line is followed by blanks: a program has changed the ends of lines, as git does with core.autocrlf; tell it \"*.jsonl -text\" in .gitattributes")
+
 // proves reports whether a line in what may be a torn tail proves that record
 // next, the first that is missing, had been acknowledged. Both kinds of proof
 // are a line that is whole: one written when record next was on disk, and record

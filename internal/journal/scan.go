@@ -101,6 +101,9 @@ func (l *Log) unlessTorn(f File, err error, at position, limit int64) error {
 			return nil
 		case rerr != nil && rerr != errNoEnd:
 			return rerr
+		case padded(line, l.Key):
+			damage.Err = errPadded
+			return err
 		case proves(line, l.Key, at.number, first):
 			return err
 		}
