@@ -23,14 +23,12 @@ func (c *Constitution) Check(a Action) []Violation { return c.AppendCheck(nil, a
 // AppendCheck appends the violations of an action to dst, in the order of
 // [Constitution.Check]. It allocates nothing while dst has room.
 func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
-	j := c.judge(&a)
-	if j == nil {
-		return dst
+	var room [shortList]uint32
+	slots, j := c.judge(room[:], &a)
+	if len(slots) > 1 {
+		slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
 	}
-	if len(j.slots) > 1 {
-		slices.SortFunc(j.slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
-	}
-	for _, slot := range j.slots {
+	for _, slot := range slots {
 		n := c.norms.norm(slot)
 		dst = append(dst, Violation{
 			NormID:   c.norms.mark(slot).id,
@@ -48,48 +46,109 @@ func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
 // Allows reports whether no norm forbids an action: whether each of its
 // violations, if there are any, is that of a Shadow norm. It never allocates.
 func (c *Constitution) Allows(a Action) bool {
-	j := c.judge(&a)
-	if j == nil {
-		return true
-	}
-	denied := slices.ContainsFunc(j.slots, func(slot uint32) bool { return !c.norms.norm(slot).Shadow })
+	var room [shortList]uint32
+	slots, j := c.judge(room[:], &a)
+	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.norm(slot).Shadow })
 	j.free()
 	return !denied
 }
 
-// judge finds the norms that an action violates. It returns nil, most often,
-// when the index says that there are none.
-func (c *Constitution) judge(a *Action) *judge {
-	if c.forbid.table.Len() == 0 {
-		return nil
+// A short action needs no more memory than a stack has: room for its hashes,
+// and for the norms that it may violate. Its text is short enough to be split
+// again for each token of those.
+const (
+	shortAction = 24
+	shortList   = 16
+	shortText   = 1 << 10
+)
+
+// judge returns the norms that an action violates, in no order. They are in
+// room, or in the judge that the caller has to free.
+func (c *Constitution) judge(room []uint32, a *Action) ([]uint32, *judge) {
+	slots, ok := c.forbid.suspects(room, a)
+	if ok && len(slots) == 0 {
+		return nil, nil
 	}
-	var buf [24]uint64
-	keys, verbs, ok := c.forbid.lookups.keys(buf[:], a)
-	if !ok {
-		j := judges.Get().(*judge)
-		j.slots = j.suspects(j.slots[:0], &c.forbid, a)
-		j.decide(c, a)
-		return j
-	}
-	first, signature := c.forbid.table.Probe(keys, verbs)
-	if first == len(keys) {
-		return nil
+	if ok && len(a.Verb)+len(a.Location)+len(a.Target)+len(a.Faction)+len(a.Agent) <= shortText {
+		v := view{texts: texts(a)}
+		slots = c.broken(slots, &v)
+		if len(slots) == 0 || c.permit.table.Len() == 0 {
+			return slots, nil
+		}
+		var room [shortList]uint32
+		if permits, ok := c.permit.suspects(room[:], a); ok {
+			return c.denied(slots, permits, &v), nil
+		}
 	}
 	j := judges.Get().(*judge)
-	j.slots = j.slots[:0]
-	for _, key := range keys[first:] {
-		j.slots = c.forbid.table.Scan(j.slots, key, verbs, signature)
+	j.slots = j.suspects(j.slots[:0], &c.forbid, a)
+	if len(j.slots) == 0 {
+		return nil, j
 	}
-	j.decide(c, a)
-	return j
+	v := view{texts: texts(a), bag: &j.bag}
+	j.bag.Fill(&v.texts)
+	slots = c.broken(j.slots, &v)
+	if len(slots) == 0 || c.permit.table.Len() == 0 {
+		return slots, j
+	}
+	j.permits = j.suspects(j.permits[:0], &c.permit, a)
+	return c.denied(slots, j.permits, &v), j
 }
 
-// judge is the memory of a check that has more to do than to probe the index.
+// suspects writes to room the norms that the index cannot rule out. It returns
+// false when the action is not short, or they are too many.
+func (in *clauses) suspects(room []uint32, a *Action) (slots []uint32, ok bool) {
+	if in.table.Len() == 0 {
+		return nil, true
+	}
+	var buf [shortAction]uint64
+	keys, verbs, ok := in.lookups.keys(buf[:], a)
+	if !ok {
+		return nil, false
+	}
+	first, signature := in.table.Probe(keys, verbs)
+	n := 0
+	for _, key := range keys[first:] {
+		n = in.table.Scan(room, n, key, verbs, signature)
+	}
+	if n < 0 {
+		return nil, false
+	}
+	return room[:n], true
+}
+
+// broken keeps of slots the norms whose texts say that they meet the action. So far hashes have spoken.
+func (c *Constitution) broken(slots []uint32, v *view) []uint32 {
+	slices.Sort(slots)
+	kept := slots[:0]
+	for i, slot := range slots {
+		if (i == 0 || slot != slots[i-1]) && v.meets(c.norms.norm(slot)) {
+			kept = append(kept, slot)
+		}
+	}
+	return kept
+}
+
+// denied keeps of slots, which are prohibitions, those that no permit silences.
+func (c *Constitution) denied(slots, permits []uint32, v *view) []uint32 {
+	lowest := c.norms.norm(slots[0]).Priority
+	for _, slot := range slots {
+		lowest = min(lowest, c.norms.norm(slot).Priority)
+	}
+	highest := lowest // below it all is silenced
+	for _, slot := range permits {
+		if n := c.norms.norm(slot); !n.Shadow && n.Priority > highest && v.meets(n) {
+			highest = n.Priority
+		}
+	}
+	return slices.DeleteFunc(slots, func(slot uint32) bool { return c.norms.norm(slot).Priority < highest })
+}
+
+// judge is the memory of a check of an action that is not short.
 type judge struct {
-	slots   []uint32 // of the norms that are, or may be, violated
-	permits []uint32
-	keys    []uint64
-	view    view
+	slots, permits []uint32
+	keys           []uint64
+	bag            token.Bag
 }
 
 var judges = sync.Pool{New: func() any { return new(judge) }}
@@ -99,80 +158,61 @@ var judges = sync.Pool{New: func() any { return new(judge) }}
 const kept = 1 << 16
 
 func (j *judge) free() {
-	if len(j.keys) > kept || j.view.bag.Room() > kept {
+	if j == nil || len(j.keys) > kept || j.bag.Room() > kept {
 		return
 	}
-	j.view.bag.Clear()
-	j.view.verbText = ""
+	j.bag.Clear()
 	judges.Put(j)
 }
 
-// suspects appends to dst the norms that the index cannot rule out, for an
-// action of any length. No key is scanned twice, however often its word stands
-// in the action.
+// suspects is that of clauses for an action of any length. No key is scanned
+// twice, however often its word stands in the action.
 func (j *judge) suspects(dst []uint32, in *clauses, a *Action) []uint32 {
+	if in.table.Len() == 0 {
+		return dst
+	}
 	var keys []uint64
 	var verbs uint64
 	j.keys, keys, verbs = in.lookups.grownKeys(j.keys, a)
 	signature := index.Signature(keys)
 	keys = slices.DeleteFunc(keys, func(key uint64) bool { return !in.table.Lists(key, verbs) })
 	slices.Sort(keys)
+	dst = dst[:cap(dst)]
+	n := 0
 	for _, key := range slices.Compact(keys) {
-		dst = in.table.Scan(dst, key, verbs, signature)
-	}
-	return dst
-}
-
-// decide reduces slots to the norms that the action violates. So far hashes have spoken, from here on it is the texts.
-func (j *judge) decide(c *Constitution, a *Action) {
-	if len(j.slots) == 0 {
-		return
-	}
-	j.view.fill(a)
-	slices.Sort(j.slots)
-	lowest := 0
-	j.slots = slices.DeleteFunc(slices.Compact(j.slots), func(slot uint32) bool { return !j.view.meets(c.norms.norm(slot)) })
-	for i, slot := range j.slots {
-		if p := c.norms.norm(slot).Priority; i == 0 || p < lowest {
-			lowest = p
+		for start := n; ; dst = append(dst, make([]uint32, len(dst)+shortList)...) {
+			if n = in.table.Scan(dst, start, key, verbs, signature); n >= 0 {
+				break
+			}
 		}
 	}
-	if len(j.slots) == 0 || c.permit.table.Len() == 0 {
-		return
-	}
-	j.permits = j.suspects(j.permits[:0], &c.permit, a)
-	highest := lowest // that is silenced
-	for _, slot := range j.permits {
-		if n := c.norms.norm(slot); !n.Shadow && n.Priority > highest && j.view.meets(n) {
-			highest = n.Priority
-		}
-	}
-	j.slots = slices.DeleteFunc(j.slots, func(slot uint32) bool { return c.norms.norm(slot).Priority < highest })
+	return dst[:n]
 }
 
 // view is an action split into tokens, for judging norms by their texts.
 type view struct {
-	bag      token.Bag
-	verbText string
+	texts token.Texts
+	bag   *token.Bag // of an action that is not short
 }
 
 func newView(a Action) *view {
-	v := new(view)
-	v.fill(&a)
+	v := &view{texts(&a), new(token.Bag)}
+	v.bag.Fill(&v.texts)
 	return v
 }
 
-func (v *view) fill(a *Action) {
-	t := texts(a)
-	v.bag.Fill(&t)
-	v.verbText = a.Verb
+func (v *view) find(p token.Pattern) bool {
+	if v.bag != nil {
+		return v.bag.Has(p)
+	}
+	return v.texts.Has(p)
 }
 
 // has reports whether a token of Condition or Unless is found in the action.
-func (v *view) has(tok string) bool { return v.bag.Has(token.Parse(tok)) }
+func (v *view) has(tok string) bool { return v.find(token.Parse(tok)) }
 
 // hasVerb reports whether a token of Prohibited or Permitted is found in the verb.
-func (v *view) hasVerb(tok string) bool { return v.bag.Has(token.ParseVerb(tok)) }
+func (v *view) hasVerb(tok string) bool { return v.find(token.ParseVerb(tok)) }
 
 // meets reports whether a norm has a verb of the action and applies to it.
 func (v *view) meets(n *Norm) bool { return v.verb(n) && v.applies(n) }

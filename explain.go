@@ -59,7 +59,7 @@ func (c *Constitution) Explain(a Action) []Finding {
 	var permit *Norm
 	findings := make([]Finding, 0, len(norms))
 	for i := range norms {
-		f := v.find(norms[i])
+		f := v.finding(norms[i])
 		if f.Outcome == "" {
 			n := &norms[i]
 			overridden := n.Permitted == "" && permit != nil && permit.Priority > n.Priority
@@ -82,8 +82,8 @@ func (c *Constitution) Explain(a Action) []Finding {
 	return findings
 }
 
-// find looks for the tokens of n. The outcome is empty where n applies.
-func (v *view) find(n Norm) Finding {
+// finding looks for the tokens of n. The outcome is empty where n applies.
+func (v *view) finding(n Norm) Finding {
 	f := Finding{Norm: n}
 	for _, t := range strings.Fields(n.Prohibited + n.Permitted) {
 		if v.hasVerb(t) {

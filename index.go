@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+
+	"github.com/normsync/normsync/internal/token"
 )
 
 // Constitution is an immutable, compiled set of norms in force. Compile makes
@@ -192,7 +194,7 @@ func (c *Constitution) withVerb(v *view) iter.Seq[Norm] {
 	return func(yield func(Norm) bool) {
 		seen := map[uint32]bool{}
 		for _, in := range []*clauses{&c.forbid, &c.permit} {
-			_, _, verbs := in.lookups.grownKeys(nil, &Action{Verb: v.verbText})
+			_, _, verbs := in.lookups.grownKeys(nil, &Action{Verb: v.texts[token.Action]})
 			for slot := range in.table.WithVerbs(verbs) {
 				n := c.norms.norm(slot)
 				if !seen[slot] && v.verb(n) && !yield(*n) {

@@ -141,20 +141,26 @@ func (t *Table) Probe(keys []uint64, verbs uint64) (first int, signature uint64)
 	return len(keys), signature
 }
 
-// Scan appends to dst the slots of the clauses filed under key that may hold
-// of an action with these verbs and this signature.
-func (t *Table) Scan(dst []uint32, key, verbs, signature uint64) []uint32 {
+// Scan writes the slots of the clauses filed under key that may hold of an
+// action with these verbs and this signature to dst from dst[n] on, and returns
+// where they end. It returns -1 when dst has no room for them, and when n is
+// -1, so that calls can follow each other with one question at the end.
+func (t *Table) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
 	b := key >> (t.shift & 63)
 	p := t.pages[b/pageSize]
-	if p.filters[b%pageSize]&rotated(verbs, key) == 0 {
-		return dst
+	if n < 0 || p.filters[b%pageSize]&rotated(verbs, key) == 0 {
+		return n
 	}
 	for _, e := range p.bucket(b) {
 		if e.mayHold(key, verbs, signature) {
-			dst = append(dst, e.slot)
+			if n == len(dst) {
+				return -1
+			}
+			dst[n] = e.slot
+			n++
 		}
 	}
-	return dst
+	return n
 }
 
 // Lists reports whether the bucket of a key has one of the verbs.

@@ -151,13 +151,14 @@ func (s *scanner) number() (n uint64) {
 
 // head is how a line begins, with whatever blanks somebody else's program has
 // put in.
-var head = regexp.MustCompile(`^\{\s*"v"\s*:\s*\d+\s*,\s*"n"\s*:\s*\d+\s*,\s*(?:"to"\s*:\s*\d+\s*,\s*)?"durable"\s*:\s*(\d+)\s*,\s*"crc"`)
+var head = regexp.MustCompile(`^\{\s*"v"\s*:\s*\d+\s*,\s*"n"\s*:\s*\d+\s*,\s*(?:"to"\s*:\s*\d+\s*,\s*)?` +
+	`"durable"\s*:\s*(\d+)\s*,\s*"crc"\s*:\s*"[^"]{8}"\s*,\s*"(\w+)"\s*:`)
 
 // saysDurable returns up to which record the log was known to be on disk, as
 // the head of a line says, whether or not the rest is as it was written.
-func saysDurable(line []byte) (durable uint64, ok bool) {
+func saysDurable(line []byte, key string) (durable uint64, ok bool) {
 	m := head.FindSubmatch(line)
-	if m == nil {
+	if m == nil || string(m[2]) != key {
 		return 0, false
 	}
 	durable, err := strconv.ParseUint(string(m[1]), 10, 64)
@@ -176,7 +177,7 @@ func proves(line []byte, key string, next uint64, tailBegins bool) bool {
 	// was under way says of itself that record next was not on disk. No record
 	// holds a line end of any kind, so none can pass for a head.
 	for part := range bytes.SplitSeq(line, []byte("\r")) {
-		if durable, ok := saysDurable(part); ok && durable >= next {
+		if durable, ok := saysDurable(part, key); ok && durable >= next {
 			return true
 		}
 	}

@@ -9,6 +9,23 @@ import (
 // Texts are the fields of an action, in the order of Field.
 type Texts [Any]string
 
+// Has reports whether the pattern is found. It splits the texts each time,
+// which is the quickest way for short ones.
+func (t *Texts) Has(p Pattern) bool {
+	first, last := p.Field, p.Field
+	if p.Field == Any {
+		first, last = Action, Faction
+	}
+	for f := first; f <= last; f++ {
+		for tok, rest := Next(t[f]); tok != ""; tok, rest = Next(rest) {
+			if p.Matches(tok) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Bag holds the tokens of an action and says which patterns are found among
 // them, by comparing texts. The zero value is empty; a bag that is filled
 // again keeps its memory.

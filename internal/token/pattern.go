@@ -84,11 +84,41 @@ func (p Pattern) hash() uint64 {
 }
 
 // PrefixHashes is Hashes of those prefixes of a token whose lengths in runes
-// are in lengths.
+// are in lengths. It takes them from the same blocks of 8 bytes.
 func PrefixHashes(dst []uint64, n int, tok string, lengths *Lengths) int {
+	if n < 0 {
+		return -1
+	}
+	start, h, longest := n, keys.prefix, min(lengths.longest(), len(tok))
+	for i := 0; i <= longest; i += 8 {
+		w := load(tok, i)
+		for left := lengths.block(i); left != 0; left &= left - 1 {
+			k := bits.TrailingZeros64(left)
+			if i+k > len(tok) {
+				break
+			}
+			part := w & (1<<(8*k) - 1)
+			if part&highs != 0 {
+				return prefixHashes(dst, start, tok, lengths)
+			}
+			if n == len(dst) {
+				return -1
+			}
+			dst[n] = mix(h^lower(part)^uint64(k)<<56, keys.multiplier)
+			n++
+		}
+		if w&highs != 0 && i+8 <= longest {
+			return prefixHashes(dst, start, tok, lengths)
+		}
+		h = mix(h^lower(w), keys.multiplier)
+	}
+	return n
+}
+
+// prefixHashes is PrefixHashes for any token, rune by rune.
+func prefixHashes(dst []uint64, n int, tok string, lengths *Lengths) int {
 	h := hasher{state: keys.prefix}
-	longest := lengths.longest()
-	for length := 0; n >= 0; length++ {
+	for length := 0; ; length++ {
 		if lengths.has(length) {
 			if n == len(dst) {
 				return -1
@@ -96,14 +126,13 @@ func PrefixHashes(dst []uint64, n int, tok string, lengths *Lengths) int {
 			dst[n] = h.sum()
 			n++
 		}
-		if length >= longest || tok == "" {
-			break
+		if tok == "" || length == MaxPrefix {
+			return n
 		}
 		r, size := utf8.DecodeRuneInString(tok)
 		h.write(fold(r))
 		tok = tok[size:]
 	}
-	return n
 }
 
 // MaxPrefix is the greatest length of a prefix, in runes, that Lengths can hold.
@@ -122,6 +151,9 @@ func (l *Lengths) Set(n int, in bool) {
 
 // Union returns the lengths that are in either set.
 func (l Lengths) Union(m Lengths) Lengths { return Lengths{l[0] | m[0], l[1] | m[1]} }
+
+// block returns a bit for each of the 8 lengths from n on, a multiple of 8, that is in the set.
+func (l *Lengths) block(n int) uint64 { return l[n/64] >> (n % 64) & 0xff }
 
 func (l *Lengths) has(n int) bool { return n <= MaxPrefix && l[n/64]>>(n%64)&1 != 0 }
 

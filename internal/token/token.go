@@ -174,6 +174,14 @@ func lower(w uint64) uint64 {
 	return w | capital&highs>>2
 }
 
+// load returns the 8 bytes of s from i on, filled up with blanks.
+func load(s string, i int) uint64 {
+	if len(s)-i >= 8 {
+		return load8(s[i : i+8])
+	}
+	return loadShort(s[i:])
+}
+
 func load8(s string) uint64 {
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56

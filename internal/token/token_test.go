@@ -197,6 +197,7 @@ func TestBagHas(t *testing.T) {
 					p.Word = string(tok[:len(tok)-r.IntN(2)*r.IntN(len(tok))])
 				}
 				require.Equal(t, slowHas(texts, p), b.Has(p), "%+q %+v", texts, p)
+				require.Equal(t, slowHas(texts, p), texts.Has(p), "%+q %+v", texts, p)
 			}
 		}
 	}
