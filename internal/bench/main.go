@@ -29,6 +29,7 @@ func main() {
 	fmt.Printf("%s, %d cores, %s, %s/%s\n\n    go run ./internal/bench%s\n",
 		cpu(), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, map[bool]string{true: " -quick"}[*quick])
 	b.run()
+	runtime.KeepAlive(sink)
 	if *svg == "" {
 		return
 	}

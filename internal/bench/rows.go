@@ -196,7 +196,7 @@ func (b *bench) goroutines(g *ground) {
 		return enter(func(n int) {
 			x := 1
 			for range n {
-				x = x*6364136223846793005 + 1
+				x = x*1664525 + 1
 			}
 			if x == 0 {
 				sink = x
