@@ -145,12 +145,17 @@ func (b *bench) changes(g *ground) {
 		}
 	})
 	compile.n, apply.n = 1, 2_000
-	for range b.rounds / 40 {
+	wall := func(c *contestant) float64 { // the collector has goroutines of its own
 		settle()
-		compile.laps = append(compile.laps, float64(compile.lap()))
-		settle()
-		apply.laps = append(apply.laps, float64(apply.lap())/float64(apply.n))
+		start := time.Now()
+		c.run(c.n)
+		return float64(time.Since(start)) / float64(c.n)
 	}
+	for range b.rounds / 40 {
+		compile.laps = append(compile.laps, wall(compile))
+		apply.laps = append(apply.laps, wall(apply))
+	}
+	keepQuiet([]*contestant{compile, apply})
 	b.print(row{"compiling all ÷ Apply of one change, 100,000 norms", atLeast(1_000), atLeast(5_000), compile.over(apply), nanoseconds(compile.time()) + " ÷ " + nanoseconds(apply.time())})
 }
 
@@ -188,11 +193,31 @@ func heap() uint64 {
 }
 
 // goroutines compares what two goroutines check with what one does. What two
-// can do that share nothing tells how much of a second core there is. Of both
-// it takes the best tenth of the rounds: the others tell what else the machine did.
+// can do that share nothing tells how much of a second core there is.
 func (b *bench) goroutines(g *ground) {
-	checks := newPair(func() *contestant { return g.check(g.misses) })
-	alone := newPair(func() *contestant {
+	gain := func(make func() *contestant) float64 {
+		one, two := make(), make()
+		race(4, one, two) // for how often each is done
+		n := one.n
+		alone, together := new(contestant), new(contestant) // on the wall: they have threads of their own
+		for range b.rounds {
+			start := time.Now()
+			one.run(n)
+			one.run(n)
+			alone.laps = append(alone.laps, float64(time.Since(start)))
+			var wg sync.WaitGroup
+			start = time.Now()
+			for _, c := range []*contestant{one, two} {
+				wg.Go(func() { c.run(n) })
+			}
+			wg.Wait()
+			together.laps = append(together.laps, float64(time.Since(start)))
+		}
+		keepQuiet([]*contestant{alone, together})
+		return alone.over(together)
+	}
+	checks := gain(func() *contestant { return g.check(g.misses) })
+	possible := gain(func() *contestant {
 		return enter(func(n int) {
 			x := 1
 			for range n {
@@ -203,34 +228,7 @@ func (b *bench) goroutines(g *ground) {
 			}
 		})
 	})
-	var gain, possible []float64
-	for range b.rounds {
-		gain = append(gain, checks.gain())
-		possible = append(possible, alone.gain())
-	}
-	b.print(row{"checks by two goroutines ÷ by one", atLeast(1.7), atLeast(1.9), quantile(gain, 0.9),
-		fmt.Sprintf("%.2f where goroutines share nothing", quantile(possible, 0.9))})
-}
-
-// pair is two contestants that run at the same time.
-type pair [2]*contestant
-
-func newPair(make func() *contestant) pair {
-	p := pair{make(), make()}
-	race(4, p[:]...) // for how often each is done
-	return p
-}
-
-// gain returns how much more two do together than one of them alone.
-func (p pair) gain() float64 {
-	alone := p[0].lap()
-	var wg sync.WaitGroup
-	start := time.Now()
-	for _, c := range p {
-		wg.Go(func() { c.run(p[0].n) })
-	}
-	wg.Wait()
-	return 2 * float64(alone) / float64(time.Since(start))
+	b.print(row{"checks by two goroutines ÷ by one", atLeast(1.7), atLeast(1.9), checks, fmt.Sprintf("%.2f where goroutines share nothing", possible)})
 }
 
 // latency takes the time of single checks, with and without another goroutine that applies changes without pause.
@@ -300,12 +298,17 @@ func (b *bench) hostile() {
 	b.print(row{"a location of 64 KiB of known words", bound{}, bound{}, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
 }
 
+// twists compiles both worlds anew several times: the same one compiled twice
+// differs by how it happens to lie in memory, and the first row tells how much.
 func (b *bench) twists() {
 	for twist, what := range []string{"nothing else (the same world again)", "a prefix", "fields' names", "a word of the agent", "Unless", "Permitted"} {
-		// Both are new, so that neither lies in memory in better order.
-		plain, g := newGround(world.World{Size: 100_000}), newGround(world.World{Size: 100_000, Twist: world.Twist(twist)})
-		miss, hit, c, h := plain.check(plain.misses), plain.check(plain.hits), g.check(g.misses), g.check(g.hits)
-		race(b.rounds, miss, c, hit, h)
-		b.print(row{what, bound{}, bound{}, c.over(miss), figure(h.over(hit)) + " where one norm is violated"})
+		var misses, hits []float64
+		for range 7 {
+			plain, g := newGround(world.World{Size: 100_000}), newGround(world.World{Size: 100_000, Twist: world.Twist(twist)})
+			miss, hit, c, h := plain.check(plain.misses), plain.check(plain.hits), g.check(g.misses), g.check(g.hits)
+			race(b.rounds/8, miss, c, hit, h)
+			misses, hits = append(misses, c.over(miss)), append(hits, h.over(hit))
+		}
+		b.print(row{what, bound{}, bound{}, median(misses), figure(median(hits)) + " where one norm is violated"})
 	}
 }
