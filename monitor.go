@@ -223,7 +223,7 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 		c.Norm = c.Norm.normal()
 		switch {
 		case c.Kind == KindAdd && ok && c.Norm != old:
-			return nil, nil, c.failed(i, fmt.Errorf("%w: another norm of that name is in force: amend it, repeal it first, or give this one another name", ErrExists))
+			return nil, nil, c.failed(i, fmt.Errorf("%w: another norm of that name is in force, or enacted by a change before: amend it, repeal it first, or give this one another name", ErrExists))
 		case c.Kind != KindAdd && !ok:
 			return nil, nil, c.failed(i, fmt.Errorf("%w: no norm of that name is in force: see to the name, or enact it first", ErrNotFound))
 		case c.Kind != KindRepeal && ok && c.Norm == old:

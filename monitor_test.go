@@ -87,7 +87,7 @@ func TestMonitorErrorsNameThePlaceAndTheMend(t *testing.T) {
 		text   string
 	}{
 		{"another norm is in force", Enact(ban("n", "zone", "attack")), ErrExists,
-			`normsync: apply change 2 (enact "n"): norm exists: another norm of that name is in force: amend it, repeal it first, or give this one another name`},
+			`normsync: apply change 2 (enact "n"): norm exists: another norm of that name is in force, or enacted by a change before: amend it, repeal it first, or give this one another name`},
 		{"nothing to amend", Amend(ban("x", "", "attack")), ErrNotFound,
 			`normsync: apply change 2 (amend "x"): norm not found: no norm of that name is in force: see to the name, or enact it first`},
 		{"nothing to repeal", Repeal("x"), ErrNotFound,

@@ -157,7 +157,8 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 }
 
 // WriteText writes an aligned table for each list, for a terminal; it says
-// "No violations found." when there are none. Characters that cannot be seen,
+// "No violations found." when there are none, unless findings are shown
+// without violations. Characters that cannot be seen,
 // escape sequences among them, are written as in a Go string. Columns without
 // content are left out. Columns align where the terminal draws East Asian wide
 // characters two cells wide; a cell of more than 40 pushes its row to the
@@ -184,14 +185,16 @@ func (r Report) write(w io.Writer, heading string, body func(*table.Table, *bufi
 	return out.Flush()
 }
 
-// tables is the report as tables: the violations in any case, the other lists
-// where they are given.
+// tables is the report as tables: the lists that are given, and the violations
+// unless it is findings that are shown without them.
 func (r Report) tables() []*table.Table {
 	var ts []*table.Table
 	if r.Norms != nil {
 		ts = append(ts, normTable(r.Norms))
 	}
-	ts = append(ts, violationTable(r.Violations))
+	if r.Violations != nil || r.Findings == nil {
+		ts = append(ts, violationTable(r.Violations))
+	}
 	if r.Revisions != nil {
 		ts = append(ts, revisionTable(r.Revisions))
 	}

@@ -173,3 +173,14 @@ func TestReportJSONShowsNothingHidden(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(b.String()), &back))
 	require.Equal(t, r.Compliance, back.Compliance, "and says the same")
 }
+
+func TestReportOfFindingsAloneSaysNothingOfViolations(t *testing.T) {
+	r := Report{Findings: []Finding{{Norm: Norm{Name: "toll"}, Outcome: OutcomeViolated, Matched: []string{"cross"}}}}
+	var b strings.Builder
+	require.NoError(t, r.WriteText(&b))
+	require.NotContains(t, b.String(), "No violations")
+	r.Violations = []Violation{}
+	b.Reset()
+	require.NoError(t, r.WriteText(&b))
+	require.Contains(t, b.String(), "No violations found.")
+}

@@ -67,7 +67,7 @@ func (l *Log) enqueue(ctx context.Context, r *request) error {
 	case l.closed:
 		return fs.ErrClosed
 	case !l.writable:
-		return fmt.Errorf("open for reading only: %w", fs.ErrPermission)
+		return fmt.Errorf("opened for reading only, only its writer may change it: %w", fs.ErrPermission)
 	}
 	l.queue = append(l.queue, r)
 	return nil
