@@ -48,7 +48,7 @@ type agent struct{ name, faction, place string }
 var (
 	places   = []string{"town safe_zone", "town safe_zone arena", "market safe_zone", "market safe_zone", "forest", "forest", "dungeon"}
 	factions = []string{"merchants", "merchants", "mages", "outlaw bandits", "thieves_guild"}
-	targets  = []string{"goblin", "Goblin king", "outlaw", "chest", "well", "permit"}
+	targets  = []string{"goblin", "Goblin king", "outlaw", "chest", "well"}
 )
 
 // began is when the world's clock starts: a world has its own time, which no
@@ -91,7 +91,11 @@ func (w *world) actions(dst []normsync.Action) []normsync.Action {
 			a.place = w.place()
 		}
 		do := normsync.Action{Agent: a.name, Verb: w.verb(), Location: a.place + hour, Faction: a.faction, Time: now}
-		if do.Verb != "move" {
+		switch do.Verb {
+		case "move":
+		case "dig", "dig quickly":
+			do.Target = pick(w, []string{"", "", "permit"})
+		default:
 			do.Target = pick(w, targets)
 		}
 		dst = append(dst, do)
