@@ -46,7 +46,7 @@ func (w *lookups) keys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok
 	if n < 0 {
 		return nil, 0, false
 	}
-	return buf[:n], index.Signature(buf[:verb]), true
+	return buf[:n], index.Verbs(buf[:verb]), true
 }
 
 // allKeys is keys for norms that have prefixes or look at the agent.
@@ -74,7 +74,7 @@ func (w *lookups) allKeys(buf []uint64, a *Action) (keys []uint64, verbs uint64,
 		}
 		switch f {
 		case token.Action:
-			verbs = index.Signature(buf[:n])
+			verbs = index.Verbs(buf[:n])
 		case token.Agent:
 			for i, h := range buf[start:n] {
 				buf[start+i] = token.OfAgent(h)

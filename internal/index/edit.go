@@ -60,7 +60,7 @@ func (e *Edit) Insert(c Clause) {
 	}
 	filed := e.choose(c)
 	b := filed >> e.t.shift
-	e.own(b/pageSize).insert(b, entry{tag(filed, c.Verb), c.Slot, Signature(c.Tokens)})
+	e.own(b/pageSize).insert(b, entry{tag(filed, c.Verb), c.Slot, signature(c.Verb) | Signature(c.Tokens)})
 	e.t.size++
 }
 

@@ -28,20 +28,31 @@ type Clause struct {
 // Bit is the bit of a hash in a filter word and in a signature.
 func Bit(hash uint64) uint64 { return 1 << (hash & 63) }
 
-// Signature is the union of the hashes' bits.
-func Signature(hashes []uint64) (s uint64) {
+// Verbs is the union of the bits of verbs' hashes.
+func Verbs(hashes []uint64) (s uint64) {
 	for _, h := range hashes {
 		s |= Bit(h)
 	}
 	return s
 }
 
+// Signature is the union of two more bits of each of the hashes. With one bit each,
+// and without the verb's, a check takes a twentieth longer: texts are looked at in vain.
+func Signature(hashes []uint64) (s uint64) {
+	for _, h := range hashes {
+		s |= signature(h)
+	}
+	return s
+}
+
+func signature(hash uint64) uint64 { return Bit(hash>>6) | Bit(hash>>12) }
+
 // entry is a clause in the bucket of the token that it is filed under: 16
 // bytes, compared from left to right.
 type entry struct {
 	tag       uint32 // of that token's hash the upper 26 bits; of the verb's hash the number of its bit
 	slot      uint32
-	signature uint64 // the bits of the condition's tokens
+	signature uint64 // of the verb and the condition's tokens
 }
 
 func (e *entry) mayHold(key, verbs, signature uint64) bool {

@@ -28,7 +28,7 @@ func (m model) holding(keys, verbs []uint64) []uint32 {
 // found returns the slots that a table does not rule out.
 func found(t *Table, keys, verbs []uint64) []uint32 {
 	out := []uint32{}
-	bits, signature := Signature(verbs), Signature(keys)
+	bits, signature := Verbs(verbs), Signature(keys)
 	for _, key := range keys {
 		if t.Len() > 0 && t.Lists(key, bits) {
 			out = append(out, scan(t, key, bits, signature)...)
@@ -97,15 +97,15 @@ func (w *world) agree(t *testing.T, table *Table, m model) {
 		keys, verbs := w.action()
 		want, got := m.holding(keys, verbs), found(table, keys, verbs)
 		require.True(t, subset(want, got), "no clause that holds is ruled out")
-		first, signature := table.Probe(keys, Signature(verbs))
+		first, signature := table.Probe(keys, Verbs(verbs))
 		require.Equal(t, len(got) == 0, first == len(keys), "Probe stops where Scan finds something")
 		for _, key := range keys[:first] {
 			if len(got) > 0 {
-				require.Empty(t, scan(table, key, Signature(verbs), signature), "Probe passes over nothing")
+				require.Empty(t, scan(table, key, Verbs(verbs), signature), "Probe passes over nothing")
 			}
 		}
 		var with []uint32
-		for slot := range table.WithVerbs(Signature(verbs)) {
+		for slot := range table.WithVerbs(Verbs(verbs)) {
 			with = append(with, slot)
 		}
 		slices.Sort(with)
