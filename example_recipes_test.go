@@ -16,6 +16,54 @@ import (
 // What README.md shows of this file it shows as it is here. A test compares
 // the two, and says how to mend what differs.
 
+// A server applies its file of norms before the first tick, and closes what it
+// opened in reverse order.
+func Example_server() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "server")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+
+	store, err := normsync.OpenFile(dir, nil)
+	if err != nil {
+		panic(err)
+	}
+	monitor, err := normsync.Open(ctx, store, nil)
+	if err != nil {
+		panic(err)
+	}
+	wanted, err := normsync.ReadNorms(strings.NewReader(`[{"name": "peace", "condition": "safe_zone", "prohibited": "attack"}]`))
+	if err != nil {
+		panic(err)
+	}
+	changes := normsync.Diff(slices.Collect(monitor.Constitution().All()), wanted)
+	if _, err := monitor.Apply(ctx, changes...); err != nil {
+		panic(err)
+	}
+	recorder := normsync.NewRecorder(store, nil)
+
+	var violations []normsync.Violation
+	for range 3 { // ticks
+		rules := monitor.Constitution()
+		action := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone", Time: time.Now()}
+		if violations = rules.AppendCheck(violations[:0], action); len(violations) > 0 {
+			recorder.Record(violations...)
+		}
+	}
+
+	if err := recorder.Close(ctx); err != nil { // first, since it still stores
+		panic(err)
+	}
+	fmt.Printf("%+v\n", recorder.Stats())
+	if err := store.Close(); err != nil {
+		panic(err)
+	}
+	// Output:
+	// {Recorded:3 Dropped:0 Stored:3 Failed:0}
+}
+
 // One constitution judges everything that happens in a tick, and one slice
 // takes the violations of all ticks.
 func Example_tick() {
