@@ -19,6 +19,9 @@ func TestCompileRefuses(t *testing.T) {
 	require.ErrorContains(t, err, `"fine"`)
 	_, err = Compile(fine, Norm{Name: "fine", Prohibited: "=", Repealed: true})
 	require.NoError(t, err, "what is repealed is passed over")
+	c, err := Compile(Norm{Name: "gone", Repealed: true}, fine)
+	require.NoError(t, err)
+	require.Equal(t, 1, c.Len(), "and nothing else is")
 }
 
 func TestConstitutionKeepsNothingOfItsArgument(t *testing.T) {

@@ -157,6 +157,13 @@ func TestTableFollowsItsModel(t *testing.T) {
 	}
 }
 
+func TestEmptyTableHoldsNothing(t *testing.T) {
+	var table Table
+	first, _ := table.Probe([]uint64{1, 2}, 1)
+	require.Equal(t, 2, first)
+	require.Zero(t, table.Probed(1, ^uint64(0)))
+}
+
 func TestRulesOutWhatDoesNotHold(t *testing.T) {
 	w := newWorld(4, 60, 3000)
 	var table Table

@@ -13,7 +13,7 @@ import (
 
 // pieces are what texts are made of: all that the fast paths may stumble over.
 var pieces = []string{
-	"a", "Z", "attack", "ATTACK", "safe_zone", "0123456789", "@[`{", "\x00", "\x1f", "\x7f", "é", "É", "\u212A", "\u017F", "ς", "Σ", "İ", "睡觉", "🐉", "\uFFFD", "\xff", "\x85", "\xe2\x82",
+	"a", "Z", "attack", "ATTACK", "safe_zone", "0123456789", "@[`{", "\x00", "\x1f", "\x7f", "é", "É", "\u212A", "\u017F", "ς", "Σ", "İ", "睡觉", "🐉", "\uFFFD", "\xff", "\x80", "\x85", "\xe2\x82",
 	" ", " ", " ", "\t", "\r\n", "\v\f", "\x08", "\x0e", "\u0085", "\u00A0", "\u2003", "\u3000", "\u200B", "        ",
 }
 
@@ -81,6 +81,15 @@ func TestEqualTokensHaveEqualHashesAndOthersDoNot(t *testing.T) {
 			require.NotEqual(t, p.Hash(), q.Hash(), "a prefix is no word: %+q and %+q", a, b)
 			p.Field, q.Field = Agent, Any
 			require.NotEqual(t, p.Hash(), q.Hash())
+		}
+	}
+}
+
+func TestEqualIsEqualFold(t *testing.T) {
+	words := []string{"", "a", "A", "ab", "b", "@", "`", "k", "\u212A", "k\u212A", "\u212Ak", "\x00", "\x80", "\uFFFD", "睡", "ς", "Σ"}
+	for _, a := range words {
+		for _, b := range words {
+			require.Equal(t, strings.EqualFold(a, b), Equal(a, b), "%+q and %+q", a, b)
 		}
 	}
 }
