@@ -44,7 +44,8 @@ func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
 }
 
 // Allows reports whether no norm forbids an action: whether each of its
-// violations, if there are any, is that of a Shadow norm. It never allocates.
+// violations, if there are any, is that of a Shadow norm. It allocates nothing
+// for an action of up to 64 KiB.
 func (c *Constitution) Allows(a Action) bool {
 	var room [shortList]uint32
 	slots, j := c.judge(room[:], &a)
@@ -154,11 +155,11 @@ type judge struct {
 var judges = sync.Pool{New: func() any { return new(judge) }}
 
 // kept is the number of tokens up to which a judge is kept for the next check:
-// as many as 64 KiB can hold.
+// twice as many as 64 KiB can hold. Each may have several hashes.
 const kept = 1 << 16
 
 func (j *judge) free() {
-	if j == nil || len(j.keys) > kept || j.bag.Room() > kept {
+	if j == nil || len(j.keys) > 4*kept || j.bag.Room() > kept {
 		return
 	}
 	j.bag.Clear()

@@ -26,7 +26,7 @@ type lookups struct {
 	counts   *lookupCounts // nil: none
 }
 
-// lookupCounts has how many tokens of norms want what, so that what no norm lookups any more is not paid for.
+// lookupCounts has how many tokens of norms want what, so that what no norm wants any more is not paid for.
 type lookupCounts struct {
 	prefixes, verbs, ofAgent [token.MaxPrefix + 1]int32
 	agent                    int32

@@ -75,8 +75,8 @@
 // # Cost
 //
 // A check allocates nothing when nothing is violated, nor when violations are
-// appended to a slice with room, nor for a long action. Its time is that of the
-// bytes of the action, plus that of the entries of the index under the
+// appended to a slice with room, nor for an action of 64 KiB. Its time is that
+// of the bytes of the action, plus that of the entries of the index under the
 // action's different words. A norm has an entry for each of its verbs, filed
 // under that token of its condition, or that verb, which makes for the shortest
 // lists. So:
@@ -88,7 +88,7 @@
 //     looks at the entries under the words that the action has: less than one
 //     for each norm, in proportion to the norms.
 //   - A word that stands in an action many times is looked up once. The cost of
-//     a long action is linear in its length.
+//     a long action grows as that of sorting its words does.
 //   - Prefixes cost a hash for each word and each different length of prefix
 //     among the norms in force, words of agent: tokens that of reading the
 //     agent. What no norm in force asks for costs nothing. Permits are looked

@@ -59,7 +59,7 @@ var claims = map[string][]string{
 	"looks at the entries under the words that the action has":                   {"TestCostWhereNoWordIsRareIsLessThanOneEntryForEachNorm"},
 	"The violation of a Shadow norm is reported and denies nothing":              {"TestCheckAgreesWithItsTwin"},
 	"What no norm in force asks for costs nothing":                               {"TestOnlyWhatNormsAskForIsPaidFor"},
-	"The cost of a long action is linear in its length":                          {"TestALongActionHasAsManyKeysAsWords"},
+	"The cost of a long action grows as that of sorting its words does":          {"TestALongActionHasAsManyKeysAsWords"},
 	"A [FileStore] is a directory of JSON Lines":                                 {"TestFileStoreLinesHoldTheRecordsAsJSON"},
 	"its comment says what nil, each error and each kind of crash mean":          {"TestFileStoreKill", "TestFileStoreSituations"},
 	"One that applies forbids the action when some token of Prohibited is found": {"TestCheckAgreesWithItsTwin"},

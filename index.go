@@ -25,7 +25,7 @@ type Constitution struct {
 // marked Repealed. It refuses with [ErrInvalid] what Validate refuses, and
 // with [ErrExists] a second norm of one name. It keeps no part of the slice.
 //
-// The time is O(n log n) for n norms, some microseconds each.
+// The time is O(n log n) for n norms, about a microsecond each.
 func Compile(norms ...Norm) (*Constitution, error) {
 	e := nothing.edit(len(norms))
 	names := make(map[string]struct{}, len(norms))

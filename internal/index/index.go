@@ -67,7 +67,7 @@ func (e *entry) filter() uint64 { return rotated(1<<(e.tag&63), uint64(e.tag)<<3
 func tag(filed, verb uint64) uint32 { return uint32(filed>>32)&^63 | uint32(verb&63) }
 
 // pageSize is the number of buckets that a change copies. It copies the list
-// of pages, too: with 128 both come to 4 KiB for 100,000 clauses.
+// of pages, too: with 128 each comes to about 4 KiB for 100,000 clauses.
 const pageSize = 128
 
 type page struct {

@@ -83,7 +83,7 @@ func differ(a, b byte) bool { return (a|b) < utf8.RuneSelf && (a^b)&^0x20 != 0 }
 // HasPrefix reports whether a token begins with the runes of prefix.
 func HasPrefix(tok, prefix string) bool {
 	start, ok := firstRunes(tok, utf8.RuneCountInString(prefix))
-	return ok && strings.EqualFold(start, prefix)
+	return ok && Equal(start, prefix)
 }
 
 // firstRunes returns the first n runes of s, unless it has fewer.
@@ -106,8 +106,8 @@ const (
 // and returns where they end. It returns -1 when dst has no room for them, and
 // when n is -1, so that calls can follow each other with one question at the end.
 //
-// It reads, folds and looks for white space 8 bytes at a time, in half the
-// time of a loop over bytes. A token with a byte beyond ASCII is read again,
+// It reads, folds and looks for white space 8 bytes at a time, in a quarter of
+// the time of hashRunes. A token with a byte beyond ASCII is read again,
 // rune by rune.
 func Hashes(dst []uint64, n int, s string) int {
 	if n < 0 {
