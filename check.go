@@ -23,8 +23,33 @@ func (c *Constitution) Check(a Action) []Violation { return c.AppendCheck(nil, a
 // AppendCheck appends the violations of an action to dst, in the order of
 // [Constitution.Check]. It allocates nothing while dst has room.
 func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
+	var buf [shortAction]uint64
+	keys, verbs, ok := c.forbid.lookups.keys(buf[:], &a)
+	if ok && c.forbid.table.First(keys, verbs) == len(keys) {
+		return dst // here most checks end
+	}
+	return c.appendViolations(dst, &a, keys, verbs)
+}
+
+// Allows reports whether no norm forbids an action: whether each of its
+// violations, if there are any, is that of a Shadow norm. It allocates nothing
+// for an action of up to 64 KiB.
+func (c *Constitution) Allows(a Action) bool {
+	var buf [shortAction]uint64
+	keys, verbs, ok := c.forbid.lookups.keys(buf[:], &a)
+	if ok && c.forbid.table.First(keys, verbs) == len(keys) {
+		return true
+	}
 	var room [shortList]uint32
-	slots, j := c.judge(room[:], &a)
+	slots, j := c.judge(room[:], &a, keys, verbs)
+	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.norm(slot).Shadow })
+	j.free()
+	return !denied
+}
+
+func (c *Constitution) appendViolations(dst []Violation, a *Action, keys []uint64, verbs uint64) []Violation {
+	var room [shortList]uint32
+	slots, j := c.judge(room[:], a, keys, verbs)
 	if len(slots) > 1 {
 		slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
 	}
@@ -36,22 +61,11 @@ func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
 			Severity: cmp.Or(n.Severity, SeverityWarn),
 			Shadow:   n.Shadow,
 			Edition:  c.edition,
-			Action:   a,
+			Action:   *a,
 		})
 	}
 	j.free()
 	return dst
-}
-
-// Allows reports whether no norm forbids an action: whether each of its
-// violations, if there are any, is that of a Shadow norm. It allocates nothing
-// for an action of up to 64 KiB.
-func (c *Constitution) Allows(a Action) bool {
-	var room [shortList]uint32
-	slots, j := c.judge(room[:], &a)
-	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.norm(slot).Shadow })
-	j.free()
-	return !denied
 }
 
 // A short action needs no more memory than a stack has: room for its hashes,
@@ -64,58 +78,43 @@ const (
 )
 
 // judge returns the norms that an action violates, in no order. They are in
-// room, or in the judge that the caller has to free.
-func (c *Constitution) judge(room []uint32, a *Action) ([]uint32, *judge) {
-	slots, ok := c.forbid.suspects(room, a)
-	if ok && len(slots) == 0 {
+// room, or in the judge that the caller has to free. Of a short action the
+// keys are there; of others they are nil.
+func (c *Constitution) judge(room []uint32, a *Action, keys []uint64, verbs uint64) ([]uint32, *judge) {
+	n := -1
+	if keys != nil {
+		n = c.forbid.table.Scan(room, keys, verbs, index.Signature(keys))
+	}
+	if n == 0 {
 		return nil, nil
 	}
-	if ok && len(a.Verb)+len(a.Location)+len(a.Target)+len(a.Faction)+len(a.Agent) <= shortText {
+	if n > 0 && len(a.Verb)+len(a.Location)+len(a.Target)+len(a.Faction)+len(a.Agent) <= shortText {
 		v := view{texts: texts(a)}
-		slots = c.broken(slots, &v)
+		slots := c.broken(room[:n], &v)
 		if len(slots) == 0 || c.permit.table.Len() == 0 {
 			return slots, nil
 		}
-		var room [shortList]uint32
-		if permits, ok := c.permit.suspects(room[:], a); ok {
-			return c.denied(slots, permits, &v), nil
+		var buf [shortAction]uint64
+		if keys, verbs, ok := c.permit.lookups.keys(buf[:], a); ok {
+			var room [shortList]uint32
+			if n := c.permit.table.Scan(room[:], keys, verbs, index.Signature(keys)); n >= 0 {
+				return c.denied(slots, room[:n], &v), nil
+			}
 		}
 	}
 	j := judges.Get().(*judge)
-	j.slots = j.suspects(j.slots[:0], &c.forbid, a)
+	j.slots = j.suspects(j.slots, &c.forbid, a)
 	if len(j.slots) == 0 {
 		return nil, j
 	}
 	v := view{texts: texts(a), bag: &j.bag}
 	j.bag.Fill(&v.texts)
-	slots = c.broken(j.slots, &v)
+	slots := c.broken(j.slots, &v)
 	if len(slots) == 0 || c.permit.table.Len() == 0 {
 		return slots, j
 	}
-	j.permits = j.suspects(j.permits[:0], &c.permit, a)
+	j.permits = j.suspects(j.permits, &c.permit, a)
 	return c.denied(slots, j.permits, &v), j
-}
-
-// suspects writes to room the norms that the index cannot rule out. It returns
-// false when the action is not short, or they are too many.
-func (in *clauses) suspects(room []uint32, a *Action) (slots []uint32, ok bool) {
-	if in.table.Len() == 0 {
-		return nil, true
-	}
-	var buf [shortAction]uint64
-	keys, verbs, ok := in.lookups.keys(buf[:], a)
-	if !ok {
-		return nil, false
-	}
-	first, signature := in.table.Probe(keys, verbs)
-	n := 0
-	for _, key := range keys[first:] {
-		n = in.table.Scan(room, n, key, verbs, signature)
-	}
-	if n < 0 {
-		return nil, false
-	}
-	return room[:n], true
 }
 
 // broken keeps of slots the norms whose texts say that they meet the action. So far hashes have spoken.
@@ -166,28 +165,22 @@ func (j *judge) free() {
 	judges.Put(j)
 }
 
-// suspects is that of clauses for an action of any length. No key is scanned
-// twice, however often its word stands in the action.
+// suspects writes to dst, from its start on, the norms that the index cannot
+// rule out for an action of any length, and returns it, grown where it must be.
+// No key is looked up twice, however often its word stands in the action.
 func (j *judge) suspects(dst []uint32, in *clauses, a *Action) []uint32 {
-	if in.table.Len() == 0 {
-		return dst
-	}
 	var keys []uint64
 	var verbs uint64
 	j.keys, keys, verbs = in.lookups.grownKeys(j.keys, a)
 	signature := index.Signature(keys)
 	keys = slices.DeleteFunc(keys, func(key uint64) bool { return !in.table.Lists(key, verbs) })
 	slices.Sort(keys)
-	dst = dst[:cap(dst)]
-	n := 0
-	for _, key := range slices.Compact(keys) {
-		for start := n; ; dst = append(dst, make([]uint32, len(dst)+shortList)...) {
-			if n = in.table.Scan(dst, start, key, verbs, signature); n >= 0 {
-				break
-			}
+	keys = slices.Compact(keys)
+	for dst = dst[:cap(dst)]; ; dst = make([]uint32, 2*len(dst)+shortList) {
+		if n := in.table.Scan(dst, keys, verbs, signature); n >= 0 {
+			return dst[:n]
 		}
 	}
-	return dst[:n]
 }
 
 // view is an action split into tokens, for judging norms by their texts.

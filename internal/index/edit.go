@@ -5,15 +5,17 @@ import (
 	"slices"
 )
 
-// perBucket is how many clauses a bucket holds on average when a table is full and gets twice as many buckets.
-const perBucket = 2
+// perBucket is how many clauses a bucket holds on average when a table is full
+// and gets twice as many buckets. With 2 a norm takes 3 bytes more, and a check
+// of a few thousand norms is faster by a twentieth.
+const perBucket = 4
 
 // verbPenalty is how many times shorter than all others the bucket of a verb
 // must be, the clause that comes to it included, to be taken.
 const verbPenalty = 8
 
 // maxBuckets is as far as tags reach: they have the bits of a hash that choose the bucket.
-const maxBuckets = 1 << 26
+const maxBuckets = 1 << (32 - verbBits)
 
 // Edit makes a new table from an old one, which stays as it was. It costs as
 // much as the pages that it touches, and a copy of the list of pages.
@@ -86,7 +88,7 @@ func (e *Edit) filed(hash uint64) (n int) {
 		return len(bucket)
 	}
 	for i := range bucket {
-		if bucket[i].tag&^63 == tag(hash, 0) {
+		if bucket[i].tag&^verbMask == tag(hash, 0) {
 			n++
 		}
 	}

@@ -4,9 +4,10 @@
 //
 // A clause is filed under one of its tokens only: the one under which the
 // fewest are, so that a token that many clauses share makes no long list. A bucket
-// has a filter word, in which each clause sets the bit of its verb, rotated by
-// its token: where no verb of the action has its bit there, the entries are
-// not looked at. Without the rotation a common verb would be in every bucket.
+// has a filter word, in which each clause sets two bits of its verb, rotated by
+// its token: where no two bits of the action's verbs are there, the entries are
+// not looked at. Without the rotation a common verb would be in every bucket;
+// with one bit for each clause a check takes a twentieth longer.
 //
 // A Table is immutable. A change makes a new one, which shares with the old
 // one all but the pages that it touches.
@@ -25,16 +26,21 @@ type Clause struct {
 	Tokens []uint64 // hashes of the condition's tokens
 }
 
-// Bit is the bit of a hash in a filter word and in a signature.
-func Bit(hash uint64) uint64 { return 1 << (hash & 63) }
-
-// Verbs is the union of the bits of verbs' hashes.
+// Verbs is the union of the two bits of each of verbs' hashes.
 func Verbs(hashes []uint64) (s uint64) {
 	for _, h := range hashes {
-		s |= Bit(h)
+		s |= pair(h)
 	}
 	return s
 }
+
+// pair has the two bits of a verb: one in each half, which the lowest verbBits of its hash choose.
+func pair(hash uint64) uint64 { return 1<<(hash&31) | 1<<32<<(hash>>(verbBits-5)&31) }
+
+func bit(hash uint64) uint64 { return 1 << (hash & 63) }
+
+// two reports whether two bits are set, or more.
+func two(x uint64) bool { return x&(x-1) != 0 }
 
 // Signature is the union of two more bits of each of the hashes. With one bit each,
 // and without the verb's, a check takes a twentieth longer: texts are looked at in vain.
@@ -45,30 +51,37 @@ func Signature(hashes []uint64) (s uint64) {
 	return s
 }
 
-func signature(hash uint64) uint64 { return Bit(hash>>6) | Bit(hash>>12) }
+func signature(hash uint64) uint64 { return bit(hash>>8) | bit(hash>>14) }
+
+const (
+	verbBits = 8 // how many bits of a verb's hash an entry has
+	verbMask = 1<<verbBits - 1
+)
 
 // entry is a clause in the bucket of the token that it is filed under: 16
 // bytes, compared from left to right.
 type entry struct {
-	tag       uint32 // of that token's hash the upper 26 bits; of the verb's hash the number of its bit
+	tag       uint32 // of that token's hash the highest bits, of the verb's the lowest verbBits
 	slot      uint32
 	signature uint64 // of the verb and the condition's tokens
 }
 
 func (e *entry) mayHold(key, verbs, signature uint64) bool {
-	return e.tag&^63 == uint32(key>>32)&^63 && verbs>>(e.tag&63)&1 != 0 && e.signature&^signature == 0
+	return e.tag&^verbMask == uint32(key>>32)&^verbMask && e.signature&^signature == 0 && two(verbs&pair(uint64(e.tag)))
 }
 
 // rotated returns where the bits of verbs are in the filter of a clause that is filed under key.
-func rotated(verbs, key uint64) uint64 { return bits.RotateLeft64(verbs, int(key>>38&63)) }
+func rotated(verbs, key uint64) uint64 { return bits.RotateLeft64(verbs, int(key>>(32+verbBits)&63)) }
 
-func (e *entry) filter() uint64 { return rotated(1<<(e.tag&63), uint64(e.tag)<<32) }
+func (e *entry) filter() uint64 { return rotated(pair(uint64(e.tag)), uint64(e.tag)<<32) }
 
-func tag(filed, verb uint64) uint32 { return uint32(filed>>32)&^63 | uint32(verb&63) }
+func tag(filed, verb uint64) uint32 {
+	return uint32(filed>>32)&^verbMask | uint32(verb&verbMask)
+}
 
 // pageSize is the number of buckets that a change copies. It copies the list
-// of pages, too: with 128 each comes to about 4 KiB for 100,000 clauses.
-const pageSize = 128
+// of pages, too: with 64 each comes to about 4 KiB for 100,000 clauses.
+const pageSize = 64
 
 type page struct {
 	filters [pageSize]uint64 // by bucket
@@ -124,60 +137,49 @@ type Table struct {
 // Len returns the number of clauses.
 func (t *Table) Len() int { return t.size }
 
-// Probe returns the number of the first key under which a clause is filed that
-// may hold of an action with these keys and verbs, and the keys' signature,
-// the union of their bits. Where there is none, the number is len(keys).
-//
-// It loads one word per key, and where a verb's bit is in it each entry of the
-// key's bucket.
-func (t *Table) Probe(keys []uint64, verbs uint64) (first int, signature uint64) {
-	if len(t.pages) == 0 {
-		return len(keys), 0
-	}
-	for i, key := range keys {
-		b := key >> (t.shift & 63)
-		p := t.pages[b/pageSize]
-		if p.filters[b%pageSize]&rotated(verbs, key) == 0 {
-			continue
-		}
-		if signature == 0 {
-			signature = Signature(keys)
-		}
-		for _, e := range p.bucket(b) {
-			if e.mayHold(key, verbs, signature) {
-				return i, signature
+// First returns the number of the first key whose bucket lists one of the
+// verbs, len(keys) when there is none. It loads one word for each key.
+func (t *Table) First(keys []uint64, verbs uint64) int {
+	if t.size > 0 {
+		for i, key := range keys {
+			if t.lists(key, verbs) {
+				return i
 			}
 		}
 	}
-	return len(keys), signature
-}
-
-// Scan writes the slots of the clauses filed under key that may hold of an
-// action with these verbs and this signature to dst from dst[n] on, and returns
-// where they end. It returns -1 when dst has no room for them, and when n is
-// -1, so that calls can follow each other with one question at the end.
-func (t *Table) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
-	b := key >> (t.shift & 63)
-	p := t.pages[b/pageSize]
-	if n < 0 || p.filters[b%pageSize]&rotated(verbs, key) == 0 {
-		return n
-	}
-	for _, e := range p.bucket(b) {
-		if e.mayHold(key, verbs, signature) {
-			if n == len(dst) {
-				return -1
-			}
-			dst[n] = e.slot
-			n++
-		}
-	}
-	return n
+	return len(keys)
 }
 
 // Lists reports whether the bucket of a key has one of the verbs.
-func (t *Table) Lists(key, verbs uint64) bool {
+func (t *Table) Lists(key, verbs uint64) bool { return t.size > 0 && t.lists(key, verbs) }
+
+func (t *Table) lists(key, verbs uint64) bool {
 	b := key >> (t.shift & 63)
-	return t.pages[b/pageSize].filters[b%pageSize]&rotated(verbs, key) != 0
+	return two(t.pages[b/pageSize].filters[b%pageSize] & rotated(verbs, key))
+}
+
+// Scan writes the slots of the clauses that are filed under one of the keys and
+// may hold of an action with these verbs and this signature to dst, and returns
+// how many they are, -1 when dst has no room for them.
+//
+// Where a bucket lists one of the verbs, it looks at each of its entries.
+func (t *Table) Scan(dst []uint32, keys []uint64, verbs, signature uint64) (n int) {
+	for _, key := range keys {
+		if !t.Lists(key, verbs) {
+			continue
+		}
+		b := key >> (t.shift & 63)
+		for _, e := range t.pages[b/pageSize].bucket(b) {
+			if e.mayHold(key, verbs, signature) {
+				if n == len(dst) {
+					return -1
+				}
+				dst[n] = e.slot
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // WithVerbs yields the slots of all clauses that have one of the verbs, by
@@ -186,7 +188,7 @@ func (t *Table) WithVerbs(verbs uint64) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		for _, p := range t.pages {
 			for _, e := range p.entries {
-				if verbs>>(e.tag&63)&1 != 0 && !yield(e.slot) {
+				if two(verbs&pair(uint64(e.tag))) && !yield(e.slot) {
 					return
 				}
 			}
@@ -197,13 +199,9 @@ func (t *Table) WithVerbs(verbs uint64) iter.Seq[uint32] {
 // Probed returns the number of entries that Scan looks at for key: what a
 // check costs, apart from time.
 func (t *Table) Probed(key, verbs uint64) int {
-	if len(t.pages) == 0 {
+	if !t.Lists(key, verbs) {
 		return 0
 	}
 	b := key >> (t.shift & 63)
-	p := t.pages[b/pageSize]
-	if p.filters[b%pageSize]&rotated(verbs, key) == 0 {
-		return 0
-	}
-	return len(p.bucket(b))
+	return len(t.pages[b/pageSize].bucket(b))
 }

@@ -27,24 +27,18 @@ func (m model) holding(keys, verbs []uint64) []uint32 {
 
 // found returns the slots that a table does not rule out.
 func found(t *Table, keys, verbs []uint64) []uint32 {
-	out := []uint32{}
-	bits, signature := Verbs(verbs), Signature(keys)
-	for _, key := range keys {
-		if t.Len() > 0 && t.Lists(key, bits) {
-			out = append(out, scan(t, key, bits, signature)...)
-		}
-	}
+	out := scan(t, keys, Verbs(verbs), Signature(keys))
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-func scan(t *Table, key, verbs, signature uint64) []uint32 {
-	dst := make([]uint32, t.Len()+1)
-	n := t.Scan(dst, 1, key, verbs, signature)
-	if n > 1 && (t.Scan(dst[:n-1], 1, key, verbs, signature) != -1 || t.Scan(dst[:n], 1, key, verbs, signature) != n || t.Scan(dst, -1, key, verbs, signature) != -1) {
+func scan(t *Table, keys []uint64, verbs, signature uint64) []uint32 {
+	dst := make([]uint32, len(keys)*t.Len())
+	n := t.Scan(dst, keys, verbs, signature)
+	if n > 0 && t.Scan(dst[:n-1], keys, verbs, signature) != -1 || t.Scan(dst[:n], keys, verbs, signature) != n {
 		panic("Scan says -1 when, and only when, there is no room")
 	}
-	return dst[1:n]
+	return dst[:n]
 }
 
 // subset reports whether all of a is in b, which is sorted.
@@ -97,12 +91,11 @@ func (w *world) agree(t *testing.T, table *Table, m model) {
 		keys, verbs := w.action()
 		want, got := m.holding(keys, verbs), found(table, keys, verbs)
 		require.True(t, subset(want, got), "no clause that holds is ruled out")
-		first, signature := table.Probe(keys, Verbs(verbs))
-		require.Equal(t, len(got) == 0, first == len(keys), "Probe stops where Scan finds something")
+		first := table.First(keys, Verbs(verbs))
+		require.Empty(t, scan(table, keys[:first], Verbs(verbs), Signature(keys)), "First passes over nothing")
+		require.True(t, first == len(keys) || table.Lists(keys[first], Verbs(verbs)), "and stops at a key that may have something")
 		for _, key := range keys[:first] {
-			if len(got) > 0 {
-				require.Empty(t, scan(table, key, Verbs(verbs), signature), "Probe passes over nothing")
-			}
+			require.Zero(t, table.Probed(key, Verbs(verbs)))
 		}
 		var with []uint32
 		for slot := range table.WithVerbs(Verbs(verbs)) {
@@ -159,8 +152,9 @@ func TestTableFollowsItsModel(t *testing.T) {
 
 func TestEmptyTableHoldsNothing(t *testing.T) {
 	var table Table
-	first, _ := table.Probe([]uint64{1, 2}, 1)
-	require.Equal(t, 2, first)
+	require.Equal(t, 2, table.First([]uint64{1, 2}, ^uint64(0)))
+	require.False(t, table.Lists(1, ^uint64(0)))
+	require.Zero(t, table.Scan(nil, []uint64{1, 2}, ^uint64(0), ^uint64(0)))
 	require.Zero(t, table.Probed(1, ^uint64(0)))
 }
 
@@ -184,6 +178,24 @@ func TestRulesOutWhatDoesNotHold(t *testing.T) {
 	require.Less(t, suspected, 2*holding, "the index is of use when little comes through that does not hold")
 }
 
+// A bucket that lists a verb in vain makes a check look at its entries.
+func TestAVerbThatIsNotThereIsSeldomListed(t *testing.T) {
+	w := newWorld(7, 60, 5000)
+	var table Table
+	e := table.Edit(10000)
+	for range 10000 {
+		e.Insert(w.clause())
+	}
+	table = e.Table()
+	listed := 0
+	for range 20000 {
+		if table.Lists(w.Uint64(), pair(w.Uint64())) {
+			listed++
+		}
+	}
+	require.Less(t, listed, 20000/50, "with one bit for each clause it would be one of 32")
+}
+
 func TestClausesSpreadOverTheirTokens(t *testing.T) {
 	common, verb := uint64(0x0123456789abcdef), uint64(0xfedcba9876543210)
 	w := newWorld(5, 1, 1)
@@ -193,8 +205,8 @@ func TestClausesSpreadOverTheirTokens(t *testing.T) {
 		e.Insert(Clause{slot, verb, []uint64{common, w.Uint64()}})
 	}
 	table = e.Table()
-	require.Less(t, table.Probed(common, Bit(verb)), 20, "a token that all share makes no long list")
-	require.Less(t, table.Probed(verb, Bit(verb)), 20, "nor does a verb that all share")
+	require.Less(t, table.Probed(common, pair(verb)), 20, "a token that all share makes no long list")
+	require.Less(t, table.Probed(verb, pair(verb)), 20, "nor does a verb that all share")
 
 	e = new(Table).Edit(0)
 	for slot := range uint32(10000) {
