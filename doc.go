@@ -85,8 +85,9 @@
 //     others have. It does not count either when all norms share one verb, or
 //     all share one word of their conditions.
 //   - Where no word is rare, as in conditions of eight out of 32 words, a check
-//     looks at the entries under the words that the action has: less than one
-//     for each norm, in proportion to the norms.
+//     looks at the entries under the words that the action has, in proportion
+//     to the norms: at those of its verb, or, of an action with several verbs,
+//     at all, which are less than one for each norm.
 //   - A word that stands in an action many times is looked up once. The cost of
 //     a long action grows as that of sorting its words does.
 //   - Prefixes cost a hash for each word and each different length of prefix

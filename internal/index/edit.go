@@ -79,20 +79,10 @@ func (e *Edit) choose(c Clause) uint64 {
 	return best
 }
 
-// filed returns how many clauses are filed under a token. In a long bucket it
-// takes all for its own, so as not to count them for each clause that comes.
-func (e *Edit) filed(hash uint64) (n int) {
+// filed returns how many clauses are filed under a token.
+func (e *Edit) filed(hash uint64) int {
 	b := hash >> e.t.shift
-	bucket := e.t.pages[b/pageSize].bucket(b)
-	if len(bucket) > 8*perBucket {
-		return len(bucket)
-	}
-	for i := range bucket {
-		if bucket[i].tag&^verbMask == tag(hash, 0) {
-			n++
-		}
-	}
-	return n
+	return len(between(e.t.pages[b/pageSize].bucket(b), tag(hash, 0), tag(hash, verbMask)))
 }
 
 // Remove takes out a clause that was inserted.

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -87,6 +88,9 @@ func (w *world) action() (keys, verbs []uint64) {
 func (w *world) agree(t *testing.T, table *Table, m model) {
 	t.Helper()
 	require.Equal(t, len(m), table.Len())
+	for _, p := range table.pages {
+		require.True(t, slices.IsSortedFunc(p.entries, func(a, b entry) int { return cmp.Compare(a.tag, b.tag) }))
+	}
 	for range 20 {
 		keys, verbs := w.action()
 		want, got := m.holding(keys, verbs), found(table, keys, verbs)
