@@ -49,39 +49,26 @@ func (w *lookups) keys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok
 	return buf[:n], index.Verbs(buf[:verb]), true
 }
 
-// allKeys is keys for norms that have prefixes or look at the agent.
+// allKeys is keys for norms that have prefixes or look at the agent. Of the
+// prefixes of the verb only those that prohibitions want are in verbs: with
+// others in it, buckets are looked at in vain.
 func (w *lookups) allKeys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
-	n := 0
-	for i, s := range texts(a) {
-		f, start := token.Field(i), n
-		lengths := w.prefixes
-		switch f {
-		case token.Action:
-			lengths = lengths.Union(w.verbs)
-		case token.Agent:
-			if lengths = w.ofAgent; !w.agent && lengths == (token.Lengths{}) {
-				continue
-			}
-		}
-		n = token.Hashes(buf, n, s)
-		if lengths != (token.Lengths{}) {
-			for tok, rest := token.Next(s); tok != ""; tok, rest = token.Next(rest) {
-				n = token.PrefixHashes(buf, n, tok, &lengths)
-			}
-		}
-		if n < 0 {
-			return nil, 0, false
-		}
-		switch f {
-		case token.Action:
-			verbs = index.Verbs(buf[:n])
-		case token.Agent:
-			for i, h := range buf[start:n] {
-				buf[start+i] = token.OfAgent(h)
-			}
-		}
+	verb := token.AllHashes(buf, 0, a.Verb, &w.verbs)
+	n := token.Prefixes(buf, verb, a.Verb, &w.prefixes)
+	n = token.AllHashes(buf, n, a.Location, &w.prefixes)
+	n = token.AllHashes(buf, n, a.Target, &w.prefixes)
+	n = token.AllHashes(buf, n, a.Faction, &w.prefixes)
+	others := n
+	if w.agent || w.ofAgent != (token.Lengths{}) {
+		n = token.AllHashes(buf, n, a.Agent, &w.ofAgent)
 	}
-	return buf[:n], verbs, true
+	if n < 0 {
+		return nil, 0, false
+	}
+	for i, h := range buf[others:n] {
+		buf[others+i] = token.OfAgent(h)
+	}
+	return buf[:n], index.Verbs(buf[:verb]), true
 }
 
 // grownKeys is keys with a buffer that is made greater where it is too small.

@@ -83,9 +83,29 @@ func (p Pattern) hash() uint64 {
 	return h.sum()
 }
 
-// PrefixHashes is Hashes of those prefixes of a token whose lengths in runes
-// are in lengths. It takes them from the same blocks of 8 bytes.
-func PrefixHashes(dst []uint64, n int, tok string, lengths *Lengths) int {
+// AllHashes is Hashes and Prefixes.
+func AllHashes(dst []uint64, n int, s string, lengths *Lengths) int {
+	return Prefixes(dst, Hashes(dst, n, s), s, lengths)
+}
+
+// Prefixes is Hashes of those prefixes of the tokens of s whose lengths in
+// runes are in lengths.
+func Prefixes(dst []uint64, n int, s string, lengths *Lengths) int {
+	if *lengths == (Lengths{}) {
+		return n
+	}
+	return prefixes(dst, n, s, lengths)
+}
+
+func prefixes(dst []uint64, n int, s string, lengths *Lengths) int {
+	for tok, rest := Next(s); tok != ""; tok, rest = Next(rest) {
+		n = prefixesOf(dst, n, tok, lengths)
+	}
+	return n
+}
+
+// prefixesOf is Prefixes of one token. It takes them from the same blocks of 8 bytes.
+func prefixesOf(dst []uint64, n int, tok string, lengths *Lengths) int {
 	if n < 0 {
 		return -1
 	}
@@ -99,7 +119,7 @@ func PrefixHashes(dst []uint64, n int, tok string, lengths *Lengths) int {
 			}
 			part := w & (1<<(8*k) - 1)
 			if part&highs != 0 {
-				return prefixHashes(dst, start, tok, lengths)
+				return prefixesByRune(dst, start, tok, lengths)
 			}
 			if n == len(dst) {
 				return -1
@@ -108,15 +128,15 @@ func PrefixHashes(dst []uint64, n int, tok string, lengths *Lengths) int {
 			n++
 		}
 		if w&highs != 0 && i+8 <= longest {
-			return prefixHashes(dst, start, tok, lengths)
+			return prefixesByRune(dst, start, tok, lengths)
 		}
 		h = mix(h^lower(w), keys.multiplier)
 	}
 	return n
 }
 
-// prefixHashes is PrefixHashes for any token, rune by rune.
-func prefixHashes(dst []uint64, n int, tok string, lengths *Lengths) int {
+// prefixesByRune is prefixesOf for any token, rune by rune.
+func prefixesByRune(dst []uint64, n int, tok string, lengths *Lengths) int {
 	h := hasher{state: keys.prefix}
 	for length := 0; ; length++ {
 		if lengths.has(length) {
@@ -148,9 +168,6 @@ func (l *Lengths) Set(n int, in bool) {
 		l[n/64] |= 1 << (n % 64)
 	}
 }
-
-// Union returns the lengths that are in either set.
-func (l Lengths) Union(m Lengths) Lengths { return Lengths{l[0] | m[0], l[1] | m[1]} }
 
 // block returns a bit for each of the 8 lengths from n on, a multiple of 8, that is in the set.
 func (l *Lengths) block(n int) uint64 { return l[n/64] >> (n % 64) & 0xff }

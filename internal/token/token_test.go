@@ -107,31 +107,34 @@ func TestFoldIsTheSlowFoldForEveryRune(t *testing.T) {
 	require.Equal(t, 'k', fold('\u212A'))
 }
 
-func TestPrefixHashesAreThoseOfThePrefixes(t *testing.T) {
+func TestPrefixesAreThoseOfTheTokens(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	var dst [MaxPrefix + 1]uint64
+	var dst [4096]uint64
 	for range 20000 {
-		toks := slowly(randomText(r, 12))
-		if len(toks) == 0 {
-			continue
-		}
+		s := randomText(r, 12)
 		var lengths Lengths
+		for range r.IntN(8) {
+			lengths.Set(r.IntN(MaxPrefix+1)>>r.IntN(7), true)
+		}
 		want := []uint64{}
-		runes := []rune(toks[0])
-		for n := range min(len(runes), MaxPrefix) + 1 {
-			if r.IntN(2) == 0 {
-				lengths.Set(n, true)
-				want = append(want, Pattern{Any, string(runes[:n]), true}.Hash())
+		for _, tok := range slowly(s) {
+			runes := []rune(tok)
+			for n := range min(len(runes), MaxPrefix) + 1 {
+				if lengths.has(n) {
+					want = append(want, Pattern{Any, string(runes[:n]), true}.Hash())
+				}
 			}
 		}
-		if r.IntN(2) == 0 && len(runes) < MaxPrefix {
-			lengths.Set(len(runes)+1, true)
-		}
-		n := PrefixHashes(dst[:], 0, toks[0], &lengths)
-		require.Equal(t, want, dst[:n:n], "%+q", toks[0])
+		n := Prefixes(dst[:], 0, s, &lengths)
+		require.Equal(t, want, dst[:n:n], "%+q", s)
+		require.Equal(t, -1, Prefixes(dst[:], -1, s+" x", &Lengths{1}), "what came before did not fit")
+		require.Equal(t, n+7, Prefixes(dst[:], 7, s, &lengths))
 		if n > 0 {
-			require.Equal(t, -1, PrefixHashes(dst[:n-1], 0, toks[0], &lengths))
+			require.Equal(t, -1, Prefixes(dst[:n-1], 0, s, &lengths), "too little room: %+q", s)
 		}
+		words := slowHashes(s)
+		n = AllHashes(dst[:], 0, s, &lengths)
+		require.Equal(t, append(words, want...), dst[:n:n], "%+q", s)
 	}
 }
 
@@ -147,7 +150,6 @@ func TestLengths(t *testing.T) {
 	require.False(t, l.has(MaxPrefix+1))
 	l.Set(70, false)
 	require.False(t, l.has(70))
-	require.Equal(t, Lengths{3, 4}, Lengths{1, 4}.Union(Lengths{2, 0}))
 }
 
 func TestParse(t *testing.T) {
@@ -245,7 +247,7 @@ func TestAllocations(t *testing.T) {
 	for name, f := range map[string]func(){
 		"Hashes of a short text": func() { Hashes(dst[:], 0, short[1]) },
 		"Hashes of a long text":  func() { Hashes(dst[:], 0, long[Location]) },
-		"PrefixHashes":           func() { PrefixHashes(dst[:], 0, "\u212Aelvin", &Lengths{255}) },
+		"Prefixes":               func() { Prefixes(dst[:], 0, "red \u212Aelvin", &Lengths{255}) },
 		"a bag of few tokens":    func() { b.Fill(&short); b.Has(Parse("location:safe*")); b.Clear() },
 		"a bag of many tokens":   func() { b.Fill(&long); b.Has(Parse("location:zon*")); b.Clear() },
 	} {
