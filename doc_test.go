@@ -183,19 +183,6 @@ func TestPrefixesAndAgentsAddHashes(t *testing.T) {
 	require.Equal(t, 7, keys(plain, agent), "and the words of the agent")
 }
 
-func TestPrefixesInConditionsCountNotAsVerbs(t *testing.T) {
-	a := Action{Verb: "cross", Location: "bridge"}
-	verbs := func(n Norm) uint64 {
-		c, err := Compile(n)
-		require.NoError(t, err)
-		_, _, verbs := c.forbid.lookups.grownKeys(nil, &a)
-		return verbs
-	}
-	plain := verbs(Norm{Name: "n", Condition: "bridge", Prohibited: "cross"})
-	require.Equal(t, plain, verbs(Norm{Name: "n", Condition: "br*", Prohibited: "cross"}))
-	require.NotZero(t, plain&verbs(Norm{Name: "n", Condition: "bridge", Prohibited: "cr*"}))
-}
-
 func TestALongActionHasAsManyKeysAsWords(t *testing.T) {
 	c, err := Compile(Norm{Name: "plain", Condition: "bridge", Prohibited: "cross"})
 	require.NoError(t, err)

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/internal/index"
+	"github.com/normsync/normsync/internal/token"
 )
 
 func TestCompileRefuses(t *testing.T) {
@@ -79,6 +82,20 @@ func TestOnlyWhatNormsAskForIsPaidFor(t *testing.T) {
 	_, err = m.Apply(t.Context(), Enact(Norm{Name: "permit", Condition: "tick* agent:troll", Permitted: "cro*"}))
 	require.NoError(t, err)
 	require.Equal(t, lookups{}, asked(), "what permits ask for is looked for when a prohibition has matched")
+}
+
+func TestPrefixesInConditionsCountNotAsVerbs(t *testing.T) {
+	a := Action{Verb: "cross", Location: "bridge"}
+	verbs := func(n Norm) uint64 {
+		c, err := Compile(n)
+		require.NoError(t, err)
+		_, _, verbs := c.forbid.lookups.grownKeys(nil, &a)
+		return verbs
+	}
+	plain := verbs(Norm{Name: "n", Condition: "bridge", Prohibited: "cross"})
+	require.Equal(t, plain, verbs(Norm{Name: "n", Condition: "br*", Prohibited: "cross"}))
+	prefix := index.Verbs([]uint64{token.ParseVerb("cr*").Hash()})
+	require.Equal(t, plain|prefix, verbs(Norm{Name: "n", Condition: "bridge", Prohibited: "cr*"}))
 }
 
 // The cost of a check is counted, not timed: how many entries of the index it looks at.
