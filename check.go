@@ -23,33 +23,11 @@ func (c *Constitution) Check(a Action) []Violation { return c.AppendCheck(nil, a
 // AppendCheck appends the violations of an action to dst, in the order of
 // [Constitution.Check]. It allocates nothing while dst has room.
 func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
-	var buf [shortAction]uint64
-	keys, verbs, ok := c.forbid.lookups.keys(buf[:], &a)
-	if ok && c.forbid.table.First(keys, verbs) == len(keys) {
-		return dst // here most checks end
+	var s suspects
+	if c.forbid.suspect(&s, &a); s.n == 0 {
+		return dst
 	}
-	return c.appendViolations(dst, &a, keys, verbs)
-}
-
-// Allows reports whether no norm forbids an action: whether each of its
-// violations, if there are any, is that of a Shadow norm. It allocates nothing
-// for an action of up to 64 KiB.
-func (c *Constitution) Allows(a Action) bool {
-	var buf [shortAction]uint64
-	keys, verbs, ok := c.forbid.lookups.keys(buf[:], &a)
-	if ok && c.forbid.table.First(keys, verbs) == len(keys) {
-		return true
-	}
-	var room [shortList]uint32
-	slots, j := c.judge(room[:], &a, keys, verbs)
-	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.norm(slot).Shadow })
-	j.free()
-	return !denied
-}
-
-func (c *Constitution) appendViolations(dst []Violation, a *Action, keys []uint64, verbs uint64) []Violation {
-	var room [shortList]uint32
-	slots, j := c.judge(room[:], a, keys, verbs)
+	slots, j := c.judge(&s, &a)
 	if len(slots) > 1 {
 		slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
 	}
@@ -61,45 +39,72 @@ func (c *Constitution) appendViolations(dst []Violation, a *Action, keys []uint6
 			Severity: cmp.Or(n.Severity, SeverityWarn),
 			Shadow:   n.Shadow,
 			Edition:  c.edition,
-			Action:   *a,
+			Action:   a,
 		})
 	}
 	j.free()
 	return dst
 }
 
-// A short action needs no more memory than a stack has: room for its hashes,
-// and for the norms that it may violate. Its text is short enough to be split
-// again for each token of those.
-const (
-	shortAction = 24
-	shortList   = 16
-	shortText   = 1 << 10
-)
+// Allows reports whether no norm forbids an action: whether each of its
+// violations, if there are any, is that of a Shadow norm. It allocates nothing
+// for an action of up to 64 KiB.
+func (c *Constitution) Allows(a Action) bool {
+	var s suspects
+	if c.forbid.suspect(&s, &a); s.n == 0 {
+		return true
+	}
+	slots, j := c.judge(&s, &a)
+	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.norm(slot).Shadow })
+	j.free()
+	return !denied
+}
+
+// suspects are the norms that the index cannot rule out for an action, and the
+// action's hashes: on the stack, where the action is short enough for that.
+type suspects struct {
+	keys  [24]uint64
+	slots [16]uint32
+	n     int // number of slots; -1 where there is no room for them, or for the keys
+}
+
+// suspect looks for the norms that the index cannot rule out.
+func (in *clauses) suspect(s *suspects, a *Action) {
+	var verb, n int
+	if buf := s.keys[:]; in.lookups.any {
+		verb, n = in.lookups.keys(buf, a)
+	} else { // the same for words alone, in four fifths of the time
+		verb = token.Hashes(buf, 0, a.Verb)
+		n = token.Hashes(buf, verb, a.Location)
+		n = token.Hashes(buf, n, a.Target)
+		n = token.Hashes(buf, n, a.Faction)
+	}
+	if n < 0 {
+		s.n = -1
+		return
+	}
+	keys, verbs := s.keys[:n], index.Verbs(s.keys[:verb])
+	if first := in.table.First(keys, verbs); first < n {
+		s.n = in.table.Scan(s.slots[:], keys[first:], verbs, index.Signature(keys))
+	}
+}
+
+// shortText is the length of an action's text up to which it is split again for
+// each token of a suspect.
+const shortText = 1 << 10
 
 // judge returns the norms that an action violates, in no order. They are in
-// room, or in the judge that the caller has to free. Of a short action the
-// keys are there; of others they are nil.
-func (c *Constitution) judge(room []uint32, a *Action, keys []uint64, verbs uint64) ([]uint32, *judge) {
-	n := -1
-	if keys != nil {
-		n = c.forbid.table.Scan(room, keys, verbs, index.Signature(keys))
-	}
-	if n == 0 {
-		return nil, nil
-	}
-	if n > 0 && len(a.Verb)+len(a.Location)+len(a.Target)+len(a.Faction)+len(a.Agent) <= shortText {
+// s, or in the judge that the caller has to free.
+func (c *Constitution) judge(s *suspects, a *Action) ([]uint32, *judge) {
+	if s.n >= 0 && len(a.Verb)+len(a.Location)+len(a.Target)+len(a.Faction)+len(a.Agent) <= shortText {
 		v := view{texts: texts(a)}
-		slots := c.broken(room[:n], &v)
+		slots := c.broken(s.slots[:s.n], &v)
 		if len(slots) == 0 || c.permit.table.Len() == 0 {
 			return slots, nil
 		}
-		var buf [shortAction]uint64
-		if keys, verbs, ok := c.permit.lookups.keys(buf[:], a); ok {
-			var room [shortList]uint32
-			if n := c.permit.table.Scan(room[:], keys, verbs, index.Signature(keys)); n >= 0 {
-				return c.denied(slots, room[:n], &v), nil
-			}
+		var permits suspects
+		if c.permit.suspect(&permits, a); permits.n >= 0 {
+			return c.denied(slots, permits.slots[:permits.n], &v), nil
 		}
 	}
 	j := judges.Get().(*judge)
@@ -176,7 +181,7 @@ func (j *judge) suspects(dst []uint32, in *clauses, a *Action) []uint32 {
 	keys = slices.DeleteFunc(keys, func(key uint64) bool { return !in.table.Lists(key, verbs) })
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	for dst = dst[:cap(dst)]; ; dst = make([]uint32, 2*len(dst)+shortList) {
+	for dst = dst[:cap(dst)]; ; dst = make([]uint32, 2*len(dst)+16) {
 		if n := in.table.Scan(dst, keys, verbs, signature); n >= 0 {
 			return dst[:n]
 		}

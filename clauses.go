@@ -33,50 +33,33 @@ type lookupCounts struct {
 }
 
 // keys writes the hashes under which clauses may be filed that hold of a to
-// buf, and returns them and the bits of those of the verb. It returns false
-// when buf is too small.
-func (w *lookups) keys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
-	if w.any {
-		return w.allKeys(buf, a)
-	}
-	verb := token.Hashes(buf, 0, a.Verb)
-	n := token.Hashes(buf, verb, a.Location)
-	n = token.Hashes(buf, n, a.Target)
-	n = token.Hashes(buf, n, a.Faction)
-	if n < 0 {
-		return nil, 0, false
-	}
-	return buf[:n], index.Verbs(buf[:verb]), true
-}
-
-// allKeys is keys for norms that have prefixes or look at the agent. Of the
-// prefixes of the verb only those that prohibitions want are in verbs: with
-// others in it, buckets are looked at in vain.
-func (w *lookups) allKeys(buf []uint64, a *Action) (keys []uint64, verbs uint64, ok bool) {
-	verb := token.AllHashes(buf, 0, a.Verb, &w.verbs)
-	n := token.Prefixes(buf, verb, a.Verb, &w.prefixes)
+// buf, and returns where those of the verb end, and where all do. It returns -1
+// when buf is too small. Of the prefixes of the verb only those that
+// prohibitions want are among the verb's: with others, buckets would be looked
+// at in vain.
+func (w *lookups) keys(buf []uint64, a *Action) (verb, n int) {
+	verb = token.AllHashes(buf, 0, a.Verb, &w.verbs)
+	n = token.Prefixes(buf, verb, a.Verb, &w.prefixes)
 	n = token.AllHashes(buf, n, a.Location, &w.prefixes)
 	n = token.AllHashes(buf, n, a.Target, &w.prefixes)
 	n = token.AllHashes(buf, n, a.Faction, &w.prefixes)
-	others := n
-	if w.agent || w.ofAgent != (token.Lengths{}) {
-		n = token.AllHashes(buf, n, a.Agent, &w.ofAgent)
+	if others := n; n >= 0 && (w.agent || w.ofAgent != (token.Lengths{})) {
+		if n = token.AllHashes(buf, n, a.Agent, &w.ofAgent); n < 0 {
+			return -1, -1
+		}
+		for i, h := range buf[others:n] {
+			buf[others+i] = token.OfAgent(h)
+		}
 	}
-	if n < 0 {
-		return nil, 0, false
-	}
-	for i, h := range buf[others:n] {
-		buf[others+i] = token.OfAgent(h)
-	}
-	return buf[:n], index.Verbs(buf[:verb]), true
+	return verb, n
 }
 
-// grownKeys is keys with a buffer that is made greater where it is too small.
-// It returns the buffer, too.
+// grownKeys returns the keys, and the bits of those of the verb. They are in
+// buf, or in a greater one where it is too small, which it returns, too.
 func (w *lookups) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, verbs uint64) {
 	for {
-		if keys, verbs, ok := w.keys(buf, a); ok {
-			return buf, keys, verbs
+		if verb, n := w.keys(buf, a); n >= 0 {
+			return buf, buf[:n], index.Verbs(buf[:verb])
 		}
 		buf = make([]uint64, max(64, 2*len(buf)))
 	}
