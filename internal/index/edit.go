@@ -113,7 +113,7 @@ func (e *Edit) remove(c Clause, filed uint64) bool {
 func (e *Edit) own(i uint64) *page {
 	if !e.all && !e.mine[i] {
 		p := *e.t.pages[i]
-		p.entries = slices.Clone(p.entries)
+		p.entries = append(make([]entry, 0, len(p.entries)+1), p.entries...) // with room for one more
 		e.t.pages[i] = &p
 		e.mine[i] = true
 	}

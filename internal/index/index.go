@@ -151,9 +151,9 @@ func (p *page) remove(b uint64, i int) {
 	}
 }
 
-// clip frees the room that changes have left.
+// clip frees the room that changes have left, where it is worth a copy.
 func (p *page) clip() {
-	if len(p.entries) < cap(p.entries) {
+	if cap(p.entries) > len(p.entries)+2 {
 		p.entries = slices.Clip(slices.Clone(p.entries))
 	}
 }
