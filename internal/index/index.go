@@ -79,9 +79,13 @@ func (e *entry) mayHold(key, verbs, signature uint64) bool {
 }
 
 // unrotated undoes what filter does.
-func unrotated(filter, key uint64) uint64 { return bits.RotateLeft64(filter, int(key>>(32+verbBits)&63)) }
+func unrotated(filter, key uint64) uint64 {
+	return bits.RotateLeft64(filter, int(key>>(32+verbBits)&63))
+}
 
-func (e *entry) filter() uint64 { return bits.RotateLeft64(pair(uint64(e.tag)), -int(e.tag>>verbBits&63)) }
+func (e *entry) filter() uint64 {
+	return bits.RotateLeft64(pair(uint64(e.tag)), -int(e.tag>>verbBits&63))
+}
 
 func tag(filed, verb uint64) uint32 {
 	return uint32(filed>>32)&^verbMask | uint32(verb&verbMask)
