@@ -84,8 +84,15 @@ func (in *clauses) suspect(s *suspects, a *Action) {
 		return
 	}
 	keys, verbs := s.keys[:n], index.Verbs(s.keys[:verb])
-	if first := in.table.First(keys, verbs); first < n {
-		s.n = in.table.Scan(s.slots[:], keys[first:], verbs, index.Signature(keys))
+	first := in.table.First(keys, verbs)
+	if first == n {
+		return
+	}
+	signature := index.Signature(keys)
+	for i := first; i < n; i++ {
+		if key := keys[i]; in.table.Lists(key, verbs) && !slices.Contains(keys[:i], key) {
+			s.n = in.table.Scan(s.slots[:], s.n, key, verbs, signature)
+		}
 	}
 }
 
@@ -172,7 +179,6 @@ func (j *judge) free() {
 
 // suspects writes to dst, from its start on, the norms that the index cannot
 // rule out for an action of any length, and returns it, grown where it must be.
-// No key is looked up twice, however often its word stands in the action.
 func (j *judge) suspects(dst []uint32, in *clauses, a *Action) []uint32 {
 	var keys []uint64
 	var verbs uint64
@@ -180,12 +186,16 @@ func (j *judge) suspects(dst []uint32, in *clauses, a *Action) []uint32 {
 	signature := index.Signature(keys)
 	keys = slices.DeleteFunc(keys, func(key uint64) bool { return !in.table.Lists(key, verbs) })
 	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	for dst = dst[:cap(dst)]; ; dst = make([]uint32, 2*len(dst)+16) {
-		if n := in.table.Scan(dst, keys, verbs, signature); n >= 0 {
-			return dst[:n]
+	dst = dst[:cap(dst)]
+	n := 0
+	for _, key := range slices.Compact(keys) {
+		for start := n; ; dst = append(dst, make([]uint32, len(dst)+16)...) {
+			if n = in.table.Scan(dst, start, key, verbs, signature); n >= 0 {
+				break
+			}
 		}
 	}
+	return dst[:n]
 }
 
 // view is an action split into tokens, for judging norms by their texts.

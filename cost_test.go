@@ -79,6 +79,15 @@ func TestCostOfALongActionIsThatOfItsDifferentWords(t *testing.T) {
 	require.LessOrEqual(t, len(j.suspects(nil, &g.forbid, &a)), once)
 }
 
+// The same for a short action, whose suspects are each named once.
+func TestCostOfAShortActionIsThatOfItsDifferentWords(t *testing.T) {
+	c, err := Compile(Norm{Name: "n", Condition: "bridge", Prohibited: "cross"})
+	require.NoError(t, err)
+	var s suspects
+	c.forbid.suspect(&s, &Action{Verb: "cross", Location: strings.Repeat("bridge ", 20)})
+	require.Equal(t, 1, s.n)
+}
+
 func TestCheckAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -87,6 +96,12 @@ func TestCheckAllocatesNothing(t *testing.T) {
 	long := actionOf(plain.Long(0, 64<<10))
 	crowded := plain.hits[0]
 	crowded.Faction = strings.Repeat("word ", 100)
+	prefixes, err := Compile(Norm{Name: "n", Condition: "w0* w1* w22* wor*", Unless: "zone", Prohibited: "attack"})
+	require.NoError(t, err)
+	varied := Action{Verb: "attack", Location: "zone word"}
+	for i := range 1_000 {
+		varied.Location += fmt.Sprintf(" w%dx", i)
+	}
 	room := make([]Violation, 0, 1_024)
 	check := func(g *ground, a Action) func() { return func() { room = g.AppendCheck(room[:0], a) } }
 	twisted := func(twist world.Twist) *ground { return groundOf(t, world.World{Size: 1_000, Twist: twist}) }
@@ -97,6 +112,7 @@ func TestCheckAllocatesNothing(t *testing.T) {
 		"for an action of 64 KiB":                   check(plain, long),
 		"for an action of many words":               check(plain, crowded),
 		"with prefixes":                             check(twisted(world.Prefixed), twisted(world.Prefixed).hits[0]),
+		"with prefixes, for many different words":   func() { prefixes.Check(varied) },
 		"with names of fields":                      check(twisted(world.Qualified), twisted(world.Qualified).hits[0]),
 		"with words of the agent":                   check(twisted(world.OfAgents), twisted(world.OfAgents).hits[0]),
 		"with exceptions":                           check(twisted(world.Excepted), twisted(world.Excepted).hits[0]),

@@ -43,9 +43,9 @@ type Finding struct {
 //
 // Explain agrees with Check: the prohibitions it calls violated or shadow are
 // those Check reports. It allocates, and judges each norm that has the verb, or
-// about one in 64 of those that have another, by its texts; to find them it
-// runs through 16 bytes of the index per verb of each norm, a few milliseconds
-// for a million. Check pays nothing for it.
+// about one in 250 of those that have another, by its texts (of an action with
+// several verbs, more); to find them it runs through 16 bytes of the index per
+// verb of each norm, a few milliseconds for a million. Check pays nothing for it.
 func (c *Constitution) Explain(a Action) []Finding {
 	v := newView(a)
 	var norms []Norm

@@ -189,7 +189,7 @@ func compareNorms(a, b *Norm) int {
 }
 
 // withVerb yields the norms that have a verb of the action, in no order. It
-// reads one word of the index for each two norms or so.
+// reads 16 bytes of the index for each verb of each norm.
 func (c *Constitution) withVerb(v *view) iter.Seq[Norm] {
 	return func(yield func(Norm) bool) {
 		seen := map[uint32]bool{}

@@ -54,6 +54,19 @@ func TestZeroConstitutionAllowsEverything(t *testing.T) {
 	require.Zero(t, c.Edition())
 }
 
+// A constitution that follows one with prefixes counts them for itself.
+func TestSuccessorsOfAConstitutionShareNoCounts(t *testing.T) {
+	a, b := Norm{Name: "a", Condition: "br*", Prohibited: "cross"}, Norm{Name: "b", Condition: "ga*", Prohibited: "cross"}
+	c, err := Compile(a, b)
+	require.NoError(t, err)
+	without := func(n Norm) *Constitution {
+		return c.after([]Revision{{Edition: 1, Version: 2, Change: Change{Kind: KindRepeal, Norm: n}}})
+	}
+	require.Empty(t, without(a).Check(Action{Verb: "cross", Location: "bridge"}))
+	require.Len(t, without(b).Check(Action{Verb: "cross", Location: "bridge"}), 1)
+	require.Len(t, without(a).Check(Action{Verb: "cross", Location: "gate"}), 1)
+}
+
 // What no norm in force asks for is not looked for in actions.
 func TestOnlyWhatNormsAskForIsPaidFor(t *testing.T) {
 	plain := Norm{Name: "plain", Condition: "bridge location:gate", Unless: "agent:staff* ferry*", Prohibited: "cross"}

@@ -22,7 +22,7 @@ const maxBuckets = 1 << (32 - verbBits)
 type Edit struct {
 	t        Table
 	expected int
-	all      bool            // no page is shared with another table
+	all      bool            // no page is shared with another table, and entries have no order yet
 	mine     map[uint64]bool // otherwise, by number, those that are not
 }
 
@@ -43,6 +43,7 @@ func bucketsFor(clauses int) int {
 func (e *Edit) Table() Table {
 	if e.all {
 		for _, p := range e.t.pages {
+			p.sort()
 			p.clip()
 		}
 	}
@@ -61,9 +62,21 @@ func (e *Edit) Insert(c Clause) {
 		e.resize(2 * n)
 	}
 	filed := e.choose(c)
-	b := filed >> e.t.shift
-	e.own(b/pageSize).insert(b, entry{tag(filed, c.Verb), c.Slot, signature(c.Verb) | Signature(c.Tokens)})
+	e.insert(filed>>e.t.shift, entry{tag(filed, c.Verb), c.Slot, signature(c.Verb) | Signature(c.Tokens)})
 	e.t.size++
+}
+
+// insert puts an entry behind those of its bucket that have no higher tag.
+// Where all is made anew it puts it behind all, so as not to move a long bucket
+// for each; Table sorts them in the end.
+func (e *Edit) insert(b uint64, x entry) {
+	p := e.own(b / pageSize)
+	bucket := p.bucket(b)
+	i := len(bucket)
+	if !e.all {
+		i = before(bucket, uint64(x.tag)+1)
+	}
+	p.insert(b, i, x)
 }
 
 // choose returns the token under which a clause is filed: the one under which
@@ -79,10 +92,24 @@ func (e *Edit) choose(c Clause) uint64 {
 	return best
 }
 
-// filed returns how many clauses are filed under a token.
-func (e *Edit) filed(hash uint64) int {
+// filed returns how many clauses are filed under a token. Of a very long bucket
+// that has no order yet it takes all for the token's, so as not to count them
+// for each clause that comes.
+func (e *Edit) filed(hash uint64) (n int) {
 	b := hash >> e.t.shift
-	return len(between(e.t.pages[b/pageSize].bucket(b), tag(hash, 0), tag(hash, verbMask)))
+	bucket := e.t.pages[b/pageSize].bucket(b)
+	switch {
+	case !e.all:
+		return len(between(bucket, tag(hash, 0), tag(hash, verbMask)))
+	case len(bucket) > 256:
+		return len(bucket)
+	}
+	for i := range bucket {
+		if bucket[i].tag&^verbMask == tag(hash, 0) {
+			n++
+		}
+	}
+	return n
 }
 
 // Remove takes out a clause that was inserted.
@@ -131,8 +158,7 @@ func (e *Edit) resize(buckets int) {
 	e.all, e.mine = true, nil
 	for _, p := range old {
 		for _, x := range p.entries {
-			b := uint64(x.tag) << 32 >> e.t.shift
-			e.t.pages[b/pageSize].insert(b, x)
+			e.insert(uint64(x.tag)<<32>>e.t.shift, x)
 		}
 	}
 }

@@ -17,6 +17,7 @@
 package index
 
 import (
+	"cmp"
 	"iter"
 	"math/bits"
 	"slices"
@@ -131,9 +132,10 @@ func between(bucket []entry, first, last uint32) []entry {
 // long is the length from which on looking for entries is quicker than looking at all.
 const long = 16
 
-func (p *page) insert(b uint64, e entry) {
+// insert puts an entry into bucket b, as number i.
+func (p *page) insert(b uint64, i int, e entry) {
 	b %= pageSize
-	i := int(p.ends[b]) - len(p.bucket(b)) + before(p.bucket(b), uint64(e.tag))
+	i += int(p.ends[b]) - len(p.bucket(b))
 	p.entries = slices.Insert(p.entries, i, e)
 	p.filters[b] |= e.filter()
 	for ; b < pageSize; b++ {
@@ -153,6 +155,11 @@ func (p *page) remove(b uint64, i int) {
 	for _, e := range p.bucket(b) {
 		p.filters[b] |= e.filter()
 	}
+}
+
+// sort puts the entries in order, which is also that of their buckets.
+func (p *page) sort() {
+	slices.SortStableFunc(p.entries, func(x, y entry) int { return cmp.Compare(x.tag, y.tag) })
 }
 
 // clip frees the room that changes have left, where it is worth a copy.
@@ -193,25 +200,24 @@ func (t *Table) lists(key, verbs uint64) bool {
 	return both(unrotated(t.pages[b/pageSize].filters[b%pageSize], key) & verbs)
 }
 
-// Scan writes the slots of the clauses that are filed under one of the keys and
-// may hold of an action with these verbs and this signature to dst, and returns
-// how many they are, -1 when dst has no room for them.
+// Scan writes the slots of the clauses filed under key that may hold of an
+// action with these verbs and this signature to dst from dst[n] on, and returns
+// where they end. It returns -1 when dst has no room for them, and when n is
+// -1, so that calls can follow each other with one question at the end.
 //
-// Where a bucket lists one of the verbs, it looks at each of its entries; in a
+// Where the bucket lists one of the verbs, it looks at each of its entries; in a
 // long one, where there is only one verb, at those of the key and the verb.
-func (t *Table) Scan(dst []uint32, keys []uint64, verbs, signature uint64) (n int) {
-	for _, key := range keys {
-		if !t.Lists(key, verbs) {
-			continue
-		}
-		for _, e := range t.suspects(key, verbs) {
-			if e.mayHold(key, verbs, signature) {
-				if n == len(dst) {
-					return -1
-				}
-				dst[n] = e.slot
-				n++
+func (t *Table) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
+	if n < 0 || !t.Lists(key, verbs) {
+		return n
+	}
+	for _, e := range t.suspects(key, verbs) {
+		if e.mayHold(key, verbs, signature) {
+			if n == len(dst) {
+				return -1
 			}
+			dst[n] = e.slot
+			n++
 		}
 	}
 	return n

@@ -34,12 +34,16 @@ func found(t *Table, keys, verbs []uint64) []uint32 {
 }
 
 func scan(t *Table, keys []uint64, verbs, signature uint64) []uint32 {
-	dst := make([]uint32, len(keys)*t.Len())
-	n := t.Scan(dst, keys, verbs, signature)
-	if n > 0 && t.Scan(dst[:n-1], keys, verbs, signature) != -1 || t.Scan(dst[:n], keys, verbs, signature) != n {
-		panic("Scan says -1 when, and only when, there is no room")
+	dst := make([]uint32, 1+len(keys)*t.Len())
+	n := 1
+	for _, key := range keys {
+		start := n
+		n = t.Scan(dst, start, key, verbs, signature)
+		if n > start && t.Scan(dst[:n-1], start, key, verbs, signature) != -1 || t.Scan(dst[:n], start, key, verbs, signature) != n || t.Scan(dst, -1, key, verbs, signature) != -1 {
+			panic("Scan says -1 when, and only when, there is no room")
+		}
 	}
-	return dst[:n]
+	return dst[1:n]
 }
 
 // subset reports whether all of a is in b, which is sorted.
@@ -158,7 +162,7 @@ func TestEmptyTableHoldsNothing(t *testing.T) {
 	var table Table
 	require.Equal(t, 2, table.First([]uint64{1, 2}, ^uint64(0)))
 	require.False(t, table.Lists(1, ^uint64(0)))
-	require.Zero(t, table.Scan(nil, []uint64{1, 2}, ^uint64(0), ^uint64(0)))
+	require.Zero(t, table.Scan(nil, 0, 1, ^uint64(0), ^uint64(0)))
 	require.Zero(t, table.Probed(1, ^uint64(0)))
 }
 
@@ -201,6 +205,43 @@ func TestAVerbThatIsNotThereIsSeldomListed(t *testing.T) {
 	}
 	require.Less(t, listed(1), 20000/100, "with one bit for each clause it would be one of 10")
 	require.Less(t, listed(3), 20000/22, "nor one of three: with both bits anywhere in the word it would be one of 18")
+}
+
+// The highest tag has none behind it.
+func TestALongBucketOfTheHighestTagIsFound(t *testing.T) {
+	var table Table
+	var m model
+	for range 2 {
+		e := table.Edit(0)
+		for range 2 * long {
+			c := Clause{Slot: uint32(len(m)), Verb: ^uint64(0)}
+			e.Insert(c)
+			m = append(m, c)
+		}
+		table = e.Table()
+	}
+	highest := []uint64{^uint64(0)}
+	require.Equal(t, m.holding(highest, highest), found(&table, highest, highest))
+	require.Equal(t, len(m), table.Probed(highest[0], Verbs(highest)))
+}
+
+// Where a bucket is long and has many tags, a clause that comes must not move those behind it.
+func TestMakingALongBucketTakesNoTimeForEachPair(t *testing.T) {
+	e := new(Table).Edit(0)
+	w := newWorld(8, 200, 0)
+	var p *page
+	moved := 0
+	for slot := range uint32(20000) {
+		e.Insert(Clause{Slot: slot, Verb: w.some(w.verbs, 1)[0], Tokens: []uint64{^uint64(0)}})
+		p = e.t.pages[len(e.t.pages)-1]
+		last := p.bucket(pageSize - 1)
+		if n := len(last); n > 0 && last[n-1].slot != slot && slices.ContainsFunc(last, func(x entry) bool { return x.slot == slot }) {
+			moved++
+		}
+	}
+	require.Zero(t, moved)
+	table := e.Table()
+	require.True(t, slices.IsSortedFunc(table.pages[len(table.pages)-1].entries, func(a, b entry) int { return cmp.Compare(a.tag, b.tag) }))
 }
 
 func TestClausesSpreadOverTheirTokens(t *testing.T) {

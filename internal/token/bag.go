@@ -143,15 +143,20 @@ type table struct {
 	slots    []uint32 // numbers of patterns from 1 on, at their hash; 0 is free; a power of two of them
 }
 
-// reset empties the table and makes room for n patterns. It clears no more
-// than that, however much room there was.
+// reset empties the table and makes room for n patterns.
 func (t *table) reset(n int) {
 	t.clear()
-	size := 1 << bits.Len(uint(2*n))
-	if cap(t.slots) < size {
-		t.slots = make([]uint32, size)
+	t.resize(1 << bits.Len(uint(2*n)))
+}
+
+// resize gives the table a number of slots, all free. It clears no more than
+// those, however much room there was.
+func (t *table) resize(slots int) {
+	if cap(t.slots) < slots {
+		t.slots = make([]uint32, slots)
+		return
 	}
-	t.slots = t.slots[:size]
+	t.slots = t.slots[:slots]
 	clear(t.slots)
 }
 
@@ -186,7 +191,7 @@ func (t *table) insert(p Pattern, hash uint64) {
 }
 
 func (t *table) grow() {
-	t.slots = make([]uint32, 2*len(t.slots))
+	t.resize(2 * len(t.slots))
 	for n, hash := range t.hashes {
 		i := hash
 		for t.slots[i&uint64(len(t.slots)-1)] != 0 {

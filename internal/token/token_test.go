@@ -1,6 +1,7 @@
 package token
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -138,6 +139,17 @@ func TestPrefixesAreThoseOfTheTokens(t *testing.T) {
 	}
 }
 
+func TestTheLongestPrefixIsFound(t *testing.T) {
+	var lengths Lengths
+	lengths.Set(MaxPrefix, true)
+	for _, letter := range []string{"a", "\u00e9"} {
+		word := strings.Repeat(letter, MaxPrefix)
+		var dst [1]uint64
+		require.Equal(t, 1, Prefixes(dst[:], 0, word+"s", &lengths))
+		require.Equal(t, Pattern{Any, word, true}.Hash(), dst[0])
+	}
+}
+
 func TestLengths(t *testing.T) {
 	var l Lengths
 	require.Equal(t, -1, l.longest())
@@ -242,6 +254,10 @@ func TestBagForgets(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	long := Texts{Location: strings.Repeat("red zone-51 blue 睡觉 \u212Aelvin ", 2000)}
 	short := Texts{"attack", "safe_zone", "dragon", "red hand", "hero"}
+	varied := Texts{}
+	for i := range 1000 {
+		varied[Location] += fmt.Sprintf(" %dword w%d wo%d wor%d", i, i, i, i)
+	}
 	var dst [16384]uint64
 	var b Bag
 	for name, f := range map[string]func(){
@@ -249,6 +265,7 @@ func TestAllocations(t *testing.T) {
 		"Hashes of a long text":  func() { Hashes(dst[:], 0, long[Location]) },
 		"Prefixes":               func() { Prefixes(dst[:], 0, "red \u212Aelvin", &Lengths{255}) },
 		"a bag of few tokens":    func() { b.Fill(&short); b.Has(Parse("location:safe*")); b.Clear() },
+		"a bag of many prefixes": func() { b.Fill(&varied); b.Has(Parse("w*")); b.Has(Parse("wo*")); b.Has(Parse("wor*")); b.Clear() },
 		"a bag of many tokens":   func() { b.Fill(&long); b.Has(Parse("location:zon*")); b.Clear() },
 	} {
 		t.Run(name, func(t *testing.T) {
