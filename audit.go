@@ -30,6 +30,9 @@ type Compliance struct {
 // the first half is the smaller, and one action alone is stable. The bounds
 // are exact: no rounding moves an agent across one.
 //
+// All actions are judged by the one constitution. Stores have those of
+// violations only: who wants an audit keeps a log of all.
+//
 // Audit ranges over actions once. Its memory is per agent, and at most a bit
 // per action.
 func Audit(c *Constitution, actions iter.Seq[Action]) []Compliance {

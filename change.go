@@ -50,7 +50,9 @@ func (c Change) Signed(by, reason string) Change {
 // of names, however the norms are ordered. It gives no change that changes
 // nothing. A repealed norm, in from or to, counts as absent.
 //
-// Applying Diff(current, wanted) is a reload. Diff validates nothing. Where to
+// Applying Diff(current, wanted) is a reload. Of what others change after
+// current was read, Diff knows nothing: it may survive the reload, or have
+// Apply refuse it with ErrNotFound or ErrExists. Then begin anew. Diff validates nothing. Where to
 // has two different norms of one name, it gives an enactment of the second as
 // well, which Apply refuses with [ErrExists].
 //

@@ -16,8 +16,9 @@ import (
 // says just this.
 //
 // The time is that of reading the action's text, of one look-up per word, and
-// of looking at the norms that are filed under those words; the package
-// comment has the bounds. The number of norms does not count.
+// of looking at the norms that are filed under those words. While each norm has
+// some word that few others have, the number of norms does not count; the
+// package comment has the bounds.
 func (c *Constitution) Check(a Action) []Violation { return c.AppendCheck(nil, a) }
 
 // AppendCheck appends the violations of an action to dst, in the order of

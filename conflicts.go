@@ -51,7 +51,7 @@ type Conflict struct {
 //
 // A norm that has several such counterparts is reported with one: the one with
 // the fewest tokens in Unless, then in Condition, then the first in the order
-// of violations. Contradictions also name each permit once. Norms that are
+// of violations. Each permit that contradicts is named at least once. Norms that are
 // dead, duplicates or overruled are looked at no further. The list is in order
 // of A, then of kind as above, then of B.
 //

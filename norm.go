@@ -175,7 +175,7 @@ func (n Norm) normal() Norm {
 // be compared with == and share nothing mutable; their times compare so when
 // they are UTC without a monotonic reading.
 type Action struct {
-	Agent    string    // JSON "agent_id"; matched only by an agent: token
+	Agent    string    // JSON "agent_id"; seen by agent: tokens alone, which look at each word of it
 	Verb     string    // JSON "action"
 	Location string    // JSON "location"
 	Target   string    // JSON "target"
