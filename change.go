@@ -50,11 +50,12 @@ func (c Change) Signed(by, reason string) Change {
 // of names, however the norms are ordered. It gives no change that changes
 // nothing. A repealed norm, in from or to, counts as absent.
 //
-// Applying Diff(current, wanted) is a reload. Of what others change after
-// current was read, Diff knows nothing: it may survive the reload, or have
-// Apply refuse it with ErrNotFound or ErrExists. Then begin anew. Diff validates nothing. Where to
-// has two different norms of one name, it gives an enactment of the second as
-// well, which Apply refuses with [ErrExists].
+// Applying Diff(current, wanted) is a reload. Diff knows nothing of what others
+// change after current was read: that may survive the reload, or have Apply
+// refuse it with [ErrNotFound] or [ErrExists]; then begin anew.
+//
+// Diff validates nothing. Where to has two different norms of one name, it gives
+// an enactment of the second as well, which Apply refuses with [ErrExists].
 //
 // The time is O(n log n) in the number of norms; from and to are not changed.
 func Diff(from, to []Norm) []Change {

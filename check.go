@@ -71,6 +71,9 @@ type suspects struct {
 
 // suspect looks for the norms that the index cannot rule out.
 func (in *clauses) suspect(s *suspects, a *Action) {
+	if in.table.Len() == 0 {
+		return
+	}
 	var verb, n int
 	if buf := s.keys[:]; in.lookups.any {
 		verb, n = in.lookups.keys(buf, a)

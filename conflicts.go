@@ -51,9 +51,9 @@ type Conflict struct {
 //
 // A norm that has several such counterparts is reported with one: the one with
 // the fewest tokens in Unless, then in Condition, then the first in the order
-// of violations. Each permit that contradicts is named at least once. Norms that are
-// dead, duplicates or overruled are looked at no further. The list is in order
-// of A, then of kind as above, then of B.
+// of violations. Each permit that contradicts is named at least once. Norms
+// that are dead, duplicates or overruled are looked at no further. The list is
+// in order of A, then of kind as above, then of B.
 //
 // The time is proportional to the number of norms: a norm is compared with
 // those it shares a rare token with, and with no more than 200 of them in

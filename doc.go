@@ -77,11 +77,11 @@
 // A check allocates nothing when nothing is violated, nor when violations are
 // appended to a slice with room, nor for an action of 64 KiB. One that finds a
 // violation takes about four times as long as one that finds none, since texts
-// are compared before anything is reported. The time of a check is that
-// of the bytes of the action, plus that of the entries of the index under the
-// action's different words. A norm has an entry for each of its verbs. An entry
-// is filed under one token: under that of the condition under which the fewest
-// are, or under the verb, where that is much rarer. So:
+// are compared before anything is reported. The time of a check is that of the
+// bytes of the action, plus that of the entries of the index under the action's
+// different words. A norm has an entry for each of its verbs. An entry is filed
+// under one token: under that of the condition under which the fewest are, or
+// under the verb, where that is much rarer. So:
 //
 //   - The number of norms does not count while each has some word that few
 //     others have, but for what fits into the processor's caches. It does not

@@ -7,7 +7,7 @@ import (
 
 // perBucket is how many clauses a bucket holds on average when a table is full
 // and gets twice as many buckets. With 2 a norm takes 3 bytes more, and a check
-// of a few thousand norms is faster by a twentieth.
+// of a thousand norms is faster by a twentieth.
 const perBucket = 4
 
 // verbPenalty is how many times shorter than all others the bucket of a verb

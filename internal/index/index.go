@@ -7,10 +7,10 @@
 // has a filter word, in which each clause sets two bits of its verb, one in each
 // half, all rotated by its token: where one of the halves has none of the bits
 // of the action's verbs, the entries are not looked at. Without the rotation a
-// common verb would be in every bucket; with one bit for each clause a check
-// takes a twentieth longer. The entries of a bucket are in order, so that of a
-// long one only those of the action's verb are looked at: where no word is
-// rare, a fifth of the time.
+// common verb would be in every bucket; with one bit for each clause a check of
+// an action with three verbs takes longer, mostly by a tenth. The entries of a bucket are
+// in order, so that of a long one only those of the action's verb are looked
+// at: where no word is rare, a fifth of the time.
 //
 // A Table is immutable. A change makes a new one, which shares with the old
 // one all but the pages that it touches.
@@ -205,13 +205,13 @@ func (t *Table) lists(key, verbs uint64) bool {
 // where they end. It returns -1 when dst has no room for them, and when n is
 // -1, so that calls can follow each other with one question at the end.
 //
-// Where the bucket lists one of the verbs, it looks at each of its entries; in a
-// long one, where there is only one verb, at those of the key and the verb.
+// The table must list the key (Lists). Scan looks at each entry of its bucket;
+// in a long one, where there is only one verb, at those of the key and the verb.
 func (t *Table) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
-	if n < 0 || !t.Lists(key, verbs) {
+	if n < 0 {
 		return n
 	}
-	for _, e := range t.suspects(key, verbs) {
+	for _, e := range t.candidates(key, verbs) {
 		if e.mayHold(key, verbs, signature) {
 			if n == len(dst) {
 				return -1
@@ -223,8 +223,8 @@ func (t *Table) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
 	return n
 }
 
-// suspects returns the entries that a check has to look at.
-func (t *Table) suspects(key, verbs uint64) []entry {
+// candidates returns the entries that Scan has to look at.
+func (t *Table) candidates(key, verbs uint64) []entry {
 	b := key >> (t.shift & 63)
 	bucket := t.pages[b/pageSize].bucket(b)
 	if len(bucket) >= long && bits.OnesCount64(verbs) == 2 {
@@ -254,5 +254,5 @@ func (t *Table) Probed(key, verbs uint64) int {
 	if !t.Lists(key, verbs) {
 		return 0
 	}
-	return len(t.suspects(key, verbs))
+	return len(t.candidates(key, verbs))
 }
