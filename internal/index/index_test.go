@@ -192,6 +192,36 @@ func TestRulesOutWhatDoesNotHold(t *testing.T) {
 	require.Less(t, suspected, 2*holding, "the index is of use when little comes through that does not hold")
 }
 
+// Where no word is rare, entries of the action's verb and of one of its words
+// lack another word. Their signatures rule most of them out, so that their
+// texts are not looked at.
+func TestSignaturesRuleOutWhatLacksAWord(t *testing.T) {
+	w := newWorld(11, 5, 32)
+	var table Table
+	var m model
+	e := table.Edit(10000)
+	for slot := range uint32(10000) {
+		c := Clause{slot, w.some(w.verbs, 1)[0], w.some(w.tokens, 8)}
+		e.Insert(c)
+		m = append(m, c)
+	}
+	table = e.Table()
+	probed, candidates, holding := 0, 0, 0
+	for range 200 {
+		verb := w.some(w.verbs, 1)
+		keys := w.some(w.tokens, 12)
+		slices.Sort(keys)
+		keys = append(slices.Compact(keys), verb[0])
+		for _, key := range keys {
+			probed += table.Probed(key, Verbs(verb))
+		}
+		candidates += len(found(&table, keys, verb))
+		holding += len(m.holding(keys, verb))
+	}
+	require.Positive(t, holding)
+	require.Less(t, candidates-holding, probed/200, "%d of %d entries come through, and %d hold", candidates, probed, holding)
+}
+
 // A bucket that lists a verb in vain makes a check look at its entries.
 func TestAVerbThatIsNotThereIsSeldomListed(t *testing.T) {
 	w := newWorld(7, 60, 5000)

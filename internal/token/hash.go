@@ -19,6 +19,10 @@ type secret struct {
 func newKeys() secret {
 	var b [32]byte
 	rand.Read(b[:]) // never fails: it ends the program instead
+	return keysFrom(b)
+}
+
+func keysFrom(b [32]byte) secret {
 	key := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
 	return secret{key(0), key(1), key(2), key(3) | 1}
 }
@@ -80,10 +84,24 @@ func hashRunes(seed uint64, s string) (hash uint64, end int) {
 	return h.sum(), end
 }
 
-// Blunt makes all hashes equal until restore is called. It is for tests, which
-// show with it that no verdict rests on a hash; nothing else may run meanwhile.
-func Blunt() (restore func()) {
-	sharp := keys
-	keys = secret{}
-	return func() { keys = sharp }
+// Blunt makes all hashes equal until restore is called. Tests use it to show
+// that no verdict depends on a hash. Nothing else may run meanwhile.
+func Blunt() (restore func()) { return replaceKeys(secret{}) }
+
+// Reseed makes the hashes the same in every process until restore is called.
+// Tests use it to count the cost of a check, which depends on the hashes. What
+// was hashed before is found again only after restore. Nothing else may run
+// meanwhile.
+func Reseed(seed uint64) (restore func()) {
+	var b [32]byte
+	for i := range 4 {
+		binary.LittleEndian.PutUint64(b[8*i:], mix(seed+uint64(i)+1, 0x9E3779B97F4A7C15))
+	}
+	return replaceKeys(keysFrom(b))
+}
+
+func replaceKeys(k secret) (restore func()) {
+	old := keys
+	keys = k
+	return func() { keys = old }
 }
