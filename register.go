@@ -52,18 +52,27 @@ func (r *register) find(name string) (slot uint32, ok bool) {
 	return r.names[page][i], true
 }
 
-// place returns where in names a name is, or belongs.
+// place returns where in names a name is, if it is there.
 func (r *register) place(name string) (page, i int, ok bool) {
-	compare := func(slot uint32, name string) int { return strings.Compare(r.norm(slot).Name, name) }
-	page, ok = slices.BinarySearchFunc(r.names, name, func(page []uint32, name string) int { return compare(page[0], name) })
-	if ok {
-		return page, 0, true
-	}
-	if page--; page < 0 {
+	if page = r.pageOf(name); page < 0 {
 		return 0, 0, false
 	}
-	i, ok = slices.BinarySearchFunc(r.names[page], name, compare)
+	i, ok = slices.BinarySearchFunc(r.names[page], name, r.compareName)
 	return page, i, ok
+}
+
+// pageOf returns the last page of names that begins with the name or one
+// before it, -1 if there is none.
+func (r *register) pageOf(name string) int {
+	page, ok := slices.BinarySearchFunc(r.names, name, func(page []uint32, name string) int { return r.compareName(page[0], name) })
+	if !ok {
+		page--
+	}
+	return page
+}
+
+func (r *register) compareName(slot uint32, name string) int {
+	return strings.Compare(r.norm(slot).Name, name)
 }
 
 // all yields the numbers of the norms in order of name.
@@ -146,31 +155,50 @@ func (e *registerEdit) ownNames() {
 	}
 }
 
-// done ends the edit and returns the new register.
+// done ends the edit and returns the new register. It copies the pages of names
+// to which something is added, and the list of them.
 func (e *registerEdit) done() register {
-	byName := func(a, b uint32) int { return strings.Compare(e.norm(a).Name, e.norm(b).Name) }
-	slices.SortFunc(e.added, byName)
-	if len(e.added) <= len(e.names) {
-		for _, slot := range e.added {
-			e.name(slot)
-		}
-	} else {
-		// So many are new that the order is made anew.
-		all := append(slices.Concat(e.names...), e.added...)
-		slices.SortFunc(all, byName)
-		e.names = slices.Collect(slices.Chunk(all, namesPage*3/4))
+	rest := e.added
+	slices.SortFunc(rest, func(a, b uint32) int { return strings.Compare(e.norm(a).Name, e.norm(b).Name) })
+	if len(rest) == 0 {
+		return e.register
 	}
+	names := make([][]uint32, 0, len(e.names)+1+2*len(rest)/namesPage)
+	from := 0 // pages before it are in names
+	for len(rest) > 0 && len(e.names) > 0 {
+		page := max(0, e.pageOf(e.norm(rest[0]).Name))
+		n := len(rest)
+		if page+1 < len(e.names) {
+			n, _ = slices.BinarySearchFunc(rest, e.norm(e.names[page+1][0]).Name, e.compareName)
+		}
+		names = append(names, e.names[from:page]...)
+		names = appendPages(names, e.merge(e.names[page], rest[:n]))
+		from, rest = page+1, rest[n:]
+	}
+	names = append(names, e.names[from:]...)
+	e.names = appendPages(names, rest)
 	return e.register
 }
 
-// name enters a number in the order of names.
-func (e *registerEdit) name(slot uint32) {
-	e.ownNames()
-	page, i, _ := e.place(e.norm(slot).Name)
-	grown := slices.Concat(e.names[page][:i], []uint32{slot}, e.names[page][i:])
-	e.names[page] = grown
-	if half := len(grown) / 2; len(grown) > namesPage {
-		e.names[page] = grown[:half:half]
-		e.names = slices.Insert(e.names, page+1, grown[half:])
+// merge returns the numbers of a page and of more norms, both in order of name, in that order.
+func (e *registerEdit) merge(page, more []uint32) []uint32 {
+	merged := make([]uint32, 0, len(page)+len(more))
+	for _, slot := range more {
+		i, _ := slices.BinarySearchFunc(page, e.norm(slot).Name, e.compareName)
+		merged = append(append(merged, page[:i]...), slot)
+		page = page[i:]
 	}
+	return append(merged, page...)
+}
+
+// appendPages appends numbers as one page, or as several if they are too many for one.
+func appendPages(pages [][]uint32, slots []uint32) [][]uint32 {
+	if len(slots) <= namesPage {
+		if len(slots) > 0 {
+			pages = append(pages, slots)
+		}
+		return pages
+	}
+	parts := (len(slots) + namesPage*3/4 - 1) / (namesPage * 3 / 4)
+	return slices.AppendSeq(pages, slices.Chunk(slots, (len(slots)+parts-1)/parts))
 }

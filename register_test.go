@@ -106,3 +106,36 @@ func TestNamesEnteredOneByOneKeepTheirOrder(t *testing.T) {
 	reg.agree(t, want)
 	require.Greater(t, len(reg.names), 3)
 }
+
+// Names are merged into the order that is there. Were it made anew, a batch of
+// a thousand would read all norms.
+func TestManyNamesAreMergedIntoTheirPages(t *testing.T) {
+	var reg register
+	want := map[string]Norm{}
+	enter := func(n int, name func(i int) string) {
+		e := reg.edit()
+		for i := range n {
+			n := Norm{Name: name(i), Prohibited: "v"}
+			want[n.Name] = n
+			e.add(n, mark{id: n.ID()})
+		}
+		reg = e.done()
+	}
+	enter(100_000, func(i int) string { return fmt.Sprintf("n%06d", i*7919%100_000) })
+	before := map[*uint32]bool{}
+	for _, page := range reg.names {
+		before[&page[0]] = true
+	}
+	enter(1_000, func(i int) string { return fmt.Sprintf("n050%03dx", i*7919%1_000) })
+	made := 0
+	for _, page := range reg.names {
+		if !before[&page[0]] {
+			made += len(page)
+		}
+	}
+	require.Less(t, made, 3*1_000, "only the pages in which the names belong are made anew")
+	enter(1_000, func(i int) string { return fmt.Sprintf("n%06dy", i*100) })
+	enter(1_000, func(i int) string { return fmt.Sprintf("a%06d", i) })
+	enter(1_000, func(i int) string { return fmt.Sprintf("z%06d", i) })
+	reg.agree(t, want)
+}

@@ -29,6 +29,7 @@ func (b *bench) run() {
 	b.allocations(g)
 	b.long(g)
 	b.changes(g)
+	b.batches(g)
 	b.memory()
 	b.goroutines(g)
 	b.latency(g)
@@ -160,6 +161,41 @@ func (b *bench) changes(g *ground) {
 	}
 	keepQuiet([]*contestant{compile, apply})
 	b.print(row{"compiling all ÷ Apply of one change, 100,000 norms", atLeast(1_000), atLeast(5_000), compile.over(apply), nanoseconds(compile.time()) + " ÷ " + nanoseconds(apply.time())})
+}
+
+// batches compares Apply of a thousand new norms with ten times Apply of a hundred.
+func (b *bench) batches(g *ground) {
+	m, err := normsync.NewMonitor(g.norms...)
+	if err != nil {
+		panic(err)
+	}
+	next := 0
+	apply := func(size int) float64 {
+		changes, undo := make([]normsync.Change, size), make([]normsync.Change, size)
+		for i := range changes {
+			n := g.norms[next*7919%len(g.norms)]
+			n.Name += " too"
+			changes[i], undo[i] = normsync.Enact(n), normsync.Repeal(n.Name)
+			next++
+		}
+		settle()
+		start := time.Now()
+		if _, err := m.Apply(context.Background(), changes...); err != nil {
+			panic(err)
+		}
+		took := time.Since(start)
+		if _, err := m.Apply(context.Background(), undo...); err != nil {
+			panic(err)
+		}
+		return float64(took)
+	}
+	hundred, thousand := new(contestant), new(contestant)
+	for range b.rounds / 20 {
+		hundred.laps = append(hundred.laps, 10*apply(100))
+		thousand.laps = append(thousand.laps, apply(1_000))
+	}
+	keepQuiet([]*contestant{hundred, thousand})
+	b.print(row{"Apply of 1,000 changes ÷ ten times Apply of 100, 100,000 norms", atMost(2), atMost(1.2), thousand.over(hundred), nanoseconds(thousand.time()) + " ÷ " + nanoseconds(hundred.time())})
 }
 
 // amend gives a norm the condition of another.
