@@ -135,7 +135,8 @@ func TestPrefixesInConditionsCountNotAsVerbs(t *testing.T) {
 	require.Equal(t, plain|prefix, verbs(Norm{Name: "n", Condition: "bridge", Prohibited: "cr*"}))
 }
 
-// probes counts the cost of a check, which is not timed: how many entries of the index it looks at.
+// probes returns the number of index entries that a check looks at. It stands
+// for the cost of the check, so that no test depends on time.
 func probes(c *Constitution, a Action) (n int) {
 	_, keys, verbs := c.forbid.lookups.grownKeys(nil, &a)
 	for _, key := range keys {
@@ -144,9 +145,9 @@ func probes(c *Constitution, a Action) (n int) {
 	return n
 }
 
-// underFixedKeys calls f with hashes that are the same in every process, for a
-// few keys in turn. How much a check looks at depends on the keys: where two
-// verbs share their bits, it looks at more.
+// underFixedKeys calls f several times, each time with other hash keys. The keys
+// are the same in every process, and so are the counts. They vary with the keys
+// because a check looks at more entries when two verbs share their bits.
 func underFixedKeys(f func()) {
 	for seed := range uint64(4) {
 		func() {
@@ -174,7 +175,7 @@ func TestACheckLooksAtAsMuchAmongManyNormsAsAmongFew(t *testing.T) {
 		})
 		return float64(total) / float64(checks)
 	}
-	// The counts are the same in every process. The bounds are below twice what they are.
+	// The bounds are narrow enough that twice as many entries fail the test.
 	few, many := mean(1000), mean(100000)
 	require.InDelta(t, 1.28, few, 0.6)
 	require.InDelta(t, 1.10, many, 0.6)

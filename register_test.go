@@ -107,8 +107,7 @@ func TestNamesEnteredOneByOneKeepTheirOrder(t *testing.T) {
 	require.Greater(t, len(reg.names), 3)
 }
 
-// Names are merged into the order that is there. Were it made anew, a batch of
-// a thousand would read all norms.
+// Sorting all names for each batch would make a batch of a thousand slow.
 func TestManyNamesAreMergedIntoTheirPages(t *testing.T) {
 	var reg register
 	want := map[string]Norm{}

@@ -192,9 +192,9 @@ func TestRulesOutWhatDoesNotHold(t *testing.T) {
 	require.Less(t, suspected, 2*holding, "the index is of use when little comes through that does not hold")
 }
 
-// Where no word is rare, entries of the action's verb and of one of its words
-// lack another word. Their signatures rule most of them out, so that their
-// texts are not looked at.
+// If no word is rare, most entries filed under a word of the action, with the
+// action's verb, need another word that the action lacks. The signatures rule
+// most of these entries out before any text is compared.
 func TestSignaturesRuleOutWhatLacksAWord(t *testing.T) {
 	w := newWorld(11, 5, 32)
 	var table Table
@@ -219,7 +219,7 @@ func TestSignaturesRuleOutWhatLacksAWord(t *testing.T) {
 		holding += len(m.holding(keys, verb))
 	}
 	require.Positive(t, holding)
-	require.Less(t, candidates-holding, probed/200, "%d of %d entries come through, and %d hold", candidates, probed, holding)
+	require.Less(t, candidates-holding, probed/400, "%d of %d entries come through, and %d hold", candidates, probed, holding)
 }
 
 // A bucket that lists a verb in vain makes a check look at its entries.

@@ -89,9 +89,9 @@ func hashRunes(seed uint64, s string) (hash uint64, end int) {
 func Blunt() (restore func()) { return replaceKeys(secret{}) }
 
 // Reseed makes the hashes the same in every process until restore is called.
-// Tests use it to count the cost of a check, which depends on the hashes. What
-// was hashed before is found again only after restore. Nothing else may run
-// meanwhile.
+// Tests use it to count the cost of a check, which depends on the hashes.
+// Constitutions that were compiled before cannot be checked until then. Nothing
+// else may run meanwhile.
 func Reseed(seed uint64) (restore func()) {
 	var b [32]byte
 	for i := range 4 {
