@@ -226,11 +226,11 @@ var zipf = func() []float64 {
 // word returns word number i of a million: three syllables.
 func word(i int) string {
 	const consonants, vowels = "bcdfghjklmnpqrstvwxz", "aeiou"
-	i = i * 387_420_489 % 1_000_000 // has no factor in common with a million: neighbours look different
+	n := uint64(i) * 387_420_489 % 1_000_000 // has no factor in common with a million: neighbours look different
 	var b [6]byte
 	for k := 0; k < len(b); k += 2 {
-		b[k], b[k+1] = consonants[i%20], vowels[i/20%5]
-		i /= 100
+		b[k], b[k+1] = consonants[n%20], vowels[n/20%5]
+		n /= 100
 	}
 	return string(b[:])
 }

@@ -28,6 +28,7 @@ func TestWordsDiffer(t *testing.T) {
 		seen[word(i)] = true
 	}
 	require.Len(t, seen, 1_000_000)
+	require.Equal(t, []string{"bababa", "mugadi", "patuwi"}, []string{word(0), word(1), word(999_999)}, "whatever the size of an int")
 	for _, v := range verbs {
 		require.False(t, seen[v], v)
 	}
