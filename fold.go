@@ -73,7 +73,7 @@ func (f *fold) add(r Revision) error {
 		if r.Norm.Repealed {
 			return bad("puts a norm in force that is marked as repealed")
 		}
-		if err := r.Norm.Validate(); err != nil {
+		if err := r.Norm.validateStored(); err != nil {
 			return fmt.Errorf("%w (edition %d of the log)", err, r.Edition)
 		}
 		r.Norm = r.Norm.normal()

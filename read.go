@@ -91,7 +91,7 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 				}
 			}
 			if err != nil {
-				return atLine(text, err, fmt.Sprintf("norm %d %.*q", len(norms)+1, maxShown, n.Name))
+				return atLine(text, err, fmt.Sprintf("norm %d %s", len(norms)+1, quote(n.Name)))
 			}
 			norms = append(norms, n)
 			return nil

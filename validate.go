@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/invisible"
 )
 
 // What a norm may hold at most.
@@ -15,7 +17,7 @@ const (
 	maxTokens           = 64
 )
 
-// maxShown is how many characters of a text are shown in an error.
+// maxShown is how many characters of a text an error shows.
 const maxShown = 60
 
 // Validate reports what is wrong with n, or nil. The error wraps [ErrInvalid],
@@ -25,6 +27,9 @@ const maxShown = 60
 //
 // These are refused:
 //   - no name, or one of more than 200 bytes; a description of more than 4 KiB
+//   - in a name, what makes two names look the same: white space at its ends, two
+//     spaces in a row, white space other than U+0020, and characters that cannot
+//     be seen, such as a zero width space or a variation selector
 //   - both or neither of Prohibited and Permitted
 //   - invalid UTF-8, control characters, and characters that override the
 //     direction of writing; but a description may have tabs and line ends
@@ -35,16 +40,33 @@ const maxShown = 60
 //     at the verb alone, any token of the form field:word
 //   - a severity that is not one of the three, or empty
 //
-// Validate does not allocate where n is valid.
-func (n Norm) Validate() error {
-	if problem := n.problem(); problem != "" {
-		return fmt.Errorf("%w norm %.*q: %s", ErrInvalid, maxShown, n.Name, problem)
+// Version 0.1 allowed any white space and invisible characters in names. A store
+// that holds such a norm still opens, and the norm stays in force. It can be
+// repealed, but not amended: enact it under another name.
+//
+// Validate does not allocate if n is valid.
+func (n Norm) Validate() error { return n.invalid(n.problem()) }
+
+// validateStored is Validate for a norm that a store holds already. It allows
+// the names that Validate allowed when the norm was enacted.
+func (n Norm) validateStored() error { return n.invalid(n.problemBut(storedNameProblem)) }
+
+func (n Norm) invalid(problem string) error {
+	if problem == "" {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w norm %s: %s", ErrInvalid, quote(n.Name), problem)
 }
 
+// quote returns the beginning of s as an error shows it: as a Go string, with
+// what cannot be seen escaped.
+func quote(s string) string { return invisible.Quote(fmt.Sprintf("%.*s", maxShown, s)) }
+
 // problem returns what is wrong with n, beginning with the field, or "".
-func (n Norm) problem() string {
+func (n Norm) problem() string { return n.problemBut(nameProblem) }
+
+// problemBut is problem, but judges the name by nameProblem.
+func (n Norm) problemBut(nameProblem func(string) string) string {
 	for _, f := range [...]struct {
 		name, text string
 		check      func(text string) string
@@ -72,6 +94,26 @@ func (n Norm) problem() string {
 }
 
 func nameProblem(s string) string {
+	if problem := storedNameProblem(s); problem != "" {
+		return problem
+	}
+	for i, r := range s {
+		switch {
+		case r == ' ' && (i == 0 || i == len(s)-1):
+			return fmt.Sprintf("byte %d is a space at an end of the name, where nobody sees it; take it out", i)
+		case r == ' ' && s[i-1] == ' ':
+			return fmt.Sprintf("byte %d is the second of two spaces, which look like one; take it out", i)
+		case r != ' ' && unicode.IsSpace(r):
+			return fmt.Sprintf("byte %d is %U, which looks like a space; write a space, or take it out", i, r)
+		case invisible.Is(r):
+			return fmt.Sprintf("byte %d is %U, which cannot be seen, so that the name looks like another; take it out", i, r)
+		}
+	}
+	return ""
+}
+
+// storedNameProblem is nameProblem as version 0.1 had it.
+func storedNameProblem(s string) string {
 	if s == "" || strings.TrimSpace(s) == "" {
 		return "the norm has no name; give it one, by which it is reported and changed"
 	}
@@ -93,7 +135,7 @@ func severityProblem(s string) string {
 	case "", SeverityInfo, SeverityWarn, SeverityError:
 		return ""
 	}
-	return fmt.Sprintf("%.*q is unknown; use info, warn or error, or leave it empty for warn", maxShown, s)
+	return fmt.Sprintf("%s is unknown; use info, warn or error, or leave it empty for warn", quote(s))
 }
 
 // lineProblem returns what is wrong with a text of one line.
@@ -111,7 +153,7 @@ func textProblem(s string, lines bool) string {
 		case lines && (r == '\t' || r == '\n' || r == '\r' && strings.HasPrefix(s[i+1:], "\n")):
 		case unicode.IsControl(r):
 			return fmt.Sprintf("byte %d is the control character %U; take it out", i, r)
-		case 0x202A <= r && r <= 0x202E || 0x2066 <= r && r <= 0x2069:
+		case invisible.Override(r):
 			return fmt.Sprintf("byte %d is %U, which overrides the direction of writing and can make a text look like another; take it out", i, r)
 		}
 	}
@@ -157,17 +199,17 @@ func tokensProblem(s string, in part) string {
 
 func tokenProblem(token string, in part) string {
 	if len(token) > maxTokenBytes {
-		return fmt.Sprintf("token %.*q has %d bytes, and at most %d are allowed; shorten it, or use a prefix such as zone*", maxShown, token, len(token), maxTokenBytes)
+		return fmt.Sprintf("token %s has %d bytes, and at most %d are allowed; shorten it, or use a prefix such as zone*", quote(token), len(token), maxTokenBytes)
 	}
 	if star := strings.IndexByte(token, '*'); star >= 0 && star != len(token)-1 {
-		return fmt.Sprintf("token %.*q has a * that is not at its end; only a prefix can be matched, as by zone*", maxShown, token)
+		return fmt.Sprintf("token %s has a * that is not at its end; only a prefix can be matched, as by zone*", quote(token))
 	}
 	field, word, ok := strings.Cut(token, ":")
 	if !ok || !isField(field) {
 		return ""
 	}
 	if in == inVerbs {
-		return fmt.Sprintf("token %.*q looks at a field, but only the verb is looked at here; write the verb alone, and the rest in Condition", maxShown, token)
+		return fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write the verb alone, and the rest in Condition", quote(token))
 	}
 	if word == "" {
 		return fmt.Sprintf("token %q has nothing after the colon; write %sword without a blank, or %s* for anything at all", token, token, token)
@@ -214,5 +256,5 @@ func equalsMend(tokens []string, at int, in part) string {
 			example = tokens[at-1] + ":" + word
 		}
 	}
-	return fmt.Sprintf("write %.*q", maxShown, example)
+	return fmt.Sprintf("write %s", quote(example))
 }

@@ -1,10 +1,15 @@
 package normsync
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
 
+	"github.com/normsync/normsync/internal/invisible"
 	"github.com/stretchr/testify/require"
 )
 
@@ -24,11 +29,15 @@ var tokenFields = map[string]func(n *Norm, s string){
 
 func TestValidateAccepts(t *testing.T) {
 	for name, n := range map[string]Norm{
-		"a name, a condition and verbs":       tollgate(func(n *Norm) {}),
-		"no condition":                        tollgate(func(n *Norm) { n.Condition = "" }),
-		"a condition of white space":          tollgate(func(n *Norm) { n.Condition = " " }),
-		"a repealed norm":                     tollgate(func(n *Norm) { n.Repealed = true }),
-		"any script, and what JSON escapes":   tollgate(func(n *Norm) { n.Name, n.Scope = `不在 "咖啡馆" \ | 睡觉`, "é\uFFFD" }),
+		"a name, a condition and verbs":     tollgate(func(n *Norm) {}),
+		"no condition":                      tollgate(func(n *Norm) { n.Condition = "" }),
+		"a condition of white space":        tollgate(func(n *Norm) { n.Condition = " " }),
+		"a repealed norm":                   tollgate(func(n *Norm) { n.Repealed = true }),
+		"any script, and what JSON escapes": tollgate(func(n *Norm) { n.Name, n.Scope = `不在 "咖啡馆" \ | 睡觉`, "é\uFFFD" }),
+		"a name of several words":           tollgate(func(n *Norm) { n.Name = "no toll at night e\u0301" }),
+		"spaces as they come but in the name": tollgate(func(n *Norm) {
+			n.Scope, n.Description, n.Condition = " the  town\u200d ", "\u00a0a  b\u2800 ", " a\u00a0  b "
+		}),
 		"200 bytes of name":                   tollgate(func(n *Norm) { n.Name = strings.Repeat("n", 200) }),
 		"4 KiB of description":                tollgate(func(n *Norm) { n.Description = strings.Repeat("d", 4096) }),
 		"tabs and line ends in a description": tollgate(func(n *Norm) { n.Description = "a\tb\nc\r\nd\n" }),
@@ -54,14 +63,25 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 		want string // behind "normsync: invalid norm "
 	}
 	cases := map[string]refusal{
-		"no name":             {Norm{Prohibited: "cross"}, `"": Name: the norm has no name; give it one, by which it is reported and changed`},
-		"a name of blanks":    {Norm{Name: " \u3000", Prohibited: "cross"}, `" \u3000": Name: the norm has no name; give it one, by which it is reported and changed`},
-		"a long name":         {tollgate(func(n *Norm) { n.Name = strings.Repeat("睡", 67) }), `"` + strings.Repeat("睡", 60) + `": Name: it has 201 bytes, and at most 200 are allowed; put the rest in Description`},
-		"a name of two lines": {tollgate(func(n *Norm) { n.Name = "toll\ngate" }), `"toll\ngate": Name: byte 4 is the control character U+000A; take it out`},
-		"no verbs":            {tollgate(func(n *Norm) { n.Prohibited = "" }), `"tollgate": Prohibited and Permitted are both empty; name the verbs that the norm forbids in Prohibited, or those that it allows in Permitted`},
-		"both kinds of verbs": {tollgate(func(n *Norm) { n.Permitted = "pay" }), `"tollgate": Prohibited and Permitted are both set; make two norms of it`},
-		"a long description":  {tollgate(func(n *Norm) { n.Description = strings.Repeat("d", 4097) }), `"tollgate": Description: it has 4097 bytes, and at most 4096 are allowed; shorten it`},
-		"an unknown severity": {tollgate(func(n *Norm) { n.Severity = "WARN\n" }), `"tollgate": Severity: "WARN\n" is unknown; use info, warn or error, or leave it empty for warn`},
+		"no name":                      {Norm{Prohibited: "cross"}, `"": Name: the norm has no name; give it one, by which it is reported and changed`},
+		"a name of blanks":             {Norm{Name: " \u3000", Prohibited: "cross"}, `" \u3000": Name: the norm has no name; give it one, by which it is reported and changed`},
+		"a long name":                  {tollgate(func(n *Norm) { n.Name = strings.Repeat("睡", 67) }), `"` + strings.Repeat("睡", 60) + `": Name: it has 201 bytes, and at most 200 are allowed; put the rest in Description`},
+		"a name of two lines":          {tollgate(func(n *Norm) { n.Name = "toll\ngate" }), `"toll\ngate": Name: byte 4 is the control character U+000A; take it out`},
+		"no verbs":                     {tollgate(func(n *Norm) { n.Prohibited = "" }), `"tollgate": Prohibited and Permitted are both empty; name the verbs that the norm forbids in Prohibited, or those that it allows in Permitted`},
+		"both kinds of verbs":          {tollgate(func(n *Norm) { n.Permitted = "pay" }), `"tollgate": Prohibited and Permitted are both set; make two norms of it`},
+		"a long description":           {tollgate(func(n *Norm) { n.Description = strings.Repeat("d", 4097) }), `"tollgate": Description: it has 4097 bytes, and at most 4096 are allowed; shorten it`},
+		"an unknown severity":          {tollgate(func(n *Norm) { n.Severity = "WARN\n" }), `"tollgate": Severity: "WARN\n" is unknown; use info, warn or error, or leave it empty for warn`},
+		"a space before the name":      {tollgate(func(n *Norm) { n.Name = " toll" }), `" toll": Name: byte 0 is a space at an end of the name, where nobody sees it; take it out`},
+		"a space behind the name":      {tollgate(func(n *Norm) { n.Name = "toll " }), `"toll ": Name: byte 4 is a space at an end of the name, where nobody sees it; take it out`},
+		"two spaces behind the name":   {tollgate(func(n *Norm) { n.Name = "toll  " }), `"toll  ": Name: byte 5 is a space at an end of the name, where nobody sees it; take it out`},
+		"two spaces in a name":         {tollgate(func(n *Norm) { n.Name = "toll at  the gate" }), `"toll at  the gate": Name: byte 8 is the second of two spaces, which look like one; take it out`},
+		"an ideographic space":         {tollgate(func(n *Norm) { n.Name = "toll\u3000gate" }), `"toll\u3000gate": Name: byte 4 is U+3000, which looks like a space; write a space, or take it out`},
+		"a no-break space at the end":  {tollgate(func(n *Norm) { n.Name = "toll\u00a0" }), `"toll\u00a0": Name: byte 4 is U+00A0, which looks like a space; write a space, or take it out`},
+		"a zero width space in a name": {tollgate(func(n *Norm) { n.Name = "toll\u200b" }), `"toll\u200b": Name: byte 4 is U+200B, which cannot be seen, so that the name looks like another; take it out`},
+		"a joiner in a name":           {tollgate(func(n *Norm) { n.Name = "to\u200dll" }), `byte 2 is U+200D, which cannot be seen`},
+		"a variation selector":         {tollgate(func(n *Norm) { n.Name = "toll\U000E0100gate" }), `byte 4 is U+E0100, which cannot be seen`},
+		"a Braille blank":              {tollgate(func(n *Norm) { n.Name = "\u2800toll" }), `byte 0 is U+2800, which cannot be seen`},
+		"a Hangul filler":              {tollgate(func(n *Norm) { n.Name = "\u3164" }), `byte 0 is U+3164, which cannot be seen`},
 		"a carriage return that ends no line": {tollgate(func(n *Norm) { n.Description = "deny\rallow" }),
 			`"tollgate": Description: byte 4 is the control character U+000D; take it out`},
 	}
@@ -127,7 +147,53 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 		}
 		require.ErrorContains(t, err, c.want, name)
 		for _, r := range err.Error() {
-			require.True(t, unicode.IsPrint(r), "%s: the message itself can be shown, without %U", name, r)
+			require.True(t, unicode.IsPrint(r) && !invisible.Is(r), "%s: the message itself can be shown, without %U", name, r)
 		}
 	}
+}
+
+// testdata/store-0.1 was written by version 0.1, which allowed these names.
+func TestAStoreWithNamesThatLookTheSameStillOpens(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "store-0.1"))))
+	s, err := OpenFile(dir, nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.Close()) }()
+	m, err := Open(t.Context(), s, nil)
+	require.NoError(t, err)
+
+	a := Action{Agent: "hero", Verb: "attack", Location: "safe_zone"}
+	var got []string
+	for _, v := range m.Check(a) {
+		got = append(got, v.NormName)
+	}
+	names := []string{"no  fights", "no\u00a0trade", "peace", "peace ", "peace\u200b", "\u2800toll"}
+	require.Equal(t, names, got)
+	for name, versions := range map[string]int{" peace": 2, "peace ": 2, "peace\u200b": 1} {
+		history, err := History(t.Context(), s, name)
+		require.NoError(t, err)
+		require.Len(t, history, versions)
+	}
+	before, err := AtEdition(t.Context(), s, 7)
+	require.NoError(t, err)
+	require.Equal(t, 7, before.Len())
+
+	for i, name := range names {
+		if name == "peace" {
+			continue
+		}
+		n, ok := m.Constitution().Norm(name)
+		require.True(t, ok)
+		n.Severity = SeverityInfo
+		_, err := m.Apply(t.Context(), Amend(n))
+		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorContains(t, err, "Name: byte ")
+		_, err = m.Apply(t.Context(), Repeal(name), Enact(tollgate(func(n *Norm) { n.Name = fmt.Sprintf("gate %d", i) })))
+		require.NoError(t, err)
+	}
+	_, err = m.Apply(t.Context(), Enact(tollgate(func(n *Norm) { n.Name = " peace" })))
+	require.ErrorIs(t, err, ErrInvalid)
+	again, err := Open(t.Context(), s, nil)
+	require.NoError(t, err)
+	require.Equal(t, slices.Collect(m.Constitution().All()), slices.Collect(again.Constitution().All()))
 }

@@ -1,0 +1,97 @@
+// Package invisible knows the characters that cannot be seen. It is the one
+// place that lists them: names, reports and matching ask here.
+package invisible
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Is reports whether r shows as nothing or as a blank, though it is no white
+// space: whether it is Ignorable, or one of the few visible characters that
+// the standard defines as blank.
+func Is(r rune) bool { return Ignorable(r) || unicode.Is(blank, r) }
+
+// blank has the characters that Unicode encodes as visible symbols or letters
+// and that have no ink by definition. No property lists them. Their names in
+// UnicodeData.txt, and their glyphs in the code charts, say it.
+var blank = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x2800, 0x2800, 1}, // BRAILLE PATTERN BLANK
+	},
+	R32: []unicode.Range32{
+		{0x13441, 0x13442, 1}, // EGYPTIAN HIEROGLYPH FULL BLANK, HALF BLANK
+		{0x16FE4, 0x16FE4, 1}, // KHITAN SMALL SCRIPT FILLER
+		{0x1D159, 0x1D159, 1}, // MUSICAL SYMBOL NULL NOTEHEAD
+	},
+}
+
+// Ignorable reports whether r is a Default_Ignorable_Code_Point: a character
+// that a renderer draws as nothing unless it supports what it stands for, such
+// as a zero width space, a variation selector or a Hangul filler. It derives
+// the property from the tables of package unicode as the header of
+// DerivedCoreProperties.txt says. It is fast for blocks of 256 runes that have
+// none.
+func Ignorable(r rune) bool {
+	block := uint32(r) >> 8
+	return block < uint32(len(blocks)) && blocks[block] && derived(r)
+}
+
+var sources = []*unicode.RangeTable{unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point}
+
+func derived(r rune) bool {
+	switch {
+	case !unicode.In(r, sources...):
+		return false
+	case 0xFFF9 <= r && r <= 0xFFFB: // interlinear annotation
+		return false
+	case 0x13430 <= r && r <= 0x13440: // Egyptian hieroglyph format controls
+		return false
+	}
+	return !unicode.In(r, unicode.White_Space, unicode.Prepended_Concatenation_Mark)
+}
+
+// blocks says of each block of 256 runes whether sources have any of it.
+var blocks = func() (has [(unicode.MaxRune + 1) / 256]bool) {
+	mark := func(lo, hi uint32) {
+		for b := lo / 256; b <= hi/256; b++ {
+			has[b] = true
+		}
+	}
+	for _, t := range sources {
+		for _, r := range t.R16 {
+			mark(uint32(r.Lo), uint32(r.Hi))
+		}
+		for _, r := range t.R32 {
+			mark(r.Lo, r.Hi)
+		}
+	}
+	return has
+}()
+
+// Override reports whether r overrides the direction of writing for what
+// follows, so that a text can be made to look like another: the embeddings,
+// overrides and isolates of the bidirectional algorithm.
+func Override(r rune) bool {
+	return 0x202A <= r && r <= 0x202E || 0x2066 <= r && r <= 0x2069
+}
+
+// Quote returns s as a Go string, like strconv.Quote, but with everything
+// escaped that Is.
+func Quote(s string) string {
+	quoted := strconv.Quote(s)
+	if strings.IndexFunc(quoted, Is) < 0 {
+		return quoted
+	}
+	var b strings.Builder
+	for _, r := range quoted {
+		if !Is(r) {
+			b.WriteRune(r)
+			continue
+		}
+		escaped := strconv.QuoteRuneToASCII(r)
+		b.WriteString(escaped[1 : len(escaped)-1])
+	}
+	return b.String()
+}
