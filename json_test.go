@@ -303,7 +303,7 @@ func TestReadNormsKeepsTheOrder(t *testing.T) {
 	norms := []Norm{{Name: "b", Prohibited: "attack"}, {Name: "a", Permitted: "heal", Repealed: true, Scope: "town"}, {Name: "b", Prohibited: "loot"}}
 	text, err := json.MarshalIndent(norms, "", "\t")
 	require.NoError(t, err)
-	for _, in := range []string{string(text), `{"norm_count":3,"norms":` + string(text) + `,"violations":[{"id":"x"}]}` + "\r\n"} {
+	for _, in := range []string{string(text), `{"norm_count":3,"norms":` + string(text) + `,"violations":[{"id":"x"}]}` + "\r\n", "\ufeff" + string(text)} {
 		got, err := ReadNorms(iotest.OneByteReader(strings.NewReader(in)))
 		require.NoError(t, err)
 		require.Equal(t, norms, got)
@@ -321,7 +321,12 @@ func TestReadNormsSaysWhichNormIsMeant(t *testing.T) {
 		"":                             `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found the end of the text`,
 		"[{\"name\":\"\xff\"}]":        `norm 1 "" in line 1, column 10: key "name": the string is not valid UTF-8`,
 		"null":                         `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found null`,
-		"\ufeff[]":                     `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found '\ufeff'`,
+		"\ufeff\ufeff[]":               `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found '\ufeff'`,
+		"[\ufeff]":                     `norm 1 "" in line 1, column 2: want an object, found '\ufeff'`,
+		"\ufeff[\n1]":                  `norm 1 "" in line 2, column 1: want an object, found a number`,
+		"\ufeff[1]":                    `norm 1 "" in line 1, column 2: want an object, found a number`,
+		"\xff\xfe[\x00]\x00":           `list of norms: it is in UTF-16; save it as UTF-8`,
+		"\xfe\xff\x00[\x00]":           `list of norms: it is in UTF-16; save it as UTF-8`,
 		"{}":                           `list of norms in line 1, column 1: key "norms" is missing`,
 		`{"Norms":[]}`:                 `list of norms in line 1, column 2: key "Norms" is unknown; it is written "norms"`,
 		`{"norms":null}`:               `list of norms in line 1, column 10: key "norms": want an array, found null`,

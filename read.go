@@ -70,6 +70,7 @@ func (r *Revision) UnmarshalJSON(b []byte) error {
 // validated. They keep their order; whether their names are unique is left to
 // [Compile].
 //
+// A byte-order mark before the text, which some editors write, is passed over.
 // An error of r is returned as it is, wrapped. Any other wraps [ErrInvalid]
 // and says which norm is meant, by number, name and line. ReadNorms reads all
 // of r into memory.
@@ -77,6 +78,10 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("normsync: read norms: %w", err)
+	}
+	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
+	if bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {
+		return nil, fmt.Errorf("%w list of norms: it is in UTF-16; save it as UTF-8", ErrInvalid)
 	}
 	in := jsontext.NewReader(text)
 	in.Strict = true
