@@ -1,6 +1,8 @@
 package normsync
 
 import (
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,11 +131,14 @@ func DiffFields(from, to Norm) []FieldDiff {
 	return diffs
 }
 
-// Revision is a change that was made. Revisions can be compared with == and
-// share nothing mutable; their times compare so when they are UTC without a
+// Revision is a change that was made. Prev links each revision to the one
+// before it, so a log of revisions is a hash chain: two logs that hold the same
+// revision hold the same revisions before it. Revisions can be compared with ==
+// and share nothing mutable; their times compare so when they are UTC without a
 // monotonic reading, as Apply and the stores make them.
 type Revision struct {
 	Edition uint64 // 1, 2, 3, ... over the whole constitution
+	Prev    ID     // of the revision before it; zero in the first, and in what 0.1 wrote
 	Version int    // 1, 2, 3, ... of the norm of this name
 	Change
 	Time time.Time
@@ -143,11 +148,33 @@ type Revision struct {
 //
 //	edition|kind|norm ID|time
 //
-// escaped like that of [Norm.ID], with the time in nanoseconds since 1970, 0
-// for the zero time. It does not allocate unless [Norm.ID] does.
+// followed by |prev=… if Prev is set, and escaped like that of [Norm.ID]. The
+// time is in nanoseconds since 1970, 0 for the zero time. ID does not allocate
+// unless [Norm.ID] does.
 func (r Revision) ID() ID { return r.id(r.Norm.ID()) }
 
 func (r Revision) id(norm ID) ID {
 	p := strconv.AppendUint(make(payload, 0, payloadSize), r.Edition, 10)
-	return payload(p).next(string(r.Kind)).nextID(norm).nextTime(r.Time).id()
+	p = payload(p).next(string(r.Kind)).nextID(norm).nextTime(r.Time)
+	if r.Prev != (ID{}) {
+		p = hex.AppendEncode(append(p, "|prev="...), r.Prev[:])
+	}
+	return payload(p).id()
+}
+
+// follows reports whether r can come after the revision with the ID last: Prev
+// is that ID, or r was written without one.
+func (r Revision) follows(last ID) bool { return r.Prev == last || r.Prev == (ID{}) }
+
+// chained returns an error that is ErrConflict unless each of revs follows the
+// one before it, and the first follows the revision with the ID last. It returns
+// the ID of the last one.
+func chained(revs []Revision, last ID) (ID, error) {
+	for _, r := range revs {
+		if !r.follows(last) {
+			return last, fmt.Errorf("%w: edition %d has Prev %v, but the revision before it is %v", ErrConflict, r.Edition, r.Prev, last)
+		}
+		last = r.ID()
+	}
+	return last, nil
 }

@@ -98,6 +98,7 @@ type FileStore struct {
 	unlock     func() error
 	closed     atomic.Bool
 	broken     atomic.Pointer[error] // what broke one of the logs: the disk is that of both
+	last       atomic.Pointer[tip]   // of the revisions that this store appended; nil if that is not known
 }
 
 // CorruptError says which line of a [FileStore] is not as it was written. The
@@ -214,11 +215,18 @@ func fileLogs(dir string, o FileOptions) [2]journal.Options {
 }
 
 // AppendRevisions appends a batch of revisions as one line. Their editions
-// must be the next ones.
+// must be the next ones, and each Prev that is set the ID of the revision before.
 func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
 	const verb = "append revisions"
 	if err := ctx.Err(); err != nil || len(revs) == 0 {
 		return fileError(verb, err)
+	}
+	if err := s.unbroken(verb); err != nil {
+		return err
+	}
+	last, err := s.chained(ctx, revs)
+	if err != nil {
+		return while(verb, err)
 	}
 	b := []byte{'['}
 	for i, r := range revs {
@@ -236,7 +244,33 @@ func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error
 			return err
 		}
 	}
-	return s.append(ctx, verb, s.revisions, revs[0].Edition, journal.Entry{Count: len(revs), JSON: append(b, ']')})
+	err = s.append(ctx, verb, s.revisions, revs[0].Edition, journal.Entry{Count: len(revs), JSON: append(b, ']')})
+	if err == nil {
+		s.last.Store(&last)
+	}
+	return err
+}
+
+// chained returns the last of revs, or an error that is ErrConflict unless each
+// follows the one before it, and the first the one in the log. What it finds in
+// the log never changes, so the log can be asked before the append: the append
+// refuses an edition that is not the next by then.
+func (s *FileStore) chained(ctx context.Context, revs []Revision) (tip, error) {
+	first := revs[0]
+	before := tip{edition: first.Edition - 1}
+	if known := s.last.Load(); known != nil && known.edition == before.edition {
+		before = *known
+	} else if first.Prev != (ID{}) && first.Edition > 1 {
+		for r, err := range s.Revisions(ctx, first.Edition-2) {
+			if err != nil {
+				return tip{}, err
+			}
+			before = tipAt(r)
+			break
+		}
+	}
+	id, err := chained(revs, before.id)
+	return tip{revs[len(revs)-1].Edition, id}, err
 }
 
 // Revisions yields the revisions with an edition greater than after, and reads
@@ -306,9 +340,17 @@ func (s *FileStore) AppendViolations(ctx context.Context, vs ...Violation) error
 	return s.append(ctx, verb, s.violations, 0, entries...)
 }
 
-func (s *FileStore) append(ctx context.Context, verb string, to *journal.Log, first uint64, entries ...journal.Entry) error {
+// unbroken returns what broke the store, if anything did.
+func (s *FileStore) unbroken(verb string) error {
 	if broken := s.broken.Load(); broken != nil && !s.closed.Load() {
 		return fileError(verb, *broken)
+	}
+	return nil
+}
+
+func (s *FileStore) append(ctx context.Context, verb string, to *journal.Log, first uint64, entries ...journal.Entry) error {
+	if err := s.unbroken(verb); err != nil {
+		return err
 	}
 	err := to.Append(ctx, first, entries...)
 	if errors.Is(err, journal.ErrBroken) {

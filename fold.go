@@ -15,6 +15,7 @@ type fold struct {
 	c       *Constitution  // up to pending
 	pending []Revision     // checked, and not yet in c
 	latest  map[string]int // by name, where in pending its last revision is
+	tip     tip            // the last revision; who adds one moves it
 	last    time.Time      // of the last revision
 
 	// The last versions of names that are not in force: what this fold found
@@ -43,15 +44,12 @@ func (f *fold) norm(name string) (n Norm, version int, ok bool) {
 	return Norm{}, version, false
 }
 
-// add carries on with a revision that was read from a store. It checks
-// everything that a constitution rests on: a log may have been written by
-// other code, or by hand.
+// add carries on with a revision that inOrder read from a store, when it
+// moved the tip. It checks everything else that a constitution rests on: a log
+// may have been written by other code, or by hand.
 func (f *fold) add(r Revision) error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("%w log: edition %d (%s %q) %s", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
-	}
-	if want := f.edition() + 1; r.Edition != want {
-		return bad("should be edition %d", want)
 	}
 	_, version, ok := f.norm(r.Norm.Name)
 	switch r.Kind {

@@ -104,8 +104,8 @@ func (v Violation) appendJSON(b []byte) ([]byte, error) {
 }
 
 // MarshalJSON writes r with the keys id, edition, norm_id, revision_type,
-// version, by, reason, timestamp and norm: the whole norm. The error is always
-// nil.
+// version, by, reason, timestamp and norm: the whole norm. The key prev follows
+// if Prev is set. The error is always nil.
 func (r Revision) MarshalJSON() ([]byte, error) { return r.appendJSON(nil) }
 
 func (r Revision) appendJSON(b []byte) ([]byte, error) {
@@ -119,6 +119,9 @@ func (r Revision) appendJSON(b []byte) ([]byte, error) {
 	b = appendText(b, `,"reason":`, r.Reason)
 	b = epoch.AppendSeconds(append(b, `,"timestamp":`...), r.Time)
 	b = r.Norm.appendJSONWith(append(b, `,"norm":`...), norm)
+	if r.Prev != (ID{}) {
+		b = appendID(b, `,"prev":`, r.Prev)
+	}
 	return append(b, '}'), nil
 }
 

@@ -38,7 +38,7 @@ func (o oddValues) violation() Violation {
 }
 
 func (o oddValues) revision() Revision {
-	return Revision{Edition: o.Uint64() >> o.IntN(64), Version: o.IntN(5), Change: Change{[]ChangeKind{KindAdd, KindModify, KindRepeal}[o.IntN(3)], o.norm(), o.text(), o.text()}, Time: o.action().Time}
+	return Revision{Edition: o.Uint64() >> o.IntN(64), Prev: ID{byte(o.IntN(2))}, Version: o.IntN(5), Change: Change{[]ChangeKind{KindAdd, KindModify, KindRepeal}[o.IntN(3)], o.norm(), o.text(), o.text()}, Time: o.action().Time}
 }
 
 func TestWhatIsReadIsWhatIsStored(t *testing.T) {
@@ -98,6 +98,8 @@ func TestKeysAreWrittenInTheirOrder(t *testing.T) {
 	a := Action{Agent: "hero", Verb: "attack", Metadata: ` {"<k>": 1.50}`, Time: time.Unix(-2, 5e8)}
 	v := Violation{NormID: n.ID(), NormName: n.Name, Edition: 9, Shadow: true, Action: a}
 	r := Revision{Edition: 3, Version: 2, Change: Amend(n).Signed("zoe", "why\n"), Time: a.Time}
+	linked := r
+	linked.Prev = ID{10}
 	const normJSON = `{"id":"48d6b602024f7fea","name":"no-attack","description":"","condition":"safe_zone","prohibited":"attack","scope":"global","active":true,"priority":0}`
 	const actionJSON = `{"id":"65c2176fc76b0c7a","agent_id":"hero","action":"attack","location":"","target":"","faction":"","timestamp":-1.5,"metadata":{"<k>":1.50}}`
 	for _, c := range []struct {
@@ -110,6 +112,7 @@ func TestKeysAreWrittenInTheirOrder(t *testing.T) {
 		{v, `{"id":"` + v.ID().String() + `","norm_id":"48d6b602024f7fea","norm_name":"no-attack","action_id":"65c2176fc76b0c7a","agent_id":"hero",` +
 			`"description":"Agent 'hero' performed 'attack' in '', violating norm 'no-attack'","severity":"warn","timestamp":-1.5,"shadow":true,"edition":9,"action":` + actionJSON + `}`},
 		{r, `{"id":"` + r.ID().String() + `","edition":3,"norm_id":"48d6b602024f7fea","revision_type":"modify","version":2,"by":"zoe","reason":"why\n","timestamp":-1.5,"norm":` + normJSON + `}`},
+		{linked, `{"id":"` + linked.ID().String() + `","edition":3,"norm_id":"48d6b602024f7fea","revision_type":"modify","version":2,"by":"zoe","reason":"why\n","timestamp":-1.5,"norm":` + normJSON + `,"prev":"0a00000000000000"}`},
 	} {
 		got, err := c.value.MarshalJSON()
 		require.NoError(t, err)
@@ -261,7 +264,7 @@ func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
 		require.Zero(t, got)
 	}
 
-	r := Revision{Edition: 3, Version: 2, Change: Amend(Norm{Name: "n", Prohibited: "attack"}).Signed("zoe", "why"), Time: time.Unix(1, 2).UTC()}
+	r := Revision{Edition: 3, Prev: ID{1, 2}, Version: 2, Change: Amend(Norm{Name: "n", Prohibited: "attack"}).Signed("zoe", "why"), Time: time.Unix(1, 2).UTC()}
 	for _, c := range []struct {
 		edits map[string]any
 		want  string
@@ -272,6 +275,10 @@ func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
 		{map[string]any{"edition": 4}, `key "id": it contradicts the rest`},
 		{map[string]any{"timestamp": 1}, `key "id": it contradicts the rest`},
 		{map[string]any{"revision_type": "add"}, `key "id": it contradicts the rest`},
+		{map[string]any{"prev": "0123456789abcdef"}, `key "id": it contradicts the rest`},
+		{map[string]any{"prev": nil}, `key "id": it contradicts the rest`},
+		{map[string]any{"prev": 5}, `key "prev": want a string, found a number`},
+		{map[string]any{"prev": "5"}, `key "prev": want an ID of 16 lower-case hex digits, found "5"`},
 		{map[string]any{"norm_id": "0123456789abcdef"}, `key "norm_id": it contradicts the rest: the norm's ID is ` + r.Norm.ID().String()},
 		{map[string]any{"norm": map[string]any{"name": "m"}}, `key "norm_id": it contradicts the rest`},
 		{map[string]any{"norm": map[string]any{"name": "n", "prioritty": 1}}, `key "norm": key "prioritty" is unknown`},
@@ -483,7 +490,7 @@ func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {
 		{n, normKeys.Known, nil},
 		{v.Action, actionKeys.Known, []string{"id"}},
 		{v, violationKeys.Known, []string{"description"}},
-		{Revision{}, revisionKeys.Known, nil},
+		{Revision{Prev: ID{1}}, revisionKeys.Known, nil},
 	} {
 		text, err := json.Marshal(c.value)
 		require.NoError(t, err)

@@ -23,6 +23,7 @@ type MemStore struct {
 
 	mu      sync.Mutex // guards what follows
 	revs    []Revision // whose elements never change
+	last    ID         // of the last revision
 	oldest  *block     // of violations
 	newest  *block
 	used    int // violations in newest
@@ -55,7 +56,12 @@ func (s *MemStore) AppendRevisions(ctx context.Context, revs ...Revision) error 
 			return while("append revisions", fmt.Errorf("%w: edition %d where %d is the next", ErrConflict, r.Edition, next))
 		}
 	}
+	last, err := chained(batch, s.last)
+	if err != nil {
+		return while("append revisions", err)
+	}
 	s.revs = append(s.revs, batch...)
+	s.last = last
 	return nil
 }
 

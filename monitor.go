@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,7 @@ type Monitor struct {
 	now   func() time.Time // nil means time.Now; set once, by Open
 
 	mu   sync.Mutex     // serializes Apply and Sync, and guards what follows
+	tip  tip            // the last revision
 	last time.Time      // of the last revision
 	gone map[string]int // last versions of names that were in force and are not
 }
@@ -113,6 +115,12 @@ func (m *Monitor) Allows(a Action) bool { return m.Constitution().Allows(a) }
 // Sync brings in what others changed in the store, and returns the number of
 // their revisions. It reads only what is new, and publishes all of it at once;
 // when it fails, nothing has changed.
+//
+// The error is [ErrDiverged] if the store no longer has the last revision that
+// the monitor knows, for example because a backup was restored: the log goes on
+// from another one, or ends before it. Sync notices by the Prev of the first new
+// revision; if there is none, it reads the monitor's last revision again. The
+// monitor stays as it is then. Open a new one on the store.
 func (m *Monitor) Sync(ctx context.Context) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -129,17 +137,36 @@ func (m *Monitor) bringIn(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	f := m.fold()
-	from := f.edition()
-	for r, err := range inOrder(ctx, m.Store(), from) {
-		if err == nil {
-			err = f.add(r)
-		}
-		if err != nil {
-			return 0, err
+	linked, err := m.readOn(ctx, f)
+	if m.tip.edition > 0 && !linked {
+		// Nothing that is new proves that the store still has the last
+		// revision that the monitor knows. If it has another one, whatever
+		// else was found follows from that.
+		if unlike := m.tip.confirm(ctx, m.Store()); err == nil || errors.Is(unlike, ErrDiverged) {
+			err = unlike
 		}
 	}
+	if err != nil {
+		return 0, err
+	}
+	n := f.edition() - m.tip.edition
 	m.publish(f)
-	return int(f.edition() - from), nil
+	return int(n), nil
+}
+
+// readOn adds to f what the store has after the monitor's last revision. It
+// reports whether a revision of the store names that one as its predecessor.
+func (m *Monitor) readOn(ctx context.Context, f *fold) (linked bool, err error) {
+	for r, err := range inOrder(ctx, m.Store(), &f.tip) {
+		if err != nil {
+			return linked, err
+		}
+		linked = linked || r.Prev == m.tip.id
+		if err := f.add(r); err != nil {
+			return linked, err
+		}
+	}
+	return linked, nil
 }
 
 // Apply carries out all of its changes, one after the other, or none, and
@@ -157,7 +184,8 @@ func (m *Monitor) bringIn(ctx context.Context) (int, error) {
 // there is nothing to do, only after it has looked for what others changed in
 // the store. Where others were faster it brings in what they did and tries
 // again; [ErrConflict] says that the store refuses the next edition all the
-// same.
+// same, and [ErrDiverged] that its log is not the one that the monitor followed,
+// as [Monitor.Sync] has it.
 //
 // The outcome of any other error may be unknown, for example when ctx ends
 // while a commit is under way. What was stored then comes into force with the
@@ -180,7 +208,8 @@ func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, err
 	for fresh := false; ; fresh = true {
 		f, revs, err := m.plan(changes)
 		if err == nil && len(revs) > 0 {
-			if err = m.Store().AppendRevisions(ctx, revs...); err == nil {
+			// The store must not keep the slice, but it may write to it.
+			if err = m.Store().AppendRevisions(ctx, slices.Clone(revs)...); err == nil {
 				m.publish(f)
 				return revs, nil
 			}
@@ -232,11 +261,12 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 			c.Norm = old
 			c.Norm.Repealed = true
 		}
-		r, err := Revision{Edition: f.edition() + 1, Version: version + 1, Change: c, Time: stamp}.stored()
+		r, err := Revision{Edition: f.edition() + 1, Prev: f.tip.id, Version: version + 1, Change: c, Time: stamp}.stored()
 		if err != nil {
 			return nil, nil, c.failed(i, err)
 		}
 		f.push(r)
+		f.tip = tipAt(r)
 		revs = append(revs, r)
 	}
 	return f, revs, nil
@@ -244,7 +274,7 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 
 // fold starts from what is in force. It is called with mu held.
 func (m *Monitor) fold() *fold {
-	return &fold{c: m.Constitution(), last: m.last, before: m.gone}
+	return &fold{c: m.Constitution(), tip: m.tip, last: m.last, before: m.gone}
 }
 
 // publish puts in force what f has come to. It is called with mu held.
@@ -263,7 +293,7 @@ func (m *Monitor) publish(f *fold) {
 		}
 		m.gone[name] = version
 	}
-	m.last = f.last
+	m.tip, m.last = f.tip, f.last
 	m.current.Store(c)
 }
 

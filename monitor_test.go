@@ -148,8 +148,10 @@ func TestMonitorCarriesOutChangesInTurn(t *testing.T) {
 	revs := applyTo(t, &m, Enact(a), Amend(b), Repeal("n").Signed("zoe", "done"), Enact(a))
 	repealed := b
 	repealed.Repealed = true
+	var prev ID
 	for i, want := range []Change{Enact(a), Amend(b), {KindRepeal, repealed, "zoe", "done"}, Enact(a)} {
-		require.Equal(t, Revision{uint64(i + 1), i + 1, want, revs[0].Time}, revs[i])
+		require.Equal(t, Revision{uint64(i + 1), prev, i + 1, want, revs[0].Time}, revs[i])
+		prev = revs[i].ID()
 	}
 	require.Equal(t, map[string]Norm{"n": a}, normsOf(m.Constitution()))
 	require.EqualValues(t, 4, m.Constitution().Edition())
@@ -327,7 +329,7 @@ func TestMonitorLooksForWhatOthersChangedBeforeItRefuses(t *testing.T) {
 func TestMonitorSyncChangesNothingWhenItFails(t *testing.T) {
 	boom := errors.New("boom")
 	good := func() []Revision {
-		return []Revision{{1, 1, Enact(ban("a", "", "x")), time.Unix(5, 0).UTC()}, {2, 1, Enact(ban("b", "", "x")), time.Unix(5, 0).UTC()}, {3, 2, Amend(ban("a", "z", "x")), time.Unix(6, 0).UTC()}}
+		return []Revision{{1, ID{}, 1, Enact(ban("a", "", "x")), time.Unix(5, 0).UTC()}, {2, ID{}, 1, Enact(ban("b", "", "x")), time.Unix(5, 0).UTC()}, {3, ID{}, 2, Amend(ban("a", "z", "x")), time.Unix(6, 0).UTC()}}
 	}
 	for _, c := range []struct {
 		name string

@@ -158,7 +158,7 @@ var (
 		Known: []string{"id", "norm_id", "norm_name", "action_id", "agent_id", "severity", "timestamp", "shadow", "edition", "action"}}
 
 	revisionKeys = jsontext.Keys{Rule: jsontext.Open, Required: []string{"edition", "revision_type", "version", "norm"},
-		Known: []string{"id", "edition", "norm_id", "revision_type", "version", "by", "reason", "timestamp", "norm"}}
+		Known: []string{"id", "edition", "norm_id", "revision_type", "version", "by", "reason", "timestamp", "norm", "prev"}}
 )
 
 // readNorm reads a norm. With an error it returns what it has read so far.
@@ -289,6 +289,8 @@ func readRevision(r *jsontext.Reader) (v Revision, err error) {
 			v.Time, err = readTime(r)
 		case "norm":
 			v.Norm, err = readNorm(r)
+		case "prev":
+			v.Prev, err = readID(r)
 		}
 		return err
 	})

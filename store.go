@@ -20,8 +20,10 @@ import (
 //     nanoseconds, newlines and any valid UTF-8 are kept.
 //  3. A batch of revisions is all or nothing, for those who read meanwhile,
 //     too.
-//  4. An edition that is not the next (1, then 2, and so on) is refused with
-//     an error that is [ErrConflict], and changes nothing.
+//  4. A revision that does not follow the last one is refused with an error
+//     that is [ErrConflict], and changes nothing: its edition must be the next
+//     (1, then 2, and so on), and its Prev the ID of the last revision, or
+//     zero. In a batch each revision follows the one before it.
 //  5. Revisions(after) yields exactly the editions after it.
 //  6. A context that is already done changes nothing and is reported; ranging
 //     with one yields its error, and nothing else.
@@ -51,12 +53,13 @@ type Store interface {
 
 // Errors to branch on with errors.Is.
 var (
-	ErrInvalid  = errors.New("normsync: invalid")          // a value is refused: Validate, Compile, Apply, reading JSON, storing
-	ErrExists   = errors.New("normsync: norm exists")      // another norm of that name is in force: Compile, Apply
-	ErrNotFound = errors.New("normsync: norm not found")   // no such norm or edition: Apply, History, AtEdition
-	ErrConflict = errors.New("normsync: edition conflict") // the edition is not the next: AppendRevisions, Apply
-	ErrLocked   = errors.New("normsync: store is locked")  // another opener writes: OpenFile
-	ErrBroken   = errors.New("normsync: store is broken")  // an fsync failed earlier: FileStore, until it is opened again
+	ErrInvalid  = errors.New("normsync: invalid")                                // a value is refused: Validate, Compile, Apply, reading JSON, storing
+	ErrExists   = errors.New("normsync: norm exists")                            // another norm of that name is in force: Compile, Apply
+	ErrNotFound = errors.New("normsync: norm not found")                         // no such norm or edition: Apply, History, AtEdition
+	ErrConflict = errors.New("normsync: edition conflict")                       // a revision does not follow the last one: AppendRevisions, Apply
+	ErrDiverged = errors.New("normsync: store is not the one that was followed") // as after a backup was restored: Sync, Apply
+	ErrLocked   = errors.New("normsync: store is locked")                        // another opener writes: OpenFile
+	ErrBroken   = errors.New("normsync: store is broken")                        // an fsync failed earlier: FileStore, until it is opened again
 )
 
 // History returns the revisions of the norm of that name, oldest first, across
@@ -65,7 +68,7 @@ var (
 func History(ctx context.Context, s Store, name string) ([]Revision, error) {
 	what := fmt.Sprintf("history of %q", name)
 	var revs []Revision
-	for r, err := range inOrder(ctx, s, 0) {
+	for r, err := range inOrder(ctx, s, new(tip)) {
 		if err != nil {
 			return nil, while(what, err)
 		}
@@ -84,7 +87,7 @@ func History(ctx context.Context, s Store, name string) ([]Revision, error) {
 // actions against it gives the same violations again.
 func At(ctx context.Context, s Store, t time.Time) (*Constitution, error) {
 	f := fold{c: nothing}
-	for r, err := range inOrder(ctx, s, 0) {
+	for r, err := range inOrder(ctx, s, &f.tip) {
 		if err == nil {
 			if instant(r.Time).After(instant(t)) {
 				break
@@ -110,7 +113,7 @@ func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, err
 	if edition == 0 {
 		return f.settle(), nil
 	}
-	for r, err := range inOrder(ctx, s, 0) {
+	for r, err := range inOrder(ctx, s, &f.tip) {
 		if err == nil {
 			err = f.add(r)
 		}
@@ -124,29 +127,62 @@ func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, err
 	return nil, while(what, fmt.Errorf("%w: the last edition is %d", ErrNotFound, f.edition()))
 }
 
-// inOrder yields the revisions of s after an edition, as long as their
-// editions follow one another; one that does not is an error.
-func inOrder(ctx context.Context, s Store, after uint64) iter.Seq2[Revision, error] {
+// tip is the last revision of a log, as far as the log is known. The zero tip is
+// the beginning of every log.
+type tip struct {
+	edition uint64
+	id      ID
+}
+
+func tipAt(r Revision) tip { return tip{r.Edition, r.ID()} }
+
+// inOrder yields the revisions of s after last, and moves last along with them.
+// A revision that does not follow the one before it is an error.
+func inOrder(ctx context.Context, s Store, last *tip) iter.Seq2[Revision, error] {
 	return func(yield func(Revision, error) bool) {
-		last := after
-		revs := s.Revisions(ctx, after)
-		if revs == nil {
-			yield(Revision{}, errors.New("normsync: the store's Revisions returned no sequence"))
-			return
-		}
-		for r, err := range revs {
-			if err == nil && r.Edition != last+1 {
-				err = fmt.Errorf("%w log: edition %d follows edition %d: editions are 1, 2, 3, …", ErrInvalid, r.Edition, last)
+		for r, err := range revisions(ctx, s, last.edition) {
+			switch {
+			case err != nil:
+			case r.Edition != last.edition+1:
+				err = fmt.Errorf("%w log: edition %d follows edition %d: editions are 1, 2, 3, …", ErrInvalid, r.Edition, last.edition)
+			case !r.follows(last.id):
+				err = fmt.Errorf("%w log: edition %d has Prev %v, but the revision before it is %v: revisions were replaced or removed; restore the log from a backup", ErrInvalid, r.Edition, r.Prev, last.id)
 			}
 			if err != nil {
 				yield(Revision{}, err)
 				return
 			}
-			last = r.Edition
+			*last = tipAt(r)
 			if !yield(r, nil) {
 				return
 			}
 		}
+	}
+}
+
+// confirm returns an error that is ErrDiverged unless the tip, which is not the
+// zero one, is a revision of s. It reads this one revision.
+func (t tip) confirm(ctx context.Context, s Store) error {
+	for r, err := range revisions(ctx, s, t.edition-1) {
+		if err == nil && (r.Edition != t.edition || r.ID() != t.id) {
+			err = diverged("its edition %d is %v, but edition %d was %v", r.Edition, r.ID(), t.edition, t.id)
+		}
+		return err
+	}
+	return diverged("it ends before edition %d", t.edition)
+}
+
+func diverged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s; if a backup was restored, open a new monitor on the store", ErrDiverged, fmt.Sprintf(format, args...))
+}
+
+// revisions is s.Revisions, also for a store that returns no sequence.
+func revisions(ctx context.Context, s Store, after uint64) iter.Seq2[Revision, error] {
+	if seq := s.Revisions(ctx, after); seq != nil {
+		return seq
+	}
+	return func(yield func(Revision, error) bool) {
+		yield(Revision{}, errors.New("normsync: the store's Revisions returned no sequence"))
 	}
 }
 

@@ -86,6 +86,7 @@ var valueFaults = []storeFault{
 	}},
 	{2, "shadow is lost", func() *faultyStore { return violationsBy(func(v *Violation) { v.Shadow = false }) }},
 	{2, "repealed is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Repealed = false }) }},
+	{2, "prev is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Prev = ID{} }) }},
 	{2, "priority is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Priority = 0 }) }},
 	{2, "violations come back newest first", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
@@ -167,6 +168,9 @@ var valueFaults = []storeFault{
 			return s.MemStore.AppendRevisions(ctx, revs...)
 		})
 	}},
+	{4, "Prev is not looked at", func() *faultyStore { return looksAtPrev(func(int) bool { return false }) }},
+	{4, "of a batch only the first Prev is looked at", func() *faultyStore { return looksAtPrev(func(i int) bool { return i == 0 }) }},
+	{4, "of a batch the first Prev is not looked at", func() *faultyStore { return looksAtPrev(func(i int) bool { return i > 0 }) }},
 	{5, "Revisions(after) yields that edition, too", func() *faultyStore {
 		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
 			return s.MemStore.Revisions(ctx, max(after, 1)-1)
@@ -190,4 +194,39 @@ var valueFaults = []storeFault{
 			return s.MemStore.Revisions(ctx, uint64(max(int64(after), 0)))
 		}}
 	}},
+}
+
+// looksAtPrev is the fault of a store that looks at the Prev of some revisions of
+// a batch only.
+func looksAtPrev(looks func(i int) bool) *faultyStore {
+	prevs := map[uint64]ID{} // by edition
+	var last ID
+	return &faultyStore{
+		appendRevisions: func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			plain, tip := slices.Clone(revs), last
+			for i, r := range revs {
+				if looks(i) && !r.follows(tip) {
+					return ErrConflict
+				}
+				plain[i].Prev, tip = ID{}, r.ID()
+			}
+			if err := s.MemStore.AppendRevisions(ctx, plain...); err != nil {
+				return err
+			}
+			for _, r := range revs {
+				prevs[r.Edition] = r.Prev
+			}
+			last = tip
+			return nil
+		},
+		revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			return eachBy(s.MemStore.Revisions(ctx, after), func(r *Revision) {
+				s.mu.RLock()
+				defer s.mu.RUnlock()
+				r.Prev = prevs[r.Edition]
+			})
+		},
+	}
 }

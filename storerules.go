@@ -21,7 +21,7 @@ var storeRules = [...]struct {
 	{"an empty store yields nothing", []storeCheck{checkEmpty}},
 	{"revisions and violations come back equal, in the order appended", []storeCheck{onRevisions(checkEqual), onViolations(checkEqual)}},
 	{"a batch of revisions is all or nothing", []storeCheck{checkBatches}},
-	{"an edition that is not the next is refused with ErrConflict and changes nothing", []storeCheck{checkEditions}},
+	{"a revision that does not follow the last one is refused with ErrConflict and changes nothing", []storeCheck{checkEditions, checkPrev}},
 	{"Revisions(after) yields exactly the editions after it", []storeCheck{checkAfter}},
 	{"a context that is already done changes nothing and is reported", []storeCheck{onRevisions(checkDone), onViolations(checkDone)}},
 	{"a sequence can be stopped early, and ranged over again", []storeCheck{onRevisions(checkStop), onViolations(checkStop)}},
@@ -67,11 +67,11 @@ func checkEqual[T comparable](ctx context.Context, p probe[T]) error {
 	return nil
 }
 
-// editionsOf returns revisions with these editions.
+// editionsOf returns revisions with these editions, without Prev.
 func editionsOf(editions ...uint64) []Revision {
 	revs := probeRevisions(0, len(editions))
 	for i, e := range editions {
-		revs[i].Edition = e
+		revs[i].Edition, revs[i].Prev = e, ID{}
 	}
 	return revs
 }
@@ -113,6 +113,43 @@ func checkEditions(ctx context.Context, s Store) error {
 			}
 		}
 		return cmp.Or(refuses(5, 6, 8), p.add(ctx, p.values(5, 6)), p.holds(ctx, p.values(0, 6)))
+	})(ctx, s)
+}
+
+func checkPrev(ctx context.Context, s Store) error {
+	return onRevisions(func(ctx context.Context, p probe[Revision]) error {
+		revs := p.values(0, 9)
+		with := func(i int, prev ID) Revision { r := revs[i]; r.Prev = prev; return r }
+		refuses := func(last int, what string, batch ...Revision) error {
+			if err := s.AppendRevisions(ctx, batch...); !errors.Is(err, ErrConflict) {
+				return fmt.Errorf("after edition %d, AppendRevisions of %d revisions, the last of which has %s as its Prev, returns %v", last, len(batch), what, err)
+			}
+			if err := p.holds(ctx, p.values(0, last)); err != nil {
+				return fmt.Errorf("after edition %d, AppendRevisions refuses a revision with a wrong Prev, and then %w", last, err)
+			}
+			return nil
+		}
+		nobody := ID{1, 2, 3}
+		if err := refuses(0, "an ID that no revision has", with(0, nobody)); err != nil {
+			return err
+		}
+		have := 0
+		for _, last := range []int{2, 6} { // the one has no Prev, the other has
+			if err := p.add(ctx, p.values(have, last)); err != nil {
+				return err
+			}
+			if err := cmp.Or(
+				refuses(last, "an ID that no revision has", with(last, nobody)),
+				refuses(last, "the ID of the last revision but one", with(last, revs[last-2].ID())),
+				refuses(last, "an ID that no revision has", revs[last], with(last+1, nobody)),
+				refuses(last, "the ID of the revision before the batch", revs[last], with(last+1, revs[last-1].ID())),
+			); err != nil {
+				return err
+			}
+			have = last
+		}
+		revs[8].Prev = ID{} // as an older program has it
+		return cmp.Or(p.add(ctx, p.values(6, 8)), p.add(ctx, []Revision{revs[8]}), p.holds(ctx, revs))
 	})(ctx, s)
 }
 

@@ -173,10 +173,12 @@ func probeText(i int) string { return probeTexts[i%len(probeTexts)] }
 func probeTime(i int) time.Time { return probeTimes[i%len(probeTimes)].UTC() }
 
 // probeRevisions returns the revisions number from up to to, counted from
-// zero: number i has edition i+1.
+// zero: number i has edition i+1. The first three have no Prev, as in a log that
+// version 0.1 began; the others name the revision before them.
 func probeRevisions(from, to int) []Revision {
 	var revs []Revision
-	for i := from; i < to; i++ {
+	var last ID
+	for i := range to {
 		n := Norm{Name: fmt.Sprintf("norm %d 睡觉", i), Description: "two\nlines\tand \"quotes\" \\ </script> \u2028", Condition: "zone", Prohibited: "attack"}
 		c := Enact(n)
 		switch i % 4 {
@@ -191,7 +193,14 @@ func probeRevisions(from, to int) []Revision {
 			c.Norm = n
 			c.Norm.Repealed = true
 		}
-		revs = append(revs, Revision{Edition: uint64(i) + 1, Version: i + 1, Change: c.Signed(probeText(i), probeText(i+3)), Time: probeTime(i)})
+		r := Revision{Edition: uint64(i) + 1, Version: i + 1, Change: c.Signed(probeText(i), probeText(i+3)), Time: probeTime(i)}
+		if i >= 3 {
+			r.Prev = last
+		}
+		last = r.ID()
+		if i >= from {
+			revs = append(revs, r)
+		}
 	}
 	return revs
 }
