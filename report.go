@@ -36,8 +36,8 @@ type Report struct {
 // norms, norm_count, active_count, violations, violation_count and
 // has_violations are always there; revisions, compliance, conflicts and
 // findings where they are given. Nothing is null. ReadNorms reads the norms
-// back. Control characters and those that override the direction of writing are
-// escaped, so that it can be looked at.
+// back. Control characters, characters that override the direction of writing
+// and characters that cannot be seen are escaped, so that it can be looked at.
 //
 // It fails where a record has no JSON: metadata that is none, a rate that is
 // not a number.
@@ -150,17 +150,19 @@ func writeList[T any](j *jsonObject, name string, list []T) {
 
 // WriteMarkdown writes a table for each list, ready to be pasted into a pull
 // request. Whatever came from a user shows as the text it is: it makes no
-// markup, no link and no mention, and characters that cannot be seen are
-// written as in a Go string. Columns without content are left out.
+// markup, no link, no mention and no emoji, and what cannot be seen is written as
+// in a Go string, spaces at an end of a cell among it. Columns without content
+// are left out.
 func (r Report) WriteMarkdown(w io.Writer) error {
 	return r.write(w, "## ", (*table.Table).WriteMarkdown)
 }
 
 // WriteText writes an aligned table for each list, for a terminal; it says
 // "No violations found." when there are none, unless findings are shown
-// without violations. Characters that cannot be seen,
-// escape sequences among them, are written as in a Go string. Columns without
-// content are left out. Columns align where the terminal draws East Asian wide
+// without violations. What cannot be seen is written as in a Go string: control
+// characters, which make escape sequences, Unicode's Default_Ignorable_Code_Point,
+// such as joiners and variation selectors, blanks other than a space, and spaces
+// at an end of a cell. Columns without content are left out. Columns align where the terminal draws East Asian wide
 // characters two cells wide; a cell of more than 40 pushes its row to the
 // right.
 func (r Report) WriteText(w io.Writer) error {

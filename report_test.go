@@ -159,7 +159,7 @@ func (w *smallDisk) Write(b []byte) (int, error) {
 }
 
 func TestReportJSONShowsNothingHidden(t *testing.T) {
-	hostile := "a\u202e\u009b31m\x7f\x1b\u2028睡"
+	hostile := "a\u202e\u009b31m\x7f\x1b\u2028睡\u3164\u2800\uFE0F\u200D\U000E0100\U0001D173"
 	r := Report{
 		Violations: []Violation{{NormName: hostile, Action: Action{Agent: hostile, Metadata: `"` + "\u202e\x7f" + `"`}}},
 		Compliance: []Compliance{{Agent: hostile, ByNorm: map[string]int{hostile: 1}}},
@@ -169,6 +169,8 @@ func TestReportJSONShowsNothingHidden(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, r.WriteJSON(&b))
 	require.NotRegexp(t, "[\x00-\x09\x0b-\x1f\x7f-\u009f\u2028-\u202e\u2066-\u2069]", b.String())
+	require.NotRegexp(t, "[\u3164\u2800\uFE0F\u200D\U000E0100\U0001D173]", b.String())
+	require.Contains(t, b.String(), `\u3164\u2800\ufe0f\u200d\udb40\udd00\ud834\udd73`)
 	var back struct{ Compliance []Compliance }
 	require.NoError(t, json.Unmarshal([]byte(b.String()), &back))
 	require.Equal(t, r.Compliance, back.Compliance, "and says the same")

@@ -1,6 +1,11 @@
 package jsontext
 
-import "unicode/utf8"
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/invisible"
+)
 
 const hex = "0123456789abcdef"
 
@@ -40,7 +45,7 @@ func AppendEscaped(b []byte, s string) []byte {
 			done = i + size
 		} else if hidden(r) {
 			b = append(b, s[done:i]...)
-			b = append(b, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+			b = appendUnicode(b, r)
 			done = i + size
 		}
 		i += size
@@ -48,15 +53,15 @@ func AppendEscaped(b []byte, s string) []byte {
 	return append(b, s[done:]...)
 }
 
-// AppendShown appends a JSON text with the characters escaped that AppendString
-// escapes. They can stand in its strings only.
+// AppendShown appends a JSON text with all characters escaped that AppendString
+// escapes, and with those that cannot be seen. They can stand in its strings only.
 func AppendShown(b, text []byte) []byte {
 	done := 0
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
-		if r == 0x7F || r >= utf8.RuneSelf && hidden(r) {
+		if r == 0x7F || r >= utf8.RuneSelf && (hidden(r) || invisible.Is(r)) {
 			b = append(b, text[done:i]...)
-			b = append(b, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+			b = appendUnicode(b, r)
 			done = i + size
 		}
 		i += size
@@ -75,13 +80,21 @@ func appendControl(b []byte, c byte) []byte {
 	case '\t':
 		return append(b, '\\', 't')
 	}
-	return append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+	return appendUnicode(b, rune(c))
+}
+
+// appendUnicode appends r as an escape, or as two if it is beyond U+FFFF.
+func appendUnicode(b []byte, r rune) []byte {
+	if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+		return appendUnicode(appendUnicode(b, high), low)
+	}
+	return append(b, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
 
 // hidden reports whether r, which is not ASCII, is a control character, ends
 // a line or overrides the direction of writing.
 func hidden(r rune) bool {
-	return r < 0xA0 || 0x2028 <= r && r <= 0x202E || 0x2066 <= r && r <= 0x2069
+	return r < 0xA0 || r == 0x2028 || r == 0x2029 || invisible.Override(r)
 }
 
 // Mend returns s with each invalid byte replaced by U+FFFD. It returns s

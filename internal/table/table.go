@@ -5,11 +5,12 @@ package table
 import (
 	"bufio"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/invisible"
 )
 
 // Table is a list to be written as a table. Its cells are raw, as users wrote
@@ -55,7 +56,7 @@ func (t *Table) WriteMarkdown(out *bufio.Writer) error {
 	if _, err := out.WriteString(head.String() + "|\n" + rule.String() + "|\n"); err != nil {
 		return err
 	}
-	var line []byte
+	var line, text []byte
 	for i := range t.Rows {
 		line = line[:0]
 		for c, cell := range t.Row(i) {
@@ -63,11 +64,16 @@ func (t *Table) WriteMarkdown(out *bufio.Writer) error {
 				continue
 			}
 			line = append(line, "| "...)
-			if n := len(line); cell != "" {
-				if line = appendMarkdown(line, cell); len(line) > n {
-					line = append(line, ' ')
-				}
+			if cell == "" {
+				continue
 			}
+			text = appendVisible(text[:0], cell)
+			if t.Columns[c][0] == '#' && isNumber(cell) {
+				line = append(line, text...) // not the hash of a commit, however long
+			} else {
+				line = appendMarkdown(line, text)
+			}
+			line = append(line, ' ')
 		}
 		if _, err := out.Write(append(line, "|\n"...)); err != nil {
 			return err
@@ -130,42 +136,40 @@ func (t *Table) WriteText(out *bufio.Writer) error {
 	return nil
 }
 
-// visible reports whether a terminal draws r as itself. Of the invisible
-// characters only the joiners are let through: emoji and Persian need them,
-// and they move nothing.
-func visible(r rune) bool {
-	return strconv.IsPrint(r) && r != '\\' || r == '\u200C' || r == '\u200D'
-}
-
-// appendVisible appends s with everything that is not visible, broken UTF-8
-// and backslashes written as in a Go string. No two texts come out the same.
+// appendVisible appends s so that all of it can be seen: characters that are
+// not visible, broken UTF-8, backslashes, and spaces at the ends are written as
+// in a Go string. No two texts come out the same.
 func appendVisible(b []byte, s string) []byte {
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		b = appendRune(b, r, s[:n])
-		s = s[n:]
+	for i, size := 0, 0; i < len(s); i += size {
+		var r rune
+		r, size = utf8.DecodeRuneInString(s[i:])
+		switch raw := s[i : i+size]; {
+		case r == ' ' && (i == 0 || i == len(s)-1):
+			b = append(b, `\x20`...)
+		case visible(r) && !(r == utf8.RuneError && size == 1):
+			b = append(b, raw...)
+		default:
+			quoted := strconv.QuoteToASCII(raw)
+			b = append(b, quoted[1:len(quoted)-1]...)
+		}
 	}
 	return b
 }
 
-// appendRune appends r, which was decoded from raw, as appendVisible has it.
-func appendRune(b []byte, r rune, raw string) []byte {
-	if visible(r) && !(r == utf8.RuneError && len(raw) == 1) {
-		return append(b, raw...)
-	}
-	quoted := strconv.Quote(raw)
-	return append(b, quoted[1:len(quoted)-1]...)
-}
+// visible reports whether a terminal draws r as itself. Joiners and variation
+// selectors are not visible, though emoji and Persian use them: a name with one
+// would look like the name without it.
+func visible(r rune) bool { return strconv.IsPrint(r) && r != '\\' && !invisible.Is(r) }
 
-// appendMarkdown appends s as the content of a cell: visible, and without
+// appendMarkdown appends s, which is visible, as the content of a cell, without
 // meaning as Markdown or HTML.
-func appendMarkdown(b []byte, s string) []byte {
-	if reference.MatchString(s) {
+func appendMarkdown(b, s []byte) []byte {
+	if reference.Match(s) {
 		return appendCode(b, s) // GitHub looks past every other escape
 	}
 	before := ' '
 	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
+		r, n := utf8.DecodeRune(s)
 		switch r {
 		case '<':
 			b = append(b, "&lt;"...)
@@ -173,21 +177,16 @@ func appendMarkdown(b []byte, s string) []byte {
 			b = append(b, "&gt;"...)
 		case '&':
 			b = append(b, "&amp;"...)
-		case '\\':
-			b = append(b, `\\\\`...) // the visible form is two, each of them escaped
-		case '|', '`', '*', '~', '[', ']', '$':
+		case '\\', '|', '`', '*', '~', '[', ']', '$':
 			b = append(b, '\\', byte(r))
 		case '_':
 			// Inside a word it is no emphasis, and names are full of it.
-			if after, _ := utf8.DecodeRuneInString(s[n:]); !isWord(before) || !isWord(after) {
+			if after, _ := utf8.DecodeRune(s[n:]); !isWord(before) || !isWord(after) {
 				b = append(b, '\\')
 			}
 			b = append(b, '_')
 		default:
-			from := len(b)
-			if b = appendRune(b, r, s[:n]); b[from] == '\\' {
-				b = slices.Insert(b, from, '\\')
-			}
+			b = append(b, s[:n]...)
 		}
 		before = r
 		s = s[n:]
@@ -195,28 +194,34 @@ func appendMarkdown(b []byte, s string) []byte {
 	return b
 }
 
+func isNumber(s string) bool { return strings.Trim(s, "0123456789.") == "" }
+
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// reference is what a forge could take for a mention, a link or the number of
-// an issue.
-var reference = regexp.MustCompile(`@|://|(?i:www\.)|#[0-9]|(?i:GH-[0-9])`)
+// reference matches what GitHub or another forge could take for more than text:
+// a mention or an e-mail address, a link, the number of an issue or the like, an
+// advisory, an emoji's name, or the hash of a commit. Two digits between colons
+// name no emoji; they are part of a time.
+var reference = regexp.MustCompile(`@|://|(?i:www\.)` +
+	`|[#!$%&~][0-9]|(?i:GH-[0-9]|GHSA-|CVE-[0-9])` +
+	`|:(?:[^\s:]|[0-9]?[^\s:0-9][^\s:]*|[0-9]{2}[^\s:]+):` +
+	`|(?i:\b[0-9a-f]{7,}\b)`)
 
-// appendCode appends s as a code span. Nothing can be escaped in one but the
-// bar of the table around it, so what would end it is written as in a Go string.
-func appendCode(b []byte, s string) []byte {
+// appendCode appends s, which is visible, as a code span. Nothing can be escaped
+// in one but the bar of the table around it, so what would end it is written as
+// in a Go string.
+func appendCode(b, s []byte) []byte {
 	b = append(b, '`')
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch r {
+	for _, c := range s {
+		switch c {
 		case '|':
 			b = append(b, `\|`...)
 		case '`', '<':
 			b = append(b, `\x`...)
-			b = strconv.AppendInt(b, int64(r), 16)
+			b = strconv.AppendInt(b, int64(c), 16)
 		default:
-			b = appendRune(b, r, s[:n])
+			b = append(b, c)
 		}
-		s = s[n:]
 	}
 	return append(b, '`')
 }
