@@ -18,7 +18,9 @@ import (
 
 // Report is what there is to show of a constitution, in any combination. The
 // zero value is a report of nothing, and can be written. A list that is nil is
-// left out; of one that is empty the report says so.
+// left out; of one that is empty the report says so. A report without Violations
+// says nothing of them if it has Compliance or Findings, which speak of violations
+// themselves.
 //
 // The same report gives the same bytes each time, and writing it changes
 // nothing in it. The methods return the first error of their writer, and write
@@ -35,7 +37,10 @@ type Report struct {
 // WriteJSON writes the report as one JSON object, a record per line. The keys
 // norms, norm_count, active_count, violations, violation_count and
 // has_violations are always there; revisions, compliance, conflicts and
-// findings where they are given. Nothing is null. ReadNorms reads the norms
+// findings where they are given. Nothing is null. The violation_count is the
+// length of Violations; if there are none, it is the number that Compliance
+// counts, or else the number of Findings that say violated or dry run.
+// has_violations says whether it is positive. ReadNorms reads the norms
 // back. Control characters, characters that override the direction of writing
 // and characters that cannot be seen are escaped, so that it can be looked at.
 //
@@ -53,8 +58,8 @@ func (r Report) WriteJSON(w io.Writer) error {
 	j.field("norm_count", len(r.Norms))
 	j.field("active_count", active)
 	writeList(j, "violations", r.Violations)
-	j.field("violation_count", len(r.Violations))
-	j.field("has_violations", len(r.Violations) > 0)
+	j.field("violation_count", r.violationCount())
+	j.field("has_violations", r.violationCount() > 0)
 	if r.Revisions != nil {
 		writeList(j, "revisions", r.Revisions)
 	}
@@ -80,6 +85,22 @@ func (r Report) WriteJSON(w io.Writer) error {
 		writeList(j, "findings", list)
 	}
 	return j.close()
+}
+
+// violationCount is the number of violations that the report shows or, if it
+// shows none, that its other lists count.
+func (r Report) violationCount() int {
+	audited, found := 0, 0
+	for _, c := range r.Compliance {
+		audited += max(c.Violations, c.Violating)
+	}
+	for _, f := range r.Findings {
+		// A permit can be a dry run, too.
+		if f.Outcome == OutcomeViolated || f.Outcome == OutcomeShadow && f.Norm.Prohibited != "" {
+			found++
+		}
+	}
+	return cmp.Or(len(r.Violations), audited, found)
 }
 
 // jsonObject writes the fields of one object, up to the first error.
@@ -158,8 +179,8 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 }
 
 // WriteText writes an aligned table for each list, for a terminal; it says
-// "No violations found." when there are none, unless findings are shown
-// without violations. What cannot be seen is written as in a Go string: control
+// "No violations found." when there are none, unless Violations is nil and
+// Compliance or Findings are given. What cannot be seen is written as in a Go string: control
 // characters, which make escape sequences, Unicode's Default_Ignorable_Code_Point,
 // such as joiners and variation selectors, blanks other than a space, and spaces
 // at an end of a cell. Columns without content are left out. Columns align where the terminal draws East Asian wide
@@ -188,13 +209,13 @@ func (r Report) write(w io.Writer, heading string, body func(*table.Table, *bufi
 }
 
 // tables is the report as tables: the lists that are given, and the violations
-// unless it is findings that are shown without them.
+// unless other lists speak of violations instead.
 func (r Report) tables() []*table.Table {
 	var ts []*table.Table
 	if r.Norms != nil {
 		ts = append(ts, normTable(r.Norms))
 	}
-	if r.Violations != nil || r.Findings == nil {
+	if len(r.Violations) > 0 || r.violationCount() == 0 && (r.Violations != nil || r.Compliance == nil && r.Findings == nil) {
 		ts = append(ts, violationTable(r.Violations))
 	}
 	if r.Revisions != nil {

@@ -176,13 +176,54 @@ func TestReportJSONShowsNothingHidden(t *testing.T) {
 	require.Equal(t, r.Compliance, back.Compliance, "and says the same")
 }
 
-func TestReportOfFindingsAloneSaysNothingOfViolations(t *testing.T) {
-	r := Report{Findings: []Finding{{Norm: Norm{Name: "toll"}, Outcome: OutcomeViolated, Matched: []string{"cross"}}}}
-	var b strings.Builder
-	require.NoError(t, r.WriteText(&b))
-	require.NotContains(t, b.String(), "No violations")
-	r.Violations = []Violation{}
-	b.Reset()
-	require.NoError(t, r.WriteText(&b))
-	require.Contains(t, b.String(), "No violations found.")
+func TestReportSpeaksOfWhatItWasGiven(t *testing.T) {
+	toll := Norm{Name: "toll", Prohibited: "cross"}
+	audit := func(verb string) []Compliance {
+		c, err := Compile(toll)
+		require.NoError(t, err)
+		return Audit(c, slices.Values([]Action{{Agent: "zoe", Verb: verb}, {Agent: "zoe", Verb: verb}}))
+	}
+	shadow := func(n Norm) []Finding { return []Finding{{Norm: n, Outcome: OutcomeShadow}} }
+	for name, c := range map[string]struct {
+		r     Report
+		count int
+		says  bool // "No violations found."
+	}{
+		"nothing":                                     {Report{}, 0, true},
+		"norms":                                       {Report{Norms: []Norm{toll}}, 0, true},
+		"conflicts":                                   {Report{Conflicts: []Conflict{}}, 0, true},
+		"violations that there are not":               {Report{Violations: []Violation{}}, 0, true},
+		"one violation":                               {Report{Violations: make([]Violation, 1)}, 1, false},
+		"an audit with violations":                    {Report{Compliance: audit("cross")}, 2, false},
+		"an audit without":                            {Report{Compliance: audit("wait")}, 0, false},
+		"an audit without, and no violations":         {Report{Compliance: audit("wait"), Violations: []Violation{}}, 0, true},
+		"an audit with some, but no violations":       {Report{Compliance: audit("cross"), Violations: []Violation{}}, 2, false},
+		"an audit, and some violations of it":         {Report{Compliance: audit("cross"), Violations: make([]Violation, 1)}, 1, false},
+		"an audit made by hand, of actions only":      {Report{Compliance: []Compliance{{Violating: 3}}}, 3, false},
+		"a finding of a violation":                    {Report{Findings: []Finding{{Norm: toll, Outcome: OutcomeViolated}, {Norm: toll, Outcome: OutcomeUnmet}}}, 1, false},
+		"a finding of a violation, but no violations": {Report{Findings: []Finding{{Norm: toll, Outcome: OutcomeViolated}}, Violations: []Violation{}}, 1, false},
+		"a finding of a dry run":                      {Report{Findings: shadow(toll)}, 1, false},
+		"a finding of a permit in a dry run":          {Report{Findings: shadow(Norm{Permitted: "cross"})}, 0, false},
+		"a finding of an exemption":                   {Report{Findings: []Finding{{Norm: toll, Outcome: OutcomeExempt}}}, 0, false},
+		"a finding of none, and no violations":        {Report{Findings: []Finding{}, Violations: []Violation{}}, 0, true},
+		"an audit without, and a finding of one":      {Report{Compliance: audit("wait"), Findings: shadow(toll)}, 1, false},
+		"an audit, and as many findings as differ":    {Report{Compliance: audit("cross"), Findings: shadow(toll)}, 2, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, write := range []func(Report, io.Writer) error{Report.WriteText, Report.WriteMarkdown} {
+				var b strings.Builder
+				require.NoError(t, write(c.r, &b))
+				require.Equal(t, c.says, strings.Contains(b.String(), "No violations found."), "%s", b.String())
+			}
+			var b bytes.Buffer
+			require.NoError(t, c.r.WriteJSON(&b))
+			var got struct {
+				Count int  `json:"violation_count"`
+				Has   bool `json:"has_violations"`
+			}
+			require.NoError(t, json.Unmarshal(b.Bytes(), &got))
+			require.Equal(t, c.count, got.Count)
+			require.Equal(t, c.count > 0, got.Has)
+		})
+	}
 }
