@@ -13,7 +13,8 @@ import (
 // not silenced by a permit, by Priority from the highest on, then by Name. It
 // returns nil, and has allocated nothing, when there are none. The action is
 // denied when one of them is not that of a Shadow norm; [Constitution.Allows]
-// says just this.
+// says just this. An action without a verb violates nothing, so refuse it first
+// if it was read from JSON with keys that you do not control; see [Action].
 //
 // The time is that of reading the action's text, of one look-up per word, and
 // of looking at the norms that are filed under those words. While each norm has
@@ -48,8 +49,9 @@ func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
 }
 
 // Allows reports whether no norm forbids an action: whether each of its
-// violations, if there are any, is that of a Shadow norm. It allocates nothing
-// for an action of up to 64 KiB.
+// violations, if there are any, is that of a Shadow norm. It allows an action
+// without a verb, as [Action] says. It allocates nothing for an action of up to
+// 64 KiB.
 func (c *Constitution) Allows(a Action) bool {
 	var s suspects
 	if c.forbid.suspect(&s, &a); s.n == 0 {

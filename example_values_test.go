@@ -102,6 +102,29 @@ func ExampleViolation_LogValue() {
 	// level=WARN msg=denied v.norm=no-attack-in-safe-zone v.agent=hero v.action=attack v.location=safe_zone v.target="" v.faction="" v.severity=warn v.shadow=false v.edition=0
 }
 
+// Keys that are not an action's are passed over. An action without a verb breaks
+// no norm, so refuse it before it is checked.
+func ExampleAction_UnmarshalJSON() {
+	c, err := normsync.Compile(normsync.Norm{Name: "deny-all", Prohibited: "*"})
+	if err != nil {
+		panic(err)
+	}
+	for _, text := range []string{`{"agent_id": "a1", "action": "wire"}`, `{"agent": "a1", "verb": "wire"}`} {
+		var a normsync.Action
+		if err := json.Unmarshal([]byte(text), &a); err != nil {
+			panic(err)
+		}
+		if strings.TrimSpace(a.Verb) == "" {
+			fmt.Println("refused: the action has no verb; its keys are agent_id, action, location, target and faction")
+			continue
+		}
+		fmt.Println("allowed:", c.Allows(a))
+	}
+	// Output:
+	// allowed: false
+	// refused: the action has no verb; its keys are agent_id, action, location, target and faction
+}
+
 func ExampleReadNorms() {
 	norms, err := normsync.ReadNorms(strings.NewReader(`[
 		{"name": "no-attack-in-safe-zone", "condition": "safe_zone", "prohibited": "attack"},

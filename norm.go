@@ -124,6 +124,10 @@ const (
 // of Prohibited and Permitted means the ordinary thing, so that a literal with
 // Name, Condition and Prohibited is complete; see [Norm.Validate]. Norms can be
 // compared with == and share nothing mutable.
+//
+// Prohibited "*", with permits of a higher Priority, forbids every verb that no
+// permit names. It does not forbid an [Action] without a verb, which has no word
+// for any norm to find.
 type Norm struct {
 	Name        string   // unique among the norms in force
 	Description string   // for people; never matched
@@ -170,7 +174,13 @@ func (n Norm) normal() Norm {
 }
 
 // Action is one thing that an agent does. Its zero value is an action of
-// nobody, doing nothing, nowhere, at no time. Time is set by nobody but the
+// nobody, doing nothing, nowhere, at no time. No norm forbids an action without a
+// verb, not even one with Prohibited "*". Beware of it in JSON from elsewhere:
+// {"agent": "a1", "verb": "wire"} has none of the keys of an action, and is read
+// as the zero value without an error, as [Action.UnmarshalJSON] says. Refuse an
+// action without a word in its Verb before you check it.
+//
+// Time is set by nobody but the
 // caller, and tells two actions apart that are otherwise the same. Actions can
 // be compared with == and share nothing mutable; their times compare so when
 // they are UTC without a monotonic reading.

@@ -28,7 +28,9 @@ func (n *Norm) UnmarshalJSON(b []byte) error {
 // UnmarshalJSON reads a leniently, since actions come from elsewhere: unknown
 // keys and the id, which may be another program's, are passed over, a null is
 // a value that is not set, and invalid UTF-8 is mended with U+FFFD. A key that
-// is there twice, and a value of another type, are refused all the same.
+// is there twice, and a value of another type, are refused all the same. A key
+// that is missing leaves its field empty, so an object of foreign keys only is the
+// zero Action, which no norm forbids: refuse one without a word in its Verb.
 //
 // Metadata is any JSON value, and is kept as its text without white space
 // between its parts. The timestamp is rounded to the nearest nanosecond, and 0

@@ -115,6 +115,7 @@ func TestREADMEMatching(t *testing.T) {
 		require.NoError(t, err)
 		var a Action
 		require.NoError(t, json.Unmarshal([]byte(strings.Trim(cells[1], "`")), &a), "%s", cells[1])
+		require.NotEmpty(t, a.Verb, "%s has the keys of an action", cells[1])
 		var names []string
 		for _, v := range c.Check(a) {
 			names = append(names, v.NormName)
