@@ -183,8 +183,8 @@ func TestConflictsRefusesWhatCompileRefuses(t *testing.T) {
 }
 
 func TestConflictsBearsTheExtremes(t *testing.T) {
-	require.Equal(t, []string{"redundant a b"}, conflictsOf(t, prohibition("a", "x y", "v").at(math.MaxInt), prohibition("b", "x", "v").at(math.MinInt)))
-	require.Equal(t, []string{"overruled b p"}, conflictsOf(t, permission("p", "", "v", math.MaxInt), prohibition("b", "x", "v").at(math.MinInt)))
+	require.Equal(t, []string{"redundant a b"}, conflictsOf(t, prohibition("a", "x y", "v").at(math.MaxInt32), prohibition("b", "x", "v").at(math.MinInt32)))
+	require.Equal(t, []string{"overruled b p"}, conflictsOf(t, permission("p", "", "v", math.MaxInt32), prohibition("b", "x", "v").at(math.MinInt32)))
 	// An Unless for every letter that a prefix could go on with, but one.
 	letters := strings.Join(strings.Split("abcdefghijklmnopqrstuvwxyz0123456789", ""), "* zone")
 	require.Empty(t, conflictsOf(t, prohibition("a", "zone*", "v").unless("zone zone"+letters+"*")))

@@ -299,7 +299,7 @@ func (s *FileStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revis
 // made up its checksum, it holds the editions that it says.
 func readRevisions(line journal.Line) (revs []Revision, err error) {
 	if err := json.Unmarshal(line.JSON, &revs); err != nil {
-		return nil, line.Corrupt(err)
+		return nil, unreadable(line, err)
 	}
 	if uint64(len(revs)) != line.Last-line.First+1 {
 		return nil, line.Corrupt(fmt.Errorf("%d revisions for the numbers %d to %d", len(revs), line.First, line.Last))
@@ -310,6 +310,17 @@ func readRevisions(line journal.Line) (revs []Revision, err error) {
 		}
 	}
 	return revs, nil
+}
+
+// unreadable returns the error of decoding a line: that the line is corrupt,
+// unless this platform alone cannot hold what is in it.
+func unreadable(line journal.Line, err error) error {
+	corrupt := line.Corrupt(err)
+	var at *journal.CorruptError
+	if errors.Is(err, errPriority) && errors.As(corrupt, &at) {
+		return fmt.Errorf("%s:%d: %w", at.Path, at.Line, err)
+	}
+	return corrupt
 }
 
 // AppendViolations appends violations, a line for each.

@@ -149,7 +149,7 @@ func TestANormIsReadStrictly(t *testing.T) {
 		`{"name":"n","nam\u0065":"n"}`:        ` at offset 12: key "name" is there twice`,
 		`{"name":null}`:                       ` at offset 8: key "name": want a string, found null`,
 		`{"priority":"5"}`:                    ` at offset 12: key "priority": want a number, found a string`,
-		`{"priority":99999999999999999999}`:   ` at offset 12: key "priority": want a whole number that fits an int, found 99999999999999999999`,
+		`{"priority":99999999999999999999}`:   ` at offset 12: key "priority": want a whole number of at most 64 bits, found 99999999999999999999`,
 		`{"active":0}`:                        ` at offset 10: key "active": want true or false, found a number`,
 		`{"id":"x"}`:                          ` at offset 6: key "id": want an ID of 16 lower-case hex digits, found "x"`,
 		`{"id":"0123456789abcdef","name":""}`: ` at offset 6: key "id": it contradicts the rest: the norm's ID is 565d240f5343e625; leave the id out, and it is computed`,

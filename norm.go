@@ -136,7 +136,7 @@ type Norm struct {
 	Prohibited  string   // verbs it forbids: any of these tokens in the verb
 	Permitted   string   // verbs it expressly allows (exactly one of Prohibited and Permitted is set)
 	Scope       string   // label for people and reports; empty means "global"
-	Priority    int      // a permit silences prohibitions of strictly lower priority
+	Priority    int      // a permit silences prohibitions of strictly lower priority; within 32 bits
 	Severity    Severity // empty means "warn"
 	Shadow      bool     // dry run: reported, never denies
 	Repealed    bool     // JSON "active": false

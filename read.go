@@ -3,8 +3,10 @@ package normsync
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -185,7 +187,7 @@ func readNorm(r *jsontext.Reader) (n Norm, err error) {
 			active, err = r.Bool()
 			n.Repealed = !active
 		case "priority":
-			n.Priority, err = r.Int()
+			n.Priority, err = readPriority(r)
 		case "unless":
 			n.Unless, err = r.String()
 		case "permitted":
@@ -282,7 +284,7 @@ func readRevision(r *jsontext.Reader) (v Revision, err error) {
 		case "revision_type":
 			v.Kind, err = readKind(r)
 		case "version":
-			v.Version, err = r.Int()
+			v.Version, err = readVersion(r)
 		case "by":
 			v.By, err = r.String()
 		case "reason":
@@ -339,6 +341,25 @@ func readID(r *jsontext.Reader) (ID, error) {
 		return ID{}, r.Errorf(at, "want an ID of 16 lower-case hex digits, found %.40q", text)
 	}
 	return id, nil
+}
+
+// errPriority is about a priority that an int of 64 bits holds, and that of this
+// platform does not. Version 0.1 took any int.
+var errPriority = errors.New("priority beyond 32 bits")
+
+func readPriority(r *jsontext.Reader) (int, error) {
+	at := r.Offset()
+	n, err := r.Int(64)
+	if err == nil && int64(int(n)) != n {
+		err = &jsontext.Error{Offset: at, Err: errPriority,
+			Problem: beyondPriority(n) + "; only a program of 64 bits can read a log that holds it"}
+	}
+	return int(n), err
+}
+
+func readVersion(r *jsontext.Reader) (int, error) {
+	n, err := r.Int(strconv.IntSize)
+	return int(n), err
 }
 
 func readSeverity(r *jsontext.Reader) (Severity, error) {

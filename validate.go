@@ -2,6 +2,7 @@ package normsync
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,18 +39,24 @@ const maxShown = 60
 //     and || as tokens, which belong to a language that these fields are not
 //   - field: with nothing after it, and in Prohibited and Permitted, which look
 //     at the verb alone, any token of the form field:word
+//   - a priority beyond 32 bits
 //   - a severity that is not one of the three, or empty
 //
-// Version 0.1 allowed any white space and invisible characters in names. A store
-// that holds such a norm still opens, and the norm stays in force. It can be
-// repealed, but not amended: enact it under another name.
+// Version 0.1 allowed any white space and invisible characters in names, and any
+// int as a priority. A store that holds such a norm still opens, and the norm
+// stays in force. It can be repealed, but not amended as it is: give it another
+// priority, or repeal it and enact it under another name. On a platform of 32
+// bits, reading a priority beyond them fails with an error that wraps
+// [ErrInvalid].
 //
 // Validate does not allocate if n is valid.
 func (n Norm) Validate() error { return n.invalid(n.problem()) }
 
 // validateStored is Validate for a norm that a store holds already. It allows
-// the names that Validate allowed when the norm was enacted.
-func (n Norm) validateStored() error { return n.invalid(n.problemBut(storedNameProblem)) }
+// the names and priorities that Validate allowed when the norm was enacted.
+func (n Norm) validateStored() error {
+	return n.invalid(n.problemBut(storedNameProblem, func(int) string { return "" }))
+}
 
 func (n Norm) invalid(problem string) error {
 	if problem == "" {
@@ -63,10 +70,10 @@ func (n Norm) invalid(problem string) error {
 func quote(s string) string { return invisible.Quote(fmt.Sprintf("%.*s", maxShown, s)) }
 
 // problem returns what is wrong with n, beginning with the field, or "".
-func (n Norm) problem() string { return n.problemBut(nameProblem) }
+func (n Norm) problem() string { return n.problemBut(nameProblem, priorityProblem) }
 
-// problemBut is problem, but judges the name by nameProblem.
-func (n Norm) problemBut(nameProblem func(string) string) string {
+// problemBut is problem, but judges the name and the priority by its arguments.
+func (n Norm) problemBut(nameProblem func(string) string, priorityProblem func(int) string) string {
 	for _, f := range [...]struct {
 		name, text string
 		check      func(text string) string
@@ -78,11 +85,16 @@ func (n Norm) problemBut(nameProblem func(string) string) string {
 		{"Prohibited", n.Prohibited, verbsProblem},
 		{"Permitted", n.Permitted, verbsProblem},
 		{"Scope", n.Scope, lineProblem},
-		{"Severity", string(n.Severity), severityProblem},
 	} {
 		if problem := f.check(f.text); problem != "" {
 			return f.name + ": " + problem
 		}
+	}
+	if problem := priorityProblem(n.Priority); problem != "" {
+		return "Priority: " + problem
+	}
+	if problem := severityProblem(string(n.Severity)); problem != "" {
+		return "Severity: " + problem
 	}
 	switch {
 	case n.Prohibited == "" && n.Permitted == "":
@@ -128,6 +140,18 @@ func descriptionProblem(s string) string {
 		return fmt.Sprintf("it has %d bytes, and at most %d are allowed; shorten it", len(s), maxDescriptionBytes)
 	}
 	return textProblem(s, true)
+}
+
+// priorityProblem holds priorities to what an int holds on every platform.
+func priorityProblem(p int) string {
+	if int(int32(p)) != p {
+		return beyondPriority(int64(p))
+	}
+	return ""
+}
+
+func beyondPriority(p int64) string {
+	return fmt.Sprintf("%d is beyond 32 bits; choose one from %d to %d", p, math.MinInt32, math.MaxInt32)
 }
 
 func severityProblem(s string) string {

@@ -90,7 +90,7 @@ func readAll(rule Rule, strict bool, text string) (got map[string]any, err error
 		case "b":
 			got[key], err = r.Bool()
 		case "c":
-			got[key], err = r.Int()
+			got[key], err = r.Int(64)
 		case "d":
 			got[key], err = r.Uint()
 		case "list":
@@ -113,7 +113,7 @@ func readAll(rule Rule, strict bool, text string) (got map[string]any, err error
 func TestObjectsAreReadWhateverTheirOrderAndSpelling(t *testing.T) {
 	got, err := readAll(Exact, true, ` { "d" : 18446744073709551615, "\u0061" :"\u00e9\ud83d\udc09\n\/", "list":[ "x" , "睡" ],"c":-5 , "b":true } `)
 	require.NoError(t, err)
-	require.Equal(t, map[string]any{"a": "é🐉\n/", "b": true, "c": -5, "d": uint64(1<<64 - 1), "list": []string{"x", "睡"}}, got)
+	require.Equal(t, map[string]any{"a": "é🐉\n/", "b": true, "c": int64(-5), "d": uint64(1<<64 - 1), "list": []string{"x", "睡"}}, got)
 	got, err = readAll(Exact, true, `{}`)
 	require.NoError(t, err)
 	require.Empty(t, got)
@@ -132,8 +132,8 @@ func TestErrorsNameTheKeyAndThePlace(t *testing.T) {
 		`{"a":5}`:                `at offset 5: key "a": want a string, found a number`,
 		`{"a":null}`:             `at offset 5: key "a": want a string, found null`,
 		`{"b":"true"}`:           `at offset 5: key "b": want true or false, found a string`,
-		`{"c":1.5}`:              `at offset 5: key "c": want a whole number that fits an int, found 1.5`,
-		`{"c": 1e2}`:             `at offset 6: key "c": want a whole number that fits an int, found 1e2`,
+		`{"c":1.5}`:              `at offset 5: key "c": want a whole number of at most 64 bits, found 1.5`,
+		`{"c": 1e2}`:             `at offset 6: key "c": want a whole number of at most 64 bits, found 1e2`,
 		`{"c":true}`:             `at offset 5: key "c": want a number, found true`,
 		`{"c":-}`:                `at offset 5: key "c": want a number, found a number`,
 		`{"c":-01}`:              `at offset 5: key "c": want a number, found one that begins with 0`,
@@ -177,7 +177,7 @@ func TestUnknownKeysArePassedOverByRule(t *testing.T) {
 
 func TestRequiredKeysMustBeThere(t *testing.T) {
 	r := NewReader([]byte(`  {"a":1}`))
-	err := r.Object(&Keys{Known: []string{"a", "b"}, Required: []string{"a", "b"}}, func(string) error { _, err := r.Int(); return err })
+	err := r.Object(&Keys{Known: []string{"a", "b"}, Required: []string{"a", "b"}}, func(string) error { _, err := r.Int(64); return err })
 	require.EqualError(t, err, `at offset 2: key "b" is missing`)
 }
 

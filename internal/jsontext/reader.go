@@ -19,7 +19,10 @@ type Error struct {
 	Offset  int    // in bytes, from the beginning of the text
 	Path    string // keys from the outermost object, joined by dots; may be empty
 	Problem string
+	Err     error // the kind of problem, for errors.Is; may be nil
 }
+
+func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) Error() string { return fmt.Sprintf("at offset %d: %s", e.Offset, e.Text()) }
 
@@ -183,16 +186,16 @@ func (r *Reader) digits() bool {
 	return r.pos > start
 }
 
-// Int reads a whole number without fraction and exponent.
-func (r *Reader) Int() (int, error) {
+// Int reads a whole number of so many bits, without fraction and exponent.
+func (r *Reader) Int(bits int) (int64, error) {
 	start := r.Offset()
 	text, err := r.Number()
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.Atoi(string(text))
+	n, err := strconv.ParseInt(string(text), 10, bits)
 	if err != nil {
-		return 0, r.Errorf(start, "want a whole number that fits an int, found %.40s", text)
+		return 0, r.Errorf(start, "want a whole number of at most %d bits, found %.40s", bits, text)
 	}
 	return n, nil
 }
