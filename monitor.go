@@ -13,6 +13,11 @@ import (
 // Options are those of [Open]. A nil *Options means the defaults.
 type Options struct {
 	Now func() time.Time // stamps revisions; nil means time.Now
+
+	// AllowClockBehind lets Apply stamp revisions with the time of the last one
+	// even if Now is more than a day behind it. Set it if a clock that once ran
+	// ahead has stamped the log, and its later editions are right all the same.
+	AllowClockBehind bool
 }
 
 // Monitor holds the constitution in force, and lets it be changed while others
@@ -35,6 +40,8 @@ type Monitor struct {
 	store Store // nil means own; set once, by Open
 	own   MemStore
 	now   func() time.Time // nil means time.Now; set once, by Open
+
+	allowBehind bool // set once, by Open
 
 	mu   sync.Mutex     // serializes Apply and Sync, and guards what follows
 	tip  tip            // the last revision
@@ -74,7 +81,7 @@ func Open(ctx context.Context, s Store, o *Options) (*Monitor, error) {
 	}
 	m := &Monitor{store: s}
 	if o != nil {
-		m.now = o.Now
+		m.now, m.allowBehind = o.Now, o.AllowClockBehind
 	}
 	if _, err := m.bringIn(ctx); err != nil {
 		return nil, while("open", err)
@@ -187,6 +194,13 @@ func (m *Monitor) readOn(ctx context.Context, f *fold) (linked bool, err error) 
 // same, and [ErrDiverged] that its log is not the one that the monitor followed,
 // as [Monitor.Sync] has it.
 //
+// Apply stamps its revisions with Options.Now, or with the time of the last
+// revision if that is later: times never run backwards in a log. A clock that
+// once ran ahead therefore marks all later revisions, and [At] of the present
+// time does not see them. Apply refuses with ErrInvalid to stamp revisions if its
+// clock is more than a day behind the last one: set Options.Now to a clock that
+// goes on from there, or Options.AllowClockBehind to go on all the same.
+//
 // The outcome of any other error may be unknown, for example when ctx ends
 // while a commit is under way. What was stored then comes into force with the
 // next Apply or Sync. Apply looks at ctx before it begins and hands it to the
@@ -235,6 +249,10 @@ func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, err
 	}
 }
 
+// maxBehind is how far a clock may be behind the last revision, which another
+// machine may have stamped.
+const maxBehind = 24 * time.Hour
+
 // plan returns the revisions that changes come to, and the fold after them.
 func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 	now := time.Now
@@ -242,8 +260,9 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 		now = m.now
 	}
 	f := m.fold()
-	stamp := now()
-	if f.edition() > 0 && instant(stamp).Before(instant(f.last)) {
+	clock := now()
+	stamp := clock
+	if f.edition() > 0 && instant(clock).Before(instant(f.last)) {
 		stamp = f.last
 	}
 	var revs []Revision
@@ -268,6 +287,11 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 		f.push(r)
 		f.tip = tipAt(r)
 		revs = append(revs, r)
+	}
+	if len(revs) > 0 && !m.allowBehind && instant(stamp).Sub(instant(clock)) > maxBehind {
+		return nil, nil, while("apply", fmt.Errorf("%w clock: it says %s, more than a day before the last revision's %s: "+
+			"correct the clock, or set Options.Now to one that goes on from there; if the last revision's time is wrong, set Options.AllowClockBehind",
+			ErrInvalid, clock.UTC().Format(time.RFC3339), stamp.Format(time.RFC3339)))
 	}
 	return f, revs, nil
 }

@@ -407,3 +407,44 @@ func TestMonitorAddsNoAllocationToACheck(t *testing.T) {
 		})
 	}
 }
+
+func TestMonitorRefusesAClockThatIsADayBehind(t *testing.T) {
+	const text = "normsync: apply: invalid clock: it says 2026-01-01T00:00:00Z, more than a day before the last revision's 2099-01-01T00:00:00Z: " +
+		"correct the clock, or set Options.Now to one that goes on from there; if the last revision's time is wrong, set Options.AllowClockBehind"
+	ahead, now := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := new(MemStore)
+	c := &handClock{ahead}
+	m, err := Open(t.Context(), s, c.options())
+	require.NoError(t, err)
+	other, err := Open(t.Context(), s, c.options())
+	require.NoError(t, err)
+	applyTo(t, m, Enact(ban("a", "", "x")))
+	c.t = now
+	for name, m := range map[string]*Monitor{"the monitor knows the last revision": m, "the monitor has not seen the last revision": other} {
+		t.Run(name, func(t *testing.T) {
+			revs, err := m.Apply(t.Context(), Enact(ban("b", "", "x")))
+			require.ErrorIs(t, err, ErrInvalid)
+			require.EqualError(t, err, text)
+			require.Nil(t, revs)
+			require.Len(t, all(t, s.Revisions(t.Context(), 0)), 1)
+			require.EqualValues(t, 1, m.Constitution().Edition())
+			require.Empty(t, applyTo(t, m, Enact(ban("a", "", "x"))), "what changes nothing is not stamped")
+			_, err = m.Apply(t.Context(), Repeal("nobody"))
+			require.ErrorIs(t, err, ErrNotFound)
+		})
+	}
+
+	c.t = ahead.Add(-24*time.Hour - 1)
+	_, err = m.Apply(t.Context(), Enact(ban("b", "", "x")))
+	require.ErrorIs(t, err, ErrInvalid)
+	c.t = ahead.Add(-24 * time.Hour)
+	require.Equal(t, ahead, applyTo(t, m, Enact(ban("b", "", "x")))[0].Time, "a day is not too much")
+
+	c.t = now
+	m, err = Open(t.Context(), s, &Options{Now: c.options().Now, AllowClockBehind: true})
+	require.NoError(t, err)
+	require.Equal(t, ahead, applyTo(t, m, Enact(ban("c", "", "x")))[0].Time)
+	then, err := At(t.Context(), s, now)
+	require.NoError(t, err)
+	require.Zero(t, then.Len(), "as At says")
+}

@@ -85,6 +85,11 @@ func History(ctx context.Context, s Store, name string) ([]Revision, error) {
 // At returns the constitution as it stood at time t, with the revisions made
 // at that very instant. It reads the log up to there. Checking the same
 // actions against it gives the same violations again.
+//
+// The times are those that [Monitor.Apply] stamped the revisions with. If a clock
+// once ran ahead, say to 2099, that revision and all later ones bear a time of
+// 2099 or later, so At of the present time is the constitution before them, though
+// they are in force. [AtEdition] does not depend on clocks.
 func At(ctx context.Context, s Store, t time.Time) (*Constitution, error) {
 	f := fold{c: nothing}
 	for r, err := range inOrder(ctx, s, &f.tip) {
