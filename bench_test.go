@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/normsync/normsync/internal/token"
-	"github.com/normsync/normsync/internal/world"
+	"github.com/normsync/normsync/internal/workload"
 )
 
 // ground is a world that is compiled, with actions to check in it.
 type ground struct {
-	world.World
+	workload.World
 	*Constitution
 	misses, hits []Action
 }
@@ -23,7 +23,7 @@ type ground struct {
 // grounds are made when first used, and shared by benchmarks and tests.
 var grounds sync.Map
 
-func groundOf(tb testing.TB, w world.World) *ground {
+func groundOf(tb testing.TB, w workload.World) *ground {
 	tb.Helper()
 	if f := flag.Lookup("test.benchtime"); w.Size >= 1_000_000 && f != nil && f.Value.String() == "1x" {
 		tb.Skip("a million norms are too many to be looked at once")
@@ -34,7 +34,7 @@ func groundOf(tb testing.TB, w world.World) *ground {
 	return g
 }
 
-func newGround(w world.World) (*ground, error) {
+func newGround(w workload.World) (*ground, error) {
 	c, err := Compile(normsOfWorld(w)...)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func newGround(w world.World) (*ground, error) {
 		}
 	}
 	for i := 0; len(g.hits) < enough && i < 4*enough; i++ {
-		if a := actionOf(w.Breach(i * 7919 % w.Size)); len(c.Check(a)) == 1 || w.Kind == world.EightOf32 {
+		if a := actionOf(w.Breach(i * 7919 % w.Size)); len(c.Check(a)) == 1 || w.Kind == workload.EightOf32 {
 			g.hits = append(g.hits, a)
 		}
 	}
@@ -57,7 +57,7 @@ func newGround(w world.World) (*ground, error) {
 	return g, nil
 }
 
-func normsOfWorld(w world.World) []Norm {
+func normsOfWorld(w workload.World) []Norm {
 	norms := make([]Norm, w.Size)
 	for i := range norms {
 		norms[i] = normOf(w.Norm(i))
@@ -65,11 +65,11 @@ func normsOfWorld(w world.World) []Norm {
 	return norms
 }
 
-func normOf(n world.Norm) Norm {
+func normOf(n workload.Norm) Norm {
 	return Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority}
 }
 
-func actionOf(a world.Action) Action {
+func actionOf(a workload.Action) Action {
 	return Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
 }
 
@@ -87,13 +87,13 @@ func benchmarkCheck(b *testing.B, c *Constitution, actions []Action) {
 }
 
 func BenchmarkAppendCheck(b *testing.B) {
-	for _, kind := range []world.Kind{world.Zipf, world.Uniform} {
+	for _, kind := range []workload.Kind{workload.Zipf, workload.Uniform} {
 		for _, n := range []int{100, 1_000, 10_000, 100_000, 1_000_000} {
-			if kind == world.Uniform && n > 100_000 {
+			if kind == workload.Uniform && n > 100_000 {
 				continue
 			}
 			b.Run(fmt.Sprintf("law=%v/norms=%d", kind, n), func(b *testing.B) {
-				g := groundOf(b, world.World{Size: n, Kind: kind})
+				g := groundOf(b, workload.World{Size: n, Kind: kind})
 				b.Run("miss", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.misses) })
 				b.Run("hit", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.hits) })
 			})
@@ -105,7 +105,7 @@ func BenchmarkAppendCheck(b *testing.B) {
 func BenchmarkAppendCheckTwist(b *testing.B) {
 	for twist, name := range []string{"none", "prefixes", "qualified", "agents", "unless", "permits"} {
 		b.Run("norms=100000/twist="+name, func(b *testing.B) {
-			g := groundOf(b, world.World{Size: 100_000, Twist: world.Twist(twist)})
+			g := groundOf(b, workload.World{Size: 100_000, Twist: workload.Twist(twist)})
 			b.Run("miss", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.misses) })
 			b.Run("hit", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.hits) })
 		})
@@ -113,17 +113,17 @@ func BenchmarkAppendCheckTwist(b *testing.B) {
 }
 
 func BenchmarkAppendCheckHostile(b *testing.B) {
-	for kind := world.OneVerb; kind <= world.Colliding; kind++ {
+	for kind := workload.OneVerb; kind <= workload.Colliding; kind++ {
 		for _, n := range []int{1_000, 100_000} {
 			b.Run(fmt.Sprintf("world=%v/norms=%d", kind, n), func(b *testing.B) {
-				benchmarkCheck(b, groundOf(b, world.World{Size: n, Kind: kind}).Constitution, groundOf(b, world.World{Size: n, Kind: kind}).misses)
+				benchmarkCheck(b, groundOf(b, workload.World{Size: n, Kind: kind}).Constitution, groundOf(b, workload.World{Size: n, Kind: kind}).misses)
 			})
 		}
 	}
 }
 
 func BenchmarkAppendCheckLong(b *testing.B) {
-	g := groundOf(b, world.World{Size: 100_000})
+	g := groundOf(b, workload.World{Size: 100_000})
 	for _, size := range []int{1 << 10, 64 << 10} {
 		a := actionOf(g.Long(0, size))
 		b.Run(fmt.Sprintf("norms=100000/bytes=%d", size), func(b *testing.B) {
@@ -139,7 +139,7 @@ func BenchmarkAppendCheckLong(b *testing.B) {
 
 // BenchmarkFloor splits, folds and hashes the words of an action, and looks nothing up.
 func BenchmarkFloor(b *testing.B) {
-	benchmarkFloor(b, groundOf(b, world.World{Size: 1_000}).misses)
+	benchmarkFloor(b, groundOf(b, workload.World{Size: 1_000}).misses)
 }
 
 func benchmarkFloor(b *testing.B, actions []Action) {
@@ -160,7 +160,7 @@ func benchmarkFloor(b *testing.B, actions []Action) {
 func BenchmarkAllows(b *testing.B) {
 	for _, n := range []int{100, 1_000, 100_000} {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
-			g := groundOf(b, world.World{Size: n})
+			g := groundOf(b, workload.World{Size: n})
 			for name, actions := range map[string][]Action{"miss": g.misses, "hit": g.hits} {
 				b.Run(name, func(b *testing.B) {
 					b.ReportAllocs()
@@ -178,7 +178,7 @@ func BenchmarkAllows(b *testing.B) {
 }
 
 func BenchmarkAppendCheckParallel(b *testing.B) {
-	g := groundOf(b, world.World{Size: 100_000})
+	g := groundOf(b, workload.World{Size: 100_000})
 	b.Run(fmt.Sprintf("norms=%d/goroutines=%d", g.Size, runtime.GOMAXPROCS(0)), func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			dst := make([]Violation, 0, 1<<10)
@@ -192,7 +192,7 @@ func BenchmarkAppendCheckParallel(b *testing.B) {
 func BenchmarkApply(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
-			w := world.World{Size: n}
+			w := workload.World{Size: n}
 			norms := normsOfWorld(w)
 			m, err := NewMonitor(norms...)
 			require.NoError(b, err)
@@ -214,7 +214,7 @@ func BenchmarkApply(b *testing.B) {
 func BenchmarkCompile(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
-			norms := normsOfWorld(world.World{Size: n})
+			norms := normsOfWorld(workload.World{Size: n})
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := Compile(norms...); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/normsync/normsync/internal/token"
-	"github.com/normsync/normsync/internal/world"
+	"github.com/normsync/normsync/internal/workload"
 )
 
 // meanProbes is how many entries of the index a check looks at on average.
@@ -24,7 +24,7 @@ func (g *ground) meanProbes(actions []Action) float64 {
 
 // probesIn is the mean of meanProbes in a world, of actions that break nothing
 // and of those that break a norm. It is the same in every process.
-func probesIn(t *testing.T, w world.World) (misses, hits float64) {
+func probesIn(t *testing.T, w workload.World) (misses, hits float64) {
 	t.Helper()
 	grounds := 0.0
 	underFixedKeys(func() {
@@ -41,10 +41,10 @@ func TestCostDoesNotGrowWithNorms(t *testing.T) {
 	if raceEnabled {
 		t.Skip("what is counted is the same under the race detector")
 	}
-	for _, kind := range []world.Kind{world.Zipf, world.Uniform} {
+	for _, kind := range []workload.Kind{workload.Zipf, workload.Uniform} {
 		t.Run(kind.String(), func(t *testing.T) {
-			few, fewHit := probesIn(t, world.World{Size: 1_000, Kind: kind})
-			many, manyHit := probesIn(t, world.World{Size: 100_000, Kind: kind})
+			few, fewHit := probesIn(t, workload.World{Size: 1_000, Kind: kind})
+			many, manyHit := probesIn(t, workload.World{Size: 100_000, Kind: kind})
 			require.Less(t, few, 5.0)
 			require.Less(t, fewHit, 12.0)
 			require.Less(t, many, 1.2*few)
@@ -57,9 +57,9 @@ func TestCostIsBoundedInHostileWorlds(t *testing.T) {
 	if raceEnabled {
 		t.Skip("what is counted is the same under the race detector")
 	}
-	for _, kind := range []world.Kind{world.OneVerb, world.OneWord, world.OnlyWord, world.Colliding} {
+	for _, kind := range []workload.Kind{workload.OneVerb, workload.OneWord, workload.OnlyWord, workload.Colliding} {
 		t.Run(kind.String(), func(t *testing.T) {
-			misses, hits := probesIn(t, world.World{Size: 100_000, Kind: kind})
+			misses, hits := probesIn(t, workload.World{Size: 100_000, Kind: kind})
 			require.Less(t, misses, 30.0)
 			require.Less(t, hits, 30.0)
 		})
@@ -75,7 +75,7 @@ func TestCostWhereNoWordIsRareIsThatOfTheEntriesOfTheVerb(t *testing.T) {
 	}
 	for _, n := range []int{1_000, 100_000} {
 		defer token.Reseed(0)()
-		g, err := newGround(world.World{Size: n, Kind: world.EightOf32})
+		g, err := newGround(workload.World{Size: n, Kind: workload.EightOf32})
 		require.NoError(t, err)
 		require.Less(t, g.meanProbes(g.misses), 0.1*float64(n))
 		actions := slices.Clone(g.misses)
@@ -89,7 +89,7 @@ func TestCostWhereNoWordIsRareIsThatOfTheEntriesOfTheVerb(t *testing.T) {
 
 // A word that stands in an action a thousand times is looked up once.
 func TestCostOfALongActionIsThatOfItsDifferentWords(t *testing.T) {
-	g := groundOf(t, world.World{Size: 100_000, Kind: world.OneVerb})
+	g := groundOf(t, workload.World{Size: 100_000, Kind: workload.OneVerb})
 	a := g.hits[0]
 	once := probes(g.Constitution, a)
 	a.Location += strings.Repeat(" "+strings.Fields(a.Location)[0], 1_000)
@@ -110,7 +110,7 @@ func TestCheckAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	plain := groundOf(t, world.World{Size: 1_000})
+	plain := groundOf(t, workload.World{Size: 1_000})
 	long := actionOf(plain.Long(0, 64<<10))
 	crowded := plain.hits[0]
 	crowded.Faction = strings.Repeat("word ", 100)
@@ -122,19 +122,19 @@ func TestCheckAllocatesNothing(t *testing.T) {
 	}
 	room := make([]Violation, 0, 1_024)
 	check := func(g *ground, a Action) func() { return func() { room = g.AppendCheck(room[:0], a) } }
-	twisted := func(twist world.Twist) *ground { return groundOf(t, world.World{Size: 1_000, Twist: twist}) }
+	twisted := func(twist workload.Twist) *ground { return groundOf(t, workload.World{Size: 1_000, Twist: twist}) }
 	for name, f := range map[string]func(){
 		"where nothing is violated":                 check(plain, plain.misses[0]),
 		"where nothing is violated, in a new slice": func() { plain.Check(plain.misses[0]) },
 		"where the slice has room":                  check(plain, plain.hits[0]),
 		"for an action of 64 KiB":                   check(plain, long),
 		"for an action of many words":               check(plain, crowded),
-		"with prefixes":                             check(twisted(world.Prefixed), twisted(world.Prefixed).hits[0]),
+		"with prefixes":                             check(twisted(workload.Prefixed), twisted(workload.Prefixed).hits[0]),
 		"with prefixes, for many different words":   func() { prefixes.Check(varied) },
-		"with names of fields":                      check(twisted(world.Qualified), twisted(world.Qualified).hits[0]),
-		"with words of the agent":                   check(twisted(world.OfAgents), twisted(world.OfAgents).hits[0]),
-		"with exceptions":                           check(twisted(world.Excepted), twisted(world.Excepted).hits[0]),
-		"with permits":                              check(twisted(world.Permitted), twisted(world.Permitted).hits[0]),
+		"with names of fields":                      check(twisted(workload.Qualified), twisted(workload.Qualified).hits[0]),
+		"with words of the agent":                   check(twisted(workload.OfAgents), twisted(workload.OfAgents).hits[0]),
+		"with exceptions":                           check(twisted(workload.Excepted), twisted(workload.Excepted).hits[0]),
+		"with permits":                              check(twisted(workload.Permitted), twisted(workload.Permitted).hits[0]),
 		"in Allows, where nothing is violated":      func() { plain.Allows(plain.misses[0]) },
 		"in Allows, where something is":             func() { plain.Allows(plain.hits[0]) },
 		"in Allows, for an action of 64 KiB":        func() { plain.Allows(long) },
@@ -145,7 +145,7 @@ func TestCheckAllocatesNothing(t *testing.T) {
 }
 
 func TestReplacedConstitutionIsFreeOnceNobodyReadsIt(t *testing.T) {
-	m, err := NewMonitor(normsOfWorld(world.World{Size: 1_000})...)
+	m, err := NewMonitor(normsOfWorld(workload.World{Size: 1_000})...)
 	require.NoError(t, err)
 	freed := make(chan struct{})
 	collected := func(within int) bool {
@@ -178,7 +178,7 @@ func TestMemoryDoesNotGrowWithChanges(t *testing.T) {
 		t.Skip("the race detector keeps memory of its own")
 	}
 	const n = 10_000
-	w := world.World{Size: n}
+	w := workload.World{Size: n}
 	c := groundOf(t, w).Constitution
 	heap := func() int64 {
 		runtime.GC()

@@ -1,207 +1,152 @@
 package normsync
 
 import (
-	"cmp"
-	"fmt"
-	"iter"
-	"strings"
+	"slices"
+	"unicode/utf8"
 
+	"github.com/normsync/normsync/internal/index"
 	"github.com/normsync/normsync/internal/token"
 )
 
-// Constitution is an immutable, compiled set of norms in force. Compile makes
-// one; a Monitor holds the one of the moment. The zero value is empty.
-//
-// Any number of goroutines may use every method at once, without waiting for
-// one another.
-type Constitution struct {
-	edition uint64
-	norms   register
-	forbid  clauses // of the norms that prohibit
-	permit  clauses // of the norms that permit
+// clauses is the index of the norms that prohibit, or of those that permit: a
+// clause for each verb of each norm.
+type clauses struct {
+	table   index.Table
+	lookups lookups
 }
 
-// Compile returns the constitution, of edition 0, of those norms that are not
-// marked Repealed. It refuses with [ErrInvalid] what Validate refuses, and
-// with [ErrExists] a second norm of one name. It keeps no part of the slice.
-//
-// The time is O(n log n) for n norms, about a microsecond each.
-func Compile(norms ...Norm) (*Constitution, error) {
-	e := nothing.edit(len(norms))
-	names := make(map[string]struct{}, len(norms))
-	for i, n := range norms {
-		if n.Repealed {
-			continue
-		}
-		err := n.Validate()
-		if _, ok := names[n.Name]; ok && err == nil {
-			err = fmt.Errorf("%w: another norm before it is named %q: give one of them another name", ErrExists, n.Name)
-		}
-		if err != nil {
-			return nil, while(fmt.Sprintf("compile: norm %d of %d", i+1, len(norms)), err)
-		}
-		names[n.Name] = struct{}{}
-		n = n.normal()
-		e.add(n, mark{id: n.ID()})
-	}
-	return e.done(0), nil
+// lookups says which hashes of an action the clauses need beside those of its
+// words: prefixes, and the agent's. A check pays for what is wanted only.
+type lookups struct {
+	any      bool          // whether anything is
+	prefixes token.Lengths // prefixes of words in any field but the agent's
+	verbs    token.Lengths // prefixes of words in the verb
+	agent    bool          // words of the agent
+	ofAgent  token.Lengths // prefixes of words of the agent
+	counts   *lookupCounts // nil: none
 }
 
-// after returns the constitution to which revs lead, which go on from the
-// edition of c and are valid. It costs what they touch: pages of the index,
-// and of norms.
-func (c *Constitution) after(revs []Revision) *Constitution {
-	if len(revs) == 0 {
-		return c
-	}
-	last := make(map[string]int, len(revs)) // of a name's revisions only the last counts
-	for i, r := range revs {
-		last[r.Norm.Name] = i
-	}
-	e := c.edit(c.Len() + len(revs))
-	if len(last) > 64 && len(last) > c.Len()/8 {
-		// So much is touched that it is quicker to begin anew.
-		e = nothing.edit(c.Len() + len(revs))
-		for slot := range c.norms.all() {
-			n := c.norms.norm(slot)
-			if _, touched := last[n.Name]; !touched {
-				e.add(*n, *c.norms.mark(slot))
-			}
+// lookupCounts has how many tokens of norms want what, so that what no norm wants any more is not paid for.
+type lookupCounts struct {
+	prefixes, verbs, ofAgent [token.MaxPrefix + 1]int32
+	agent                    int32
+}
+
+// keys writes the hashes under which clauses may be filed that hold of a to
+// buf, and returns where those of the verb end, and where all do. It returns -1
+// when buf is too small. Of the prefixes of the verb only those that
+// prohibitions want are among the verb's: with others, buckets would be looked
+// at in vain.
+func (w *lookups) keys(buf []uint64, a *Action) (verb, n int) {
+	verb = token.AllHashes(buf, 0, a.Verb, &w.verbs)
+	n = token.Prefixes(buf, verb, a.Verb, &w.prefixes)
+	n = token.AllHashes(buf, n, a.Location, &w.prefixes)
+	n = token.AllHashes(buf, n, a.Target, &w.prefixes)
+	n = token.AllHashes(buf, n, a.Faction, &w.prefixes)
+	if others := n; n >= 0 && (w.agent || w.ofAgent != (token.Lengths{})) {
+		if n = token.AllHashes(buf, n, a.Agent, &w.ofAgent); n < 0 {
+			return -1, -1
 		}
-		c = nothing
-	}
-	for i, r := range revs {
-		if last[r.Norm.Name] != i {
-			continue
-		}
-		n := r.Norm.normal()
-		m := mark{n.ID(), uint32(r.Version)}
-		slot, inForce := c.norms.find(n.Name)
-		switch {
-		case r.Kind == KindRepeal && inForce:
-			e.remove(slot)
-		case r.Kind == KindRepeal: // it is not there any more, or was enacted by one of revs
-		case inForce:
-			e.replace(slot, n, m)
-		default:
-			e.add(n, m)
+		for i, h := range buf[others:n] {
+			buf[others+i] = token.OfAgent(h)
 		}
 	}
-	return e.done(revs[len(revs)-1].Edition)
+	return verb, n
 }
 
-// constitutionEdit makes a new constitution from an old one.
-type constitutionEdit struct {
-	old            *Constitution
-	expected       int
-	norms          *registerEdit
-	forbid, permit *clausesEdit // nil while nothing is changed
-}
-
-func (c *Constitution) edit(expected int) *constitutionEdit {
-	return &constitutionEdit{old: c, expected: expected, norms: c.norms.edit()}
-}
-
-func (e *constitutionEdit) clauses(n *Norm) *clausesEdit {
-	edit, old := &e.forbid, &e.old.forbid
-	if n.Permitted != "" {
-		edit, old = &e.permit, &e.old.permit
-	}
-	if *edit == nil {
-		*edit = old.edit(e.expected)
-	}
-	return *edit
-}
-
-func (e *constitutionEdit) add(n Norm, m mark) {
-	e.clauses(&n).add(&n, e.norms.add(n, m))
-}
-
-func (e *constitutionEdit) replace(slot uint32, n Norm, m mark) {
-	old := *e.norms.norm(slot)
-	e.norms.replace(slot, n, m)
-	if n.Condition != old.Condition || n.Prohibited != old.Prohibited || n.Permitted != old.Permitted {
-		e.clauses(&old).remove(&old, slot)
-		e.clauses(&n).add(&n, slot)
+// grownKeys returns the keys, and the bits of those of the verb. They are in
+// buf, or in a greater one where it is too small, which it returns, too.
+func (w *lookups) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, verbs uint64) {
+	for {
+		if verb, n := w.keys(buf, a); n >= 0 {
+			return buf, buf[:n], index.Verbs(buf[:verb])
+		}
+		buf = make([]uint64, max(64, 2*len(buf)))
 	}
 }
 
-func (e *constitutionEdit) remove(slot uint32) {
-	n := *e.norms.norm(slot)
-	e.clauses(&n).remove(&n, slot)
-	e.norms.remove(n.Name)
+func texts(a *Action) token.Texts {
+	return token.Texts{a.Verb, a.Location, a.Target, a.Faction, a.Agent}
 }
 
-func (e *constitutionEdit) done(edition uint64) *Constitution {
-	c := &Constitution{edition, e.norms.done(), e.old.forbid, e.old.permit}
-	if e.forbid != nil {
-		c.forbid = e.forbid.done()
-	}
-	if e.permit != nil {
-		c.permit = e.permit.done()
-	}
-	return c
+// clausesEdit makes new clauses from old ones.
+type clausesEdit struct {
+	table   *index.Edit
+	lookups lookups
+	mine    bool // lookups.counts is not shared with the old ones
+	buf     index.Clause
 }
 
-// All yields the norms in force in order of name.
-func (c *Constitution) All() iter.Seq[Norm] {
-	return func(yield func(Norm) bool) {
-		for slot := range c.norms.all() {
-			if !yield(*c.norms.norm(slot)) {
-				return
-			}
+func (c *clauses) edit(expected int) *clausesEdit {
+	return &clausesEdit{table: c.table.Edit(expected), lookups: c.lookups}
+}
+
+func (e *clausesEdit) add(n *Norm, slot uint32)    { e.each(n, slot, 1, e.table.Insert) }
+func (e *clausesEdit) remove(n *Norm, slot uint32) { e.each(n, slot, -1, e.table.Remove) }
+
+// each calls do with every clause of a norm, and counts by how much what they want changes.
+func (e *clausesEdit) each(n *Norm, slot uint32, by int32, do func(index.Clause)) {
+	c := index.Clause{Slot: slot, Tokens: e.buf.Tokens[:0]}
+	for tok, rest := token.Next(n.Condition); tok != ""; tok, rest = token.Next(rest) {
+		p := token.Parse(tok)
+		e.want(p, by)
+		c.Tokens = append(c.Tokens, p.Hash())
+	}
+	e.buf = c
+	verbs := make([]uint64, 0, 8)
+	for tok, rest := token.Next(n.verbs()); tok != ""; tok, rest = token.Next(rest) {
+		p := token.ParseVerb(tok)
+		e.want(p, by)
+		if c.Verb = p.Hash(); !slices.Contains(verbs, c.Verb) {
+			verbs = append(verbs, c.Verb)
+			do(c)
 		}
 	}
 }
 
-// Norm returns the norm in force of that name, if there is one. The time is
-// O(log n) for n norms.
-func (c *Constitution) Norm(name string) (Norm, bool) {
-	slot, ok := c.norms.find(name)
-	if !ok {
-		return Norm{}, false
+// verbs returns the verbs of a norm: it has Prohibited or Permitted.
+func (n *Norm) verbs() string {
+	if n.Prohibited != "" {
+		return n.Prohibited
 	}
-	return *c.norms.norm(slot), true
+	return n.Permitted
 }
 
-// version returns the version of the norm in force of that name, 0 when there is none or it was not enacted but compiled.
-func (c *Constitution) version(name string) int {
-	slot, ok := c.norms.find(name)
-	if !ok {
-		return 0
+// want counts a pattern of a norm.
+func (e *clausesEdit) want(p token.Pattern, by int32) {
+	w := &e.lookups
+	if !p.Prefix && p.Field != token.Agent {
+		return
 	}
-	return int(c.norms.mark(slot).version)
-}
-
-// Len returns the number of norms in force.
-func (c *Constitution) Len() int { return c.norms.size }
-
-// Edition returns the number of revisions that led to the constitution, 0 for
-// one that was compiled.
-func (c *Constitution) Edition() uint64 { return c.edition }
-
-// compareNorms is the order of violations: by Priority from the highest on, then by Name.
-func compareNorms(a, b *Norm) int {
-	if a.Priority != b.Priority {
-		return cmp.Compare(b.Priority, a.Priority)
-	}
-	return strings.Compare(a.Name, b.Name)
-}
-
-// withVerb yields the norms that have a verb of the action, in no order. It
-// reads 16 bytes of the index for each verb of each norm.
-func (c *Constitution) withVerb(v *view) iter.Seq[Norm] {
-	return func(yield func(Norm) bool) {
-		seen := map[uint32]bool{}
-		for _, in := range []*clauses{&c.forbid, &c.permit} {
-			_, _, verbs := in.lookups.grownKeys(nil, &Action{Verb: v.texts[token.Action]})
-			for slot := range in.table.WithVerbs(verbs) {
-				n := c.norms.norm(slot)
-				if !seen[slot] && v.verb(n) && !yield(*n) {
-					return
-				}
-				seen[slot] = true
-			}
+	if !e.mine {
+		counts := lookupCounts{}
+		if w.counts != nil {
+			counts = *w.counts
 		}
+		w.counts, e.mine = &counts, true
 	}
+	if !p.Prefix {
+		w.counts.agent += by
+		w.agent = w.counts.agent > 0
+	} else {
+		counts, lengths := &w.counts.prefixes, &w.prefixes
+		switch p.Field {
+		case token.Action: // also action:word*, which is looked for in the verb alone
+			counts, lengths = &w.counts.verbs, &w.verbs
+		case token.Agent:
+			counts, lengths = &w.counts.ofAgent, &w.ofAgent
+		}
+		n := utf8.RuneCountInString(p.Word)
+		counts[n] += by
+		lengths.Set(n, counts[n] > 0)
+	}
+}
+
+// done ends the edit and returns the new clauses.
+func (e *clausesEdit) done() clauses {
+	l, none := &e.lookups, token.Lengths{}
+	if l.any = l.agent || l.prefixes != none || l.verbs != none || l.ofAgent != none; !l.any {
+		l.counts = nil
+	}
+	return clauses{e.table.Table(), e.lookups}
 }

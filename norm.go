@@ -12,8 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/normsync/normsync/internal/epoch"
-	"github.com/normsync/normsync/internal/jsontext"
+	"github.com/normsync/normsync/internal/strictjson"
+	"github.com/normsync/normsync/internal/unixtime"
 )
 
 // ID is the content address of a norm, action, violation or revision: the
@@ -85,7 +85,7 @@ const payloadSize = 512
 
 func (p payload) first(s string) payload {
 	if !utf8.ValidString(s) {
-		s = jsontext.Mend(s)
+		s = strictjson.Mend(s)
 	}
 	for {
 		i := strings.IndexAny(s, `\|`)
@@ -102,7 +102,7 @@ func (p payload) next(s string) payload { return append(p, '|').first(s) }
 
 func (p payload) nextID(id ID) payload { return hex.AppendEncode(append(p, '|'), id[:]) }
 
-func (p payload) nextTime(t time.Time) payload { return epoch.AppendNanoseconds(append(p, '|'), t) }
+func (p payload) nextTime(t time.Time) payload { return unixtime.AppendNanoseconds(append(p, '|'), t) }
 
 func (p payload) id() ID {
 	sum := sha256.Sum256(p)

@@ -146,7 +146,7 @@ func TestREADMECommands(t *testing.T) {
 	require.True(t, ok)
 	block, _, _ = strings.Cut(block, "```")
 	commands := strings.Split(strings.TrimSpace(block), "\n")
-	require.Equal(t, []string{"go run ./internal/arena", "go test ./..."}, commands)
+	require.Equal(t, []string{"go run ./internal/demo", "go test ./..."}, commands)
 	for _, command := range commands {
 		require.Regexp(t, `(?m)^(GOFLAGS=\S+( -count=1")? )?`+regexp.QuoteMeta(command)+`$`, string(script))
 	}

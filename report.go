@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/normsync/normsync/internal/jsontext"
-	"github.com/normsync/normsync/internal/table"
+	"github.com/normsync/normsync/internal/strictjson"
+	"github.com/normsync/normsync/internal/texttable"
 )
 
 // Report is what there is to show of a constitution, in any combination. The
@@ -135,7 +135,7 @@ func (j *jsonObject) value(v any) {
 		j.err = fmt.Errorf("normsync: write report: %w", err)
 		return
 	}
-	_, j.err = j.w.Write(jsontext.AppendShown(nil, b))
+	_, j.err = j.w.Write(strictjson.AppendShown(nil, b))
 }
 
 func (j *jsonObject) field(name string, v any) {
@@ -175,7 +175,7 @@ func writeList[T any](j *jsonObject, name string, list []T) {
 // in a Go string, spaces at an end of a cell among it. Columns without content
 // are left out.
 func (r Report) WriteMarkdown(w io.Writer) error {
-	return r.write(w, "## ", (*table.Table).WriteMarkdown)
+	return r.write(w, "## ", (*texttable.Table).WriteMarkdown)
 }
 
 // WriteText writes an aligned table for each list, for a terminal; it says
@@ -187,10 +187,10 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 // characters two cells wide; a cell of more than 40 pushes its row to the
 // right.
 func (r Report) WriteText(w io.Writer) error {
-	return r.write(w, "", (*table.Table).WriteText)
+	return r.write(w, "", (*texttable.Table).WriteText)
 }
 
-func (r Report) write(w io.Writer, heading string, body func(*table.Table, *bufio.Writer) error) error {
+func (r Report) write(w io.Writer, heading string, body func(*texttable.Table, *bufio.Writer) error) error {
 	out := bufio.NewWriter(w)
 	for i, t := range r.tables() {
 		if i > 0 {
@@ -210,8 +210,8 @@ func (r Report) write(w io.Writer, heading string, body func(*table.Table, *bufi
 
 // tables is the report as tables: the lists that are given, and the violations
 // unless other lists speak of violations instead.
-func (r Report) tables() []*table.Table {
-	var ts []*table.Table
+func (r Report) tables() []*texttable.Table {
+	var ts []*texttable.Table
 	if r.Norms != nil {
 		ts = append(ts, normTable(r.Norms))
 	}
@@ -233,8 +233,8 @@ func (r Report) tables() []*table.Table {
 	return ts
 }
 
-func normTable(norms []Norm) *table.Table {
-	return &table.Table{
+func normTable(norms []Norm) *texttable.Table {
+	return &texttable.Table{
 		Name:    "norms",
 		Columns: []string{"Norm", "Forbids", "Permits", "Condition", "Unless", "#Priority", "Severity", "Scope", "State", "Description"},
 		Rows:    len(norms),
@@ -253,8 +253,8 @@ func normTable(norms []Norm) *table.Table {
 	}
 }
 
-func violationTable(violations []Violation) *table.Table {
-	return &table.Table{
+func violationTable(violations []Violation) *texttable.Table {
+	return &texttable.Table{
 		Name:    "violations",
 		Columns: []string{"Agent", "Action", "Norm", "Severity", "State", "Location", "Target", "Faction", "#Edition", "Time"},
 		Rows:    len(violations),
@@ -272,8 +272,8 @@ func violationTable(violations []Violation) *table.Table {
 	}
 }
 
-func revisionTable(revisions []Revision) *table.Table {
-	return &table.Table{
+func revisionTable(revisions []Revision) *texttable.Table {
+	return &texttable.Table{
 		Name:    "revisions",
 		Columns: []string{"#Edition", "Change", "Norm", "#Version", "By", "Time", "Reason"},
 		Rows:    len(revisions),
@@ -285,8 +285,8 @@ func revisionTable(revisions []Revision) *table.Table {
 	}
 }
 
-func complianceTable(compliance []Compliance) *table.Table {
-	return &table.Table{
+func complianceTable(compliance []Compliance) *texttable.Table {
+	return &texttable.Table{
 		Name:    "agents",
 		Columns: []string{"Agent", "#Actions", "#Violating", "#Violations", "#Rate", "Risk", "Trend", "By norm"},
 		Rows:    len(compliance),
@@ -304,8 +304,8 @@ func complianceTable(compliance []Compliance) *table.Table {
 	}
 }
 
-func conflictTable(conflicts []Conflict) *table.Table {
-	return &table.Table{
+func conflictTable(conflicts []Conflict) *texttable.Table {
+	return &texttable.Table{
 		Name:    "conflicts",
 		Columns: []string{"Kind", "Norm", "Other norm", "Shown by", "Detail"},
 		Rows:    len(conflicts),
@@ -316,8 +316,8 @@ func conflictTable(conflicts []Conflict) *table.Table {
 	}
 }
 
-func findingTable(findings []Finding) *table.Table {
-	return &table.Table{
+func findingTable(findings []Finding) *texttable.Table {
+	return &texttable.Table{
 		Name:    "findings",
 		Columns: []string{"Norm", "Outcome", "By", "Found", "Missing", "#Priority"},
 		Rows:    len(findings),

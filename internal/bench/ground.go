@@ -2,12 +2,12 @@ package main
 
 import (
 	"github.com/normsync/normsync"
-	"github.com/normsync/normsync/internal/world"
+	"github.com/normsync/normsync/internal/workload"
 )
 
 // ground is a world that is compiled, with actions to check in it.
 type ground struct {
-	world.World
+	workload.World
 	norms        []normsync.Norm
 	c            *normsync.Constitution
 	misses, hits []normsync.Action // that break nothing, and one norm
@@ -16,7 +16,7 @@ type ground struct {
 // enough is how many different actions are checked in turn: too many for their part of the index to be in the nearest cache.
 const enough = 4096
 
-func newGround(w world.World) *ground {
+func newGround(w workload.World) *ground {
 	g := &ground{World: w, norms: make([]normsync.Norm, w.Size)}
 	for i := range g.norms {
 		n := w.Norm(i)
@@ -40,7 +40,7 @@ func newGround(w world.World) *ground {
 	return g
 }
 
-func actionOf(a world.Action) normsync.Action {
+func actionOf(a workload.Action) normsync.Action {
 	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
 }
 

@@ -11,7 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/normsync/normsync"
-	"github.com/normsync/normsync/internal/world"
+	"github.com/normsync/normsync/internal/workload"
 )
 
 // bench measures, row by row.
@@ -25,7 +25,7 @@ func (b *bench) run() {
 	printHead(os.Stdout, "What must hold")
 	b.sizes()
 	b.uniform()
-	g := newGround(world.World{Size: 100_000})
+	g := newGround(workload.World{Size: 100_000})
 	b.allocations(g)
 	b.long(g)
 	b.changes(g)
@@ -47,9 +47,9 @@ func (b *bench) print(r row) { fmt.Println(r) }
 func (b *bench) sizes() {
 	check, hit := curve{name: "check"}, curve{name: "check, violated"}
 	bottom, scans, maps := curve{name: "split and hash only"}, curve{name: "scan"}, curve{name: "map by verb"}
-	small := newGround(world.World{Size: 100})
+	small := newGround(workload.World{Size: 100})
 	for n := 100; n <= b.million; n *= 10 {
-		g := newGround(world.World{Size: n})
+		g := newGround(workload.World{Size: n})
 		split := rules(g.norms)
 		f, c, h := splitOnly(g.misses), g.check(g.misses), g.check(g.hits)
 		s, m := g.scan(split), g.verbMap(split)
@@ -78,7 +78,7 @@ func (b *bench) sizes() {
 
 func (b *bench) uniform() {
 	for _, n := range []int{1_000, 100_000} {
-		g := newGround(world.World{Size: n, Kind: world.Uniform})
+		g := newGround(workload.World{Size: n, Kind: workload.Uniform})
 		split := rules(g.norms)
 		c, s, m := g.check(g.misses), g.scan(split), g.verbMap(split)
 		run(b.rounds/10, c, s, m)
@@ -87,14 +87,14 @@ func (b *bench) uniform() {
 }
 
 // law says how often a world's verbs are.
-var law = map[world.Kind]string{world.Zipf: "Zipf's law", world.Uniform: "equal chance"}
+var law = map[workload.Kind]string{workload.Zipf: "Zipf's law", workload.Uniform: "equal chance"}
 
 func (b *bench) rivals(g *ground, check, scan, verbs *contestant) {
 	overScan, overMap, aim := atLeast(100), atLeast(8), atLeast(20)
 	if g.Size > 1_000 {
 		overScan, overMap, aim = atLeast(10_000), atLeast(900), atLeast(3_000)
 	}
-	if g.Kind != world.Zipf {
+	if g.Kind != workload.Zipf {
 		aim = bound{}
 	}
 	where := fmt.Sprintf(" ÷ check, %s norms, verbs by %s", figure(float64(g.Size)), law[g.Kind])
@@ -211,7 +211,7 @@ func amend(m *normsync.Monitor, g *ground, i int) {
 // memory compares the heap before and after compiling. The norms' strings are
 // the caller's, who keeps them.
 func (b *bench) memory() {
-	g := newGround(world.World{Size: b.million})
+	g := newGround(workload.World{Size: b.million})
 	g.c = nil
 	before := heap()
 	c, err := normsync.Compile(g.norms...)
@@ -324,13 +324,13 @@ func (b *bench) hostile() {
 		"conditions of 8 out of 32 words, actions with 16 of them",
 		"all words share their 32-bit FNV-1a hash",
 	} {
-		kind := world.OneVerb + world.Kind(i)
-		small, large := newGround(world.World{Size: 1_000, Kind: kind}), newGround(world.World{Size: 100_000, Kind: kind})
+		kind := workload.OneVerb + workload.Kind(i)
+		small, large := newGround(workload.World{Size: 1_000, Kind: kind}), newGround(workload.World{Size: 100_000, Kind: kind})
 		c, d := small.check(small.misses), large.check(large.misses)
 		race(b.rounds, c, d)
 		b.print(row{what, bound{}, bound{}, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
 	}
-	small, large := newGround(world.World{Size: 1_000}), newGround(world.World{Size: 100_000})
+	small, large := newGround(workload.World{Size: 1_000}), newGround(workload.World{Size: 100_000})
 	c := small.check([]normsync.Action{actionOf(small.Long(0, 64<<10))})
 	d := large.check([]normsync.Action{actionOf(large.Long(0, 64<<10))})
 	race(b.rounds, c, d)
@@ -343,7 +343,7 @@ func (b *bench) twists() {
 	for twist, what := range []string{"nothing more (the noise of this table)", "a prefix", "`field:` tokens", "an `agent:` token", "`Unless`", "`Permitted`"} {
 		var misses, hits []float64
 		for range 7 {
-			plain, g := newGround(world.World{Size: 100_000}), newGround(world.World{Size: 100_000, Twist: world.Twist(twist)})
+			plain, g := newGround(workload.World{Size: 100_000}), newGround(workload.World{Size: 100_000, Twist: workload.Twist(twist)})
 			miss, hit, c, h := plain.check(plain.misses), plain.check(plain.hits), g.check(g.misses), g.check(g.hits)
 			race(b.rounds/8, miss, c, hit, h)
 			misses, hits = append(misses, c.over(miss)), append(hits, h.over(hit))

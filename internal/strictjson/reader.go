@@ -1,7 +1,7 @@
-// Package jsontext reads and writes JSON texts where encoding/json is not
+// Package strictjson reads and writes JSON texts where encoding/json is not
 // exact enough: it reports unknown, repeated and misspelt keys with their
 // place, reads a text in one pass, and writes without escaping HTML.
-package jsontext
+package strictjson
 
 import (
 	"fmt"

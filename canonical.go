@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/normsync/normsync/internal/epoch"
-	"github.com/normsync/normsync/internal/jsontext"
+	"github.com/normsync/normsync/internal/strictjson"
+	"github.com/normsync/normsync/internal/unixtime"
 )
 
 // stored returns a as every store keeps it: its time in UTC without a
@@ -23,12 +23,12 @@ func (a Action) stored() (Action, error) {
 			a.Metadata = string(compact)
 		}
 	}
-	a.Agent = jsontext.Mend(a.Agent)
-	a.Verb = jsontext.Mend(a.Verb)
-	a.Location = jsontext.Mend(a.Location)
-	a.Target = jsontext.Mend(a.Target)
-	a.Faction = jsontext.Mend(a.Faction)
-	a.Time = epoch.Plain(a.Time)
+	a.Agent = strictjson.Mend(a.Agent)
+	a.Verb = strictjson.Mend(a.Verb)
+	a.Location = strictjson.Mend(a.Location)
+	a.Target = strictjson.Mend(a.Target)
+	a.Faction = strictjson.Mend(a.Faction)
+	a.Time = unixtime.Plain(a.Time)
 	return a, nil
 }
 
@@ -37,8 +37,8 @@ func (a Action) stored() (Action, error) {
 func (v Violation) stored() (Violation, error) {
 	var err error
 	v.Action, err = v.Action.stored()
-	v.NormName = jsontext.Mend(v.NormName)
-	v.Severity = Severity(jsontext.Mend(string(cmp.Or(v.Severity, SeverityWarn))))
+	v.NormName = strictjson.Mend(v.NormName)
+	v.Severity = Severity(strictjson.Mend(string(cmp.Or(v.Severity, SeverityWarn))))
 	return v, err
 }
 
@@ -49,28 +49,28 @@ func (r Revision) stored() (Revision, error) {
 		return r, fmt.Errorf("%w revision %d: Kind %q is unknown; make its change with Enact, Amend or Repeal", ErrInvalid, r.Edition, r.Kind)
 	}
 	r.Norm = r.Norm.stored()
-	r.By = jsontext.Mend(r.By)
-	r.Reason = jsontext.Mend(r.Reason)
-	r.Time = epoch.Plain(r.Time)
+	r.By = strictjson.Mend(r.By)
+	r.Reason = strictjson.Mend(r.Reason)
+	r.Time = unixtime.Plain(r.Time)
 	return r, nil
 }
 
 func (n Norm) stored() Norm {
-	n.Name = jsontext.Mend(n.Name)
-	n.Description = jsontext.Mend(n.Description)
-	n.Condition = jsontext.Mend(n.Condition)
-	n.Unless = jsontext.Mend(n.Unless)
-	n.Prohibited = jsontext.Mend(n.Prohibited)
-	n.Permitted = jsontext.Mend(n.Permitted)
-	n.Scope = jsontext.Mend(n.Scope)
-	n.Severity = Severity(jsontext.Mend(string(n.Severity)))
+	n.Name = strictjson.Mend(n.Name)
+	n.Description = strictjson.Mend(n.Description)
+	n.Condition = strictjson.Mend(n.Condition)
+	n.Unless = strictjson.Mend(n.Unless)
+	n.Prohibited = strictjson.Mend(n.Prohibited)
+	n.Permitted = strictjson.Mend(n.Permitted)
+	n.Scope = strictjson.Mend(n.Scope)
+	n.Severity = Severity(strictjson.Mend(string(n.Severity)))
 	return n.normal()
 }
 
 // appendMetadata appends an action's metadata, which is not empty, as it is
 // stored.
 func appendMetadata(b []byte, metadata string) ([]byte, error) {
-	b, err := jsontext.AppendCompact(b, metadata)
+	b, err := strictjson.AppendCompact(b, metadata)
 	if err != nil {
 		return b, fmt.Errorf("%w action: Metadata is not one JSON text (%w); encode it with json.Marshal, or leave it empty", ErrInvalid, err)
 	}

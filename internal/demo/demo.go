@@ -32,7 +32,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if d.agents < 1 || d.ticks < 1 || d.rate < 1 {
 		return errors.New("agents, ticks and rate are at least 1")
 	}
-	dir, err := os.MkdirTemp("", "normsync-arena-")
+	dir, err := os.MkdirTemp("", "normsync-demo-")
 	if err != nil {
 		return err
 	}

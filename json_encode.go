@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"strconv"
 
-	"github.com/normsync/normsync/internal/epoch"
-	"github.com/normsync/normsync/internal/jsontext"
+	"github.com/normsync/normsync/internal/strictjson"
+	"github.com/normsync/normsync/internal/unixtime"
 )
 
 // The encoders append; the value that is encoded is the one that a store
@@ -63,7 +63,7 @@ func (a Action) appendJSONWith(b []byte, id ID) ([]byte, error) {
 	b = appendText(b, `,"location":`, a.Location)
 	b = appendText(b, `,"target":`, a.Target)
 	b = appendText(b, `,"faction":`, a.Faction)
-	b = epoch.AppendSeconds(append(b, `,"timestamp":`...), a.Time)
+	b = unixtime.AppendSeconds(append(b, `,"timestamp":`...), a.Time)
 	if a.Metadata != "" {
 		var err error
 		if b, err = appendMetadata(append(b, `,"metadata":`...), a.Metadata); err != nil {
@@ -91,10 +91,10 @@ func (v Violation) appendJSON(b []byte) ([]byte, error) {
 	b = appendText(b, `,"agent_id":`, v.Action.Agent)
 	b = append(b, `,"description":"`...)
 	for i, part := range v.sentence() {
-		b = jsontext.AppendEscaped(append(b, sentence[i]...), part)
+		b = strictjson.AppendEscaped(append(b, sentence[i]...), part)
 	}
 	b = appendText(append(b, `'"`...), `,"severity":`, string(cmp.Or(v.Severity, SeverityWarn)))
-	b = epoch.AppendSeconds(append(b, `,"timestamp":`...), v.Action.Time)
+	b = unixtime.AppendSeconds(append(b, `,"timestamp":`...), v.Action.Time)
 	if v.Shadow {
 		b = append(b, `,"shadow":true`...)
 	}
@@ -117,7 +117,7 @@ func (r Revision) appendJSON(b []byte) ([]byte, error) {
 	b = strconv.AppendInt(append(b, `,"version":`...), int64(r.Version), 10)
 	b = appendText(b, `,"by":`, r.By)
 	b = appendText(b, `,"reason":`, r.Reason)
-	b = epoch.AppendSeconds(append(b, `,"timestamp":`...), r.Time)
+	b = unixtime.AppendSeconds(append(b, `,"timestamp":`...), r.Time)
 	b = r.Norm.appendJSONWith(append(b, `,"norm":`...), norm)
 	if r.Prev != (ID{}) {
 		b = appendID(b, `,"prev":`, r.Prev)
@@ -125,7 +125,7 @@ func (r Revision) appendJSON(b []byte) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-func appendText(b []byte, key, s string) []byte { return jsontext.AppendString(append(b, key...), s) }
+func appendText(b []byte, key, s string) []byte { return strictjson.AppendString(append(b, key...), s) }
 
 func appendID(b []byte, key string, id ID) []byte {
 	b = append(append(b, key...), '"')

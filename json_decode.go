@@ -10,8 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/normsync/normsync/internal/epoch"
-	"github.com/normsync/normsync/internal/jsontext"
+	"github.com/normsync/normsync/internal/strictjson"
+	"github.com/normsync/normsync/internal/unixtime"
 )
 
 // UnmarshalJSON reads n strictly, since a typo in a rule must be heard. It
@@ -87,7 +87,7 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 	if bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {
 		return nil, fmt.Errorf("%w list of norms: it is in UTF-16; save it as UTF-8", ErrInvalid)
 	}
-	in := jsontext.NewReader(text)
+	in := strictjson.NewReader(text)
 	in.Strict = true
 	norms := []Norm{}
 	list := func() error {
@@ -126,7 +126,7 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 // atLine returns the error of reading what in text with its line, unless it
 // has one.
 func atLine(text []byte, err error, what string) error {
-	e, ok := err.(*jsontext.Error)
+	e, ok := err.(*strictjson.Error)
 	if !ok {
 		return err
 	}
@@ -135,8 +135,8 @@ func atLine(text []byte, err error, what string) error {
 	return fmt.Errorf("%w %s in line %d, column %d: %s", ErrInvalid, what, line, column, e.Text())
 }
 
-func unmarshal[T any](what string, b []byte, strict bool, into *T, read func(*jsontext.Reader) (T, error)) error {
-	r := jsontext.NewReader(b)
+func unmarshal[T any](what string, b []byte, strict bool, into *T, read func(*strictjson.Reader) (T, error)) error {
+	r := strictjson.NewReader(b)
 	r.Strict = strict
 	v, err := read(r)
 	if err == nil {
@@ -150,23 +150,23 @@ func unmarshal[T any](what string, b []byte, strict bool, into *T, read func(*js
 }
 
 var (
-	listKeys = jsontext.Keys{Rule: jsontext.Open, Known: []string{"norms"}, Required: []string{"norms"}}
+	listKeys = strictjson.Keys{Rule: strictjson.Open, Known: []string{"norms"}, Required: []string{"norms"}}
 
-	normKeys = jsontext.Keys{Rule: jsontext.Exact, Known: []string{"id", "name", "description", "condition", "prohibited", "scope", "active",
+	normKeys = strictjson.Keys{Rule: strictjson.Exact, Known: []string{"id", "name", "description", "condition", "prohibited", "scope", "active",
 		"priority", "unless", "permitted", "severity", "shadow"}}
 
 	// The id of an action is not known: another program may compute it otherwise.
-	actionKeys = jsontext.Keys{Rule: jsontext.Loose, Known: []string{"agent_id", "action", "location", "target", "faction", "timestamp", "metadata"}}
+	actionKeys = strictjson.Keys{Rule: strictjson.Loose, Known: []string{"agent_id", "action", "location", "target", "faction", "timestamp", "metadata"}}
 
-	violationKeys = jsontext.Keys{Rule: jsontext.Open, Required: []string{"norm_id", "action"},
+	violationKeys = strictjson.Keys{Rule: strictjson.Open, Required: []string{"norm_id", "action"},
 		Known: []string{"id", "norm_id", "norm_name", "action_id", "agent_id", "severity", "timestamp", "shadow", "edition", "action"}}
 
-	revisionKeys = jsontext.Keys{Rule: jsontext.Open, Required: []string{"edition", "revision_type", "version", "norm"},
+	revisionKeys = strictjson.Keys{Rule: strictjson.Open, Required: []string{"edition", "revision_type", "version", "norm"},
 		Known: []string{"id", "edition", "norm_id", "revision_type", "version", "by", "reason", "timestamp", "norm", "prev"}}
 )
 
 // readNorm reads a norm. With an error it returns what it has read so far.
-func readNorm(r *jsontext.Reader) (n Norm, err error) {
+func readNorm(r *strictjson.Reader) (n Norm, err error) {
 	var id claim[ID]
 	err = r.Object(&normKeys, func(key string) (err error) {
 		switch key {
@@ -205,7 +205,7 @@ func readNorm(r *jsontext.Reader) (n Norm, err error) {
 	return n.normal(), err
 }
 
-func readAction(r *jsontext.Reader) (a Action, err error) {
+func readAction(r *strictjson.Reader) (a Action, err error) {
 	err = r.Object(&actionKeys, func(key string) (err error) {
 		switch {
 		case key == "metadata":
@@ -229,7 +229,7 @@ func readAction(r *jsontext.Reader) (a Action, err error) {
 	return a, err
 }
 
-func readViolation(r *jsontext.Reader) (v Violation, err error) {
+func readViolation(r *strictjson.Reader) (v Violation, err error) {
 	var id, action claim[ID]
 	var agent claim[string]
 	var stamp claim[time.Time]
@@ -244,7 +244,7 @@ func readViolation(r *jsontext.Reader) (v Violation, err error) {
 		case "action_id":
 			action, err = read(r, readID)
 		case "agent_id":
-			agent, err = read(r, (*jsontext.Reader).String)
+			agent, err = read(r, (*strictjson.Reader).String)
 		case "severity":
 			v.Severity, err = readSeverity(r)
 		case "timestamp":
@@ -271,7 +271,7 @@ func readViolation(r *jsontext.Reader) (v Violation, err error) {
 	)
 }
 
-func readRevision(r *jsontext.Reader) (v Revision, err error) {
+func readRevision(r *strictjson.Reader) (v Revision, err error) {
 	var id, norm claim[ID]
 	err = r.Object(&revisionKeys, func(key string) (err error) {
 		switch key {
@@ -316,7 +316,7 @@ type claim[T comparable] struct {
 }
 
 // read reads a claim, by the reader of its value.
-func read[T comparable](r *jsontext.Reader, value func(*jsontext.Reader) (T, error)) (claim[T], error) {
+func read[T comparable](r *strictjson.Reader, value func(*strictjson.Reader) (T, error)) (claim[T], error) {
 	at := r.Offset()
 	v, err := value(r)
 	return claim[T]{v, true, at}, err
@@ -327,10 +327,10 @@ func (c claim[T]) check(key string, truth T, format string) error {
 	if !c.made || c.value == truth {
 		return nil
 	}
-	return &jsontext.Error{Offset: c.at, Path: key, Problem: fmt.Sprintf("it contradicts the rest: "+format, truth)}
+	return &strictjson.Error{Offset: c.at, Path: key, Problem: fmt.Sprintf("it contradicts the rest: "+format, truth)}
 }
 
-func readID(r *jsontext.Reader) (ID, error) {
+func readID(r *strictjson.Reader) (ID, error) {
 	at := r.Offset()
 	text, err := r.Text()
 	if err != nil {
@@ -347,22 +347,22 @@ func readID(r *jsontext.Reader) (ID, error) {
 // platform does not. Version 0.1 took any int.
 var errPriority = errors.New("priority beyond 32 bits")
 
-func readPriority(r *jsontext.Reader) (int, error) {
+func readPriority(r *strictjson.Reader) (int, error) {
 	at := r.Offset()
 	n, err := r.Int(64)
 	if err == nil && int64(int(n)) != n {
-		err = &jsontext.Error{Offset: at, Err: errPriority,
+		err = &strictjson.Error{Offset: at, Err: errPriority,
 			Problem: beyondPriority(n) + "; only a program of 64 bits can read a log that holds it"}
 	}
 	return int(n), err
 }
 
-func readVersion(r *jsontext.Reader) (int, error) {
+func readVersion(r *strictjson.Reader) (int, error) {
 	n, err := r.Int(strconv.IntSize)
 	return int(n), err
 }
 
-func readSeverity(r *jsontext.Reader) (Severity, error) {
+func readSeverity(r *strictjson.Reader) (Severity, error) {
 	text, err := r.Text()
 	for _, s := range [...]Severity{SeverityInfo, SeverityWarn, SeverityError} {
 		if string(text) == string(s) {
@@ -372,7 +372,7 @@ func readSeverity(r *jsontext.Reader) (Severity, error) {
 	return Severity(text), err
 }
 
-func readKind(r *jsontext.Reader) (ChangeKind, error) {
+func readKind(r *strictjson.Reader) (ChangeKind, error) {
 	at := r.Offset()
 	text, err := r.Text()
 	if kind := ChangeKind(text); err != nil || kind.known() {
@@ -381,20 +381,20 @@ func readKind(r *jsontext.Reader) (ChangeKind, error) {
 	return "", r.Errorf(at, "want add, modify or repeal, found %.40q", text)
 }
 
-func readTime(r *jsontext.Reader) (time.Time, error) {
+func readTime(r *strictjson.Reader) (time.Time, error) {
 	at := r.Offset()
 	text, err := r.Number()
 	if err != nil {
 		return time.Time{}, err
 	}
-	t, err := epoch.ParseSeconds(text)
+	t, err := unixtime.ParseSeconds(text)
 	if err != nil {
 		return time.Time{}, r.Errorf(at, "%.40s %v", text, err)
 	}
 	return t, nil
 }
 
-func readMetadata(r *jsontext.Reader) (string, error) {
+func readMetadata(r *strictjson.Reader) (string, error) {
 	at := r.Offset()
 	text, compact, err := r.Value()
 	if err != nil {
@@ -406,6 +406,6 @@ func readMetadata(r *jsontext.Reader) (string, error) {
 	if !utf8.Valid(text) && r.Strict {
 		return "", r.Errorf(at, "the text is not valid UTF-8")
 	}
-	b, err := jsontext.AppendCompact(nil, jsontext.Mend(string(text)))
+	b, err := strictjson.AppendCompact(nil, strictjson.Mend(string(text)))
 	return string(b), err
 }

@@ -1,11 +1,11 @@
-// Package epoch writes instants as decimal numbers counted since the
+// Package unixtime writes instants as decimal numbers counted since the
 // beginning of 1970 in UTC, and reads them, exact to the nanosecond for every
 // instant that a [time.Time] can hold.
 //
 // The number 0 stands for the zero time: an instant that nobody set. The
 // instant it would otherwise name, midnight of the first of January 1970, is
 // taken to be unset too.
-package epoch
+package unixtime
 
 import (
 	"errors"

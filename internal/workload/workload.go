@@ -1,7 +1,7 @@
-// Package world makes worlds to measure and test with: norms and actions, as
+// Package workload makes worlds to measure and test with: norms and actions, as
 // many as asked for, the same ones each time. Some are made as games make
 // them, others as an attacker would.
-package world
+package workload
 
 import (
 	"math/rand/v2"

@@ -1,6 +1,6 @@
-// Package table writes lists as tables, in Markdown and for a terminal, such
+// Package texttable writes lists as tables, in Markdown and for a terminal, such
 // that nothing in a cell can break the table, the page or the terminal.
-package table
+package texttable
 
 import (
 	"bufio"
