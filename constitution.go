@@ -27,7 +27,7 @@ type Constitution struct {
 //
 // The time is O(n log n) for n norms, about a microsecond each.
 func Compile(norms ...Norm) (*Constitution, error) {
-	e := nothing.edit(len(norms))
+	e := emptyConstitution.edit(len(norms))
 	names := make(map[string]struct{}, len(norms))
 	for i, n := range norms {
 		if n.Repealed {
@@ -61,14 +61,14 @@ func (c *Constitution) after(revs []Revision) *Constitution {
 	e := c.edit(c.Len() + len(revs))
 	if len(last) > 64 && len(last) > c.Len()/8 {
 		// So much is touched that it is quicker to begin anew.
-		e = nothing.edit(c.Len() + len(revs))
+		e = emptyConstitution.edit(c.Len() + len(revs))
 		for slot := range c.norms.all() {
 			n := c.norms.norm(slot)
 			if _, touched := last[n.Name]; !touched {
 				e.add(*n, *c.norms.mark(slot))
 			}
 		}
-		c = nothing
+		c = emptyConstitution
 	}
 	for i, r := range revs {
 		if last[r.Norm.Name] != i {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// nothing is the empty constitution.
-var nothing = new(Constitution)
+// emptyConstitution is the empty constitution.
+var emptyConstitution = new(Constitution)
 
 // fold is what a log of revisions adds up to, step by step. Its users are At
 // and AtEdition, which throw it away, and the Monitor, which starts one from
@@ -21,7 +21,7 @@ type fold struct {
 	// The last versions of names that are not in force: what this fold found
 	// out, where 0 says that the name is in force again, and what was known
 	// before it, which is only read.
-	gone, before map[string]int
+	retired, retiredBefore map[string]int
 }
 
 // edition is that of the last revision.
@@ -37,9 +37,9 @@ func (f *fold) norm(name string) (n Norm, version int, ok bool) {
 	if n, ok = f.c.Norm(name); ok {
 		return n, f.c.version(name), true
 	}
-	version, found := f.gone[name]
+	version, found := f.retired[name]
 	if !found {
-		version = f.before[name]
+		version = f.retiredBefore[name]
 	}
 	return Norm{}, version, false
 }
@@ -102,14 +102,14 @@ func (f *fold) settle() *Constitution {
 		return f.c
 	}
 	f.c = f.c.after(f.pending)
-	if f.gone == nil {
-		f.gone = make(map[string]int)
+	if f.retired == nil {
+		f.retired = make(map[string]int)
 	}
 	for name, i := range f.latest {
 		if r := &f.pending[i]; r.Kind == KindRepeal {
-			f.gone[name] = r.Version
-		} else if f.gone[name] != 0 || f.before[name] != 0 {
-			f.gone[name] = 0
+			f.retired[name] = r.Version
+		} else if f.retired[name] != 0 || f.retiredBefore[name] != 0 {
+			f.retired[name] = 0
 		}
 	}
 	f.pending = nil

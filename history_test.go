@@ -132,7 +132,7 @@ func TestMonitorFoldsALongLog(t *testing.T) {
 	applyTo(t, m, Repeal("n1"), Repeal("n2"), Enact(ban("n2", "", "y")))
 	again := openOn(t, s)
 	require.Equal(t, normsOf(m.Constitution()), normsOf(again.Constitution()))
-	require.Equal(t, m.gone, again.gone)
+	require.Equal(t, m.retired, again.retired)
 	for _, name := range []string{"n1", "n2", "n3"} {
 		_, err := m.Apply(t.Context(), Enact(ban(name, "q", "x")))
 		if name == "n1" {
@@ -145,7 +145,7 @@ func TestMonitorFoldsALongLog(t *testing.T) {
 }
 
 func TestFoldDoesNotHoldTheLog(t *testing.T) {
-	f := fold{c: nothing}
+	f := fold{c: emptyConstitution}
 	for i := range 20000 {
 		r := Revision{Edition: uint64(i + 1), Version: i + 1, Change: Amend(ban("n", fmt.Sprint(i), "x"))}
 		if i == 0 {

@@ -43,10 +43,10 @@ type Monitor struct {
 
 	allowBehind bool // set once, by Open
 
-	mu   sync.Mutex     // serializes Apply and Sync, and guards what follows
-	tip  tip            // the last revision
-	last time.Time      // of the last revision
-	gone map[string]int // last versions of names that were in force and are not
+	mu      sync.Mutex     // serializes Apply and Sync, and guards what follows
+	tip     tip            // the last revision
+	last    time.Time      // of the last revision
+	retired map[string]int // last versions of names that were in force and are not
 }
 
 // NewMonitor returns a monitor, backed by a MemStore, in which norms are in
@@ -103,7 +103,7 @@ func (m *Monitor) Constitution() *Constitution {
 	if c := m.current.Load(); c != nil {
 		return c
 	}
-	return nothing
+	return emptyConstitution
 }
 
 // Check returns the violations of an action. See [Constitution.Check].
@@ -298,7 +298,7 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 
 // fold starts from what is in force. It is called with mu held.
 func (m *Monitor) fold() *fold {
-	return &fold{c: m.Constitution(), tip: m.tip, last: m.last, before: m.gone}
+	return &fold{c: m.Constitution(), tip: m.tip, last: m.last, retiredBefore: m.retired}
 }
 
 // publish puts in force what f has come to. It is called with mu held.
@@ -307,15 +307,15 @@ func (m *Monitor) publish(f *fold) {
 		return
 	}
 	c := f.settle()
-	for name, version := range f.gone {
+	for name, version := range f.retired {
 		if version == 0 {
-			delete(m.gone, name)
+			delete(m.retired, name)
 			continue
 		}
-		if m.gone == nil {
-			m.gone = make(map[string]int)
+		if m.retired == nil {
+			m.retired = make(map[string]int)
 		}
-		m.gone[name] = version
+		m.retired[name] = version
 	}
 	m.tip, m.last = f.tip, f.last
 	m.current.Store(c)

@@ -182,9 +182,9 @@ func TestMonitorCountsVersionsAcrossRepeals(t *testing.T) {
 	for i, r := range history {
 		require.Equal(t, i+1, r.Version)
 	}
-	require.Len(t, follower.gone, 1)
+	require.Len(t, follower.retired, 1)
 	applyTo(t, follower, Enact(ban("n", "", "x")))
-	require.Empty(t, follower.gone, "names in force take no room here")
+	require.Empty(t, follower.retired, "names in force take no room here")
 	_, err = History(t.Context(), s, "nobody")
 	require.ErrorIs(t, err, ErrNotFound)
 	require.EqualError(t, err, `normsync: history of "nobody": norm not found: no revision has that name`)
@@ -358,7 +358,7 @@ func TestMonitorSyncChangesNothingWhenItFails(t *testing.T) {
 			n, err := m.Sync(t.Context())
 			require.ErrorContains(t, err, "normsync: sync: "+c.text)
 			require.Zero(t, n)
-			require.Same(t, nothing, m.Constitution())
+			require.Same(t, emptyConstitution, m.Constitution())
 			_, err = Open(t.Context(), s, nil)
 			require.ErrorContains(t, err, "normsync: open: "+c.text)
 			_, err = At(t.Context(), s, time.Unix(9, 0))

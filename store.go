@@ -91,7 +91,7 @@ func History(ctx context.Context, s Store, name string) ([]Revision, error) {
 // 2099 or later, so At of the present time is the constitution before them, though
 // they are in force. [AtEdition] does not depend on clocks.
 func At(ctx context.Context, s Store, t time.Time) (*Constitution, error) {
-	f := fold{c: nothing}
+	f := fold{c: emptyConstitution}
 	for r, err := range inOrder(ctx, s, &f.tip) {
 		if err == nil {
 			if instant(r.Time).After(instant(t)) {
@@ -114,7 +114,7 @@ func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, err
 	if err := ctx.Err(); err != nil {
 		return nil, while(what, err)
 	}
-	f := fold{c: nothing}
+	f := fold{c: emptyConstitution}
 	if edition == 0 {
 		return f.settle(), nil
 	}
