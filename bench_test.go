@@ -6,9 +6,11 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/normsync/normsync/internal/journal"
 	"github.com/normsync/normsync/internal/token"
 	"github.com/normsync/normsync/internal/workload"
 )
@@ -223,4 +225,72 @@ func BenchmarkCompile(b *testing.B) {
 			}
 		})
 	}
+}
+
+var openRevisions = flag.Int("revisions", 10_000, "revisions in the store that BenchmarkOpen opens")
+
+// BenchmarkOpen opens a FileStore and a monitor on it: all that lies between the
+// disk and a compiled constitution. The revisions are Applies of one change or of
+// 1,000; they enact as many norms, or enact and then amend 1,000 norms in turn.
+// For a million revisions:
+//
+//	go test -run '^$' -bench '^BenchmarkOpen$' -benchtime 1x . -revisions 1000000
+func BenchmarkOpen(b *testing.B) {
+	for _, perApply := range []int{1, 1_000} {
+		for _, norms := range []int{1_000, *openRevisions} {
+			b.Run(fmt.Sprintf("revisions=%d/norms=%d/changes=%d", *openRevisions, norms, perApply), func(b *testing.B) {
+				dir := b.TempDir()
+				writeRevisions(b, dir, *openRevisions, norms, perApply)
+				b.ReportAllocs()
+				for b.Loop() {
+					s, err := OpenFile(dir, nil)
+					require.NoError(b, err)
+					m, err := Open(b.Context(), s, nil)
+					require.NoError(b, err)
+					require.Equal(b, norms, m.Constitution().Len())
+					require.NoError(b, s.Close())
+				}
+			})
+		}
+	}
+}
+
+// writeRevisions writes a store of n revisions that enact norms, and then amend
+// them in turn. Unlike AppendRevisions it writes many Applies with one fsync.
+func writeRevisions(tb testing.TB, dir string, n, norms, perApply int) {
+	tb.Helper()
+	s, err := OpenFile(dir, nil)
+	require.NoError(tb, err)
+	w := workload.World{Size: norms}
+	start := time.Unix(1_700_000_000, 0)
+	var entries []journal.Entry
+	var apply []byte
+	var last tip
+	for i := range n {
+		r := Revision{Edition: last.edition + 1, Prev: last.id, Version: i/norms + 1, Time: start.Add(time.Duration(i) * time.Second)}
+		norm := normOf(w.Norm(i % norms))
+		if r.Change = Enact(norm); i >= norms {
+			norm.Priority = i
+			r.Change = Amend(norm)
+		}
+		r.Change = r.Change.Signed("warden", "season "+fmt.Sprint(i/1_000))
+		r, err := r.stored()
+		require.NoError(tb, err)
+		last = tipAt(r)
+		if apply, err = r.appendJSON(append(apply, ',')); err != nil {
+			tb.Fatal(err)
+		}
+		if (i+1)%perApply == 0 || i == n-1 {
+			apply[0] = '['
+			entries = append(entries, journal.Entry{Count: i%perApply + 1, JSON: append(apply, ']')})
+			apply = nil
+		}
+		if (i+1)%10_000 == 0 || i == n-1 {
+			if apply == nil {
+				require.NoError(tb, s.revisions.Append(tb.Context(), 0, entries...))
+				entries = nil
+			}
+		}
+	}
+	require.NoError(tb, s.Close())
 }

@@ -2,7 +2,6 @@ package normsync
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -277,10 +276,10 @@ func (s *FileStore) chained(ctx context.Context, revs []Revision) (tip, error) {
 // little more than those.
 func (s *FileStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
 	return func(yield func(Revision, error) bool) {
+		var revs []Revision
 		for line, err := range s.revisions.Read(ctx, after) {
-			var revs []Revision
 			if err == nil {
-				revs, err = readRevisions(line)
+				revs, err = readRevisions(revs[:0], line)
 			}
 			if err != nil {
 				yield(Revision{}, fileError("read revisions", err))
@@ -295,10 +294,11 @@ func (s *FileStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revis
 	}
 }
 
-// readRevisions decodes a line, which is as it was written: unless somebody
-// made up its checksum, it holds the editions that it says.
-func readRevisions(line journal.Line) (revs []Revision, err error) {
-	if err := json.Unmarshal(line.JSON, &revs); err != nil {
+// readRevisions appends the revisions of a line to revs. It refuses a line
+// that passes its checksum but does not hold the editions that its numbers say.
+func readRevisions(revs []Revision, line journal.Line) ([]Revision, error) {
+	revs, err := appendRevisions(revs, line.JSON)
+	if err != nil {
 		return nil, unreadable(line, err)
 	}
 	if uint64(len(revs)) != line.Last-line.First+1 {

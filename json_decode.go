@@ -308,6 +308,25 @@ func readRevision(r *strictjson.Reader) (v Revision, err error) {
 	)
 }
 
+// appendRevisions appends the revisions of a JSON array to revs. Each is read as
+// by Revision.UnmarshalJSON.
+func appendRevisions(revs []Revision, text []byte) ([]Revision, error) {
+	r := strictjson.NewReader(text)
+	r.Strict = true
+	err := r.Array(func() error {
+		v, err := readRevision(r)
+		revs = append(revs, v)
+		return err
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err != nil {
+		return revs, fmt.Errorf("%w revision %w", ErrInvalid, err)
+	}
+	return revs, nil
+}
+
 // claim is a value that follows from others, as a text has it.
 type claim[T comparable] struct {
 	value T

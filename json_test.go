@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"iter"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -496,5 +497,70 @@ func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {
 		require.NoError(t, err)
 		m, _ := slowObject(text)
 		require.ElementsMatch(t, append(slices.Clone(c.known), c.other...), slices.Collect(maps.Keys(m)))
+	}
+}
+
+// FuzzRevisionsJSON holds the reader of a line of revisions to encoding/json,
+// which reads the same array revision by revision.
+func FuzzRevisionsJSON(f *testing.F) {
+	for text := range revisionTexts(rand.New(rand.NewPCG(5, 6))) {
+		f.Add(text)
+	}
+	f.Fuzz(readsRevisionsAsItsTwin)
+}
+
+func TestALineOfRevisionsIsReadAsByEncodingJSON(t *testing.T) {
+	const jsonBytes = " ,:[]{}\"\\\n01e.-nul"
+	rng := rand.New(rand.NewPCG(7, 8))
+	for range 40 {
+		for text := range revisionTexts(rng) {
+			readsRevisionsAsItsTwin(t, text)
+			for range 40 {
+				broken := slices.Clone(text)
+				switch at := rng.IntN(len(broken)); rng.IntN(4) {
+				case 0:
+					broken[at] ^= 1 << rng.IntN(8)
+				case 1:
+					broken = broken[:at]
+				case 2:
+					broken = slices.Insert(broken, at, jsonBytes[rng.IntN(len(jsonBytes))])
+				case 3:
+					broken = slices.Delete(broken, at, min(len(broken), at+rng.IntN(8)))
+				}
+				readsRevisionsAsItsTwin(t, broken)
+			}
+		}
+	}
+}
+
+// revisionTexts yields arrays of revisions, and texts that are almost one.
+func revisionTexts(rng *rand.Rand) iter.Seq[[]byte] {
+	o := oddValues{rng}
+	return func(yield func([]byte) bool) {
+		r, _ := o.revision().MarshalJSON()
+		s, _ := o.revision().MarshalJSON()
+		for _, form := range []string{"[]", "[A]", "[A,B]", " [ A\n,\tB ] ", "[A,]", "[A,null]", "[A,[]]", "[A] B", "A", `{"a":[A]}`, "[A\x00]", "\uFEFF[A]", "[A B]", "[[A]]"} {
+			if !yield([]byte(strings.NewReplacer("A", string(r), "B", string(s)).Replace(form))) {
+				return
+			}
+		}
+	}
+}
+
+func readsRevisionsAsItsTwin(t *testing.T, text []byte) {
+	if string(bytes.TrimSpace(text)) == "null" {
+		return // no revisions to encoding/json, and no array to the reader: a line has either refused
+	}
+	var want []Revision
+	wantErr := json.Unmarshal(text, &want)
+	got, err := appendRevisions(nil, text)
+	require.Equal(t, wantErr == nil, err == nil, "%q: %v, but encoding/json says %v", text, err, wantErr)
+	if err != nil {
+		require.ErrorIs(t, err, ErrInvalid)
+		return
+	}
+	require.Equal(t, len(want), len(got))
+	for i := range want {
+		require.Equal(t, want[i], got[i])
 	}
 }
