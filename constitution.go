@@ -47,47 +47,40 @@ func Compile(norms ...Norm) (*Constitution, error) {
 	return e.done(0), nil
 }
 
-// after returns the constitution to which revs lead, which go on from the
-// edition of c and are valid. It costs what they touch: pages of the index,
+// after returns the constitution of an edition to which the last revisions of
+// some names lead, which are valid. It costs what they touch: pages of the index,
 // and of norms.
-func (c *Constitution) after(revs []Revision) *Constitution {
-	if len(revs) == 0 {
+func (c *Constitution) after(edition uint64, last *lastRevisions) *Constitution {
+	if edition == c.edition {
 		return c
 	}
-	last := make(map[string]int, len(revs)) // of a name's revisions only the last counts
-	for i, r := range revs {
-		last[r.Norm.Name] = i
-	}
-	e := c.edit(c.Len() + len(revs))
-	if len(last) > 64 && len(last) > c.Len()/8 {
+	e := c.edit(c.Len() + last.len())
+	if last.len() > 64 && last.len() > c.Len()/8 {
 		// So much is touched that it is quicker to begin anew.
-		e = emptyConstitution.edit(c.Len() + len(revs))
+		e = emptyConstitution.edit(c.Len() + last.len())
 		for slot := range c.norms.all() {
 			n := c.norms.norm(slot)
-			if _, touched := last[n.Name]; !touched {
+			if last.of(n.Name) == nil {
 				e.add(*n, *c.norms.mark(slot))
 			}
 		}
 		c = emptyConstitution
 	}
-	for i, r := range revs {
-		if last[r.Norm.Name] != i {
-			continue
-		}
+	for r := range last.all() {
 		n := r.Norm.normal()
 		m := mark{n.ID(), uint32(r.Version)}
 		slot, inForce := c.norms.find(n.Name)
 		switch {
 		case r.Kind == KindRepeal && inForce:
 			e.remove(slot)
-		case r.Kind == KindRepeal: // it is not there any more, or was enacted by one of revs
+		case r.Kind == KindRepeal: // it is not there any more, or was enacted after c
 		case inForce:
 			e.replace(slot, n, m)
 		default:
 			e.add(n, m)
 		}
 	}
-	return e.done(revs[len(revs)-1].Edition)
+	return e.done(edition)
 }
 
 // constitutionEdit makes a new constitution from an old one.
@@ -157,20 +150,18 @@ func (c *Constitution) All() iter.Seq[Norm] {
 // Norm returns the norm in force of that name, if there is one. The time is
 // O(log n) for n norms.
 func (c *Constitution) Norm(name string) (Norm, bool) {
-	slot, ok := c.norms.find(name)
-	if !ok {
-		return Norm{}, false
-	}
-	return *c.norms.norm(slot), true
+	n, _, ok := c.versioned(name)
+	return n, ok
 }
 
-// version returns the version of the norm in force of that name, 0 when there is none or it was not enacted but compiled.
-func (c *Constitution) version(name string) int {
+// versioned is Norm with the version of the norm, which is 0 if it was not
+// enacted but compiled.
+func (c *Constitution) versioned(name string) (n Norm, version int, ok bool) {
 	slot, ok := c.norms.find(name)
 	if !ok {
-		return 0
+		return Norm{}, 0, false
 	}
-	return int(c.norms.mark(slot).version)
+	return *c.norms.norm(slot), int(c.norms.mark(slot).version), true
 }
 
 // Len returns the number of norms in force.

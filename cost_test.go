@@ -191,7 +191,7 @@ func TestMemoryDoesNotGrowWithChanges(t *testing.T) {
 		for i := from; i < to; i++ {
 			norm := normOf(w.Norm(i * 7919 % n))
 			norm.Condition = fmt.Sprint("changed-", i)
-			c = c.after([]Revision{{Edition: uint64(i + 1), Version: 2, Change: Amend(norm)}})
+			c = successor(c, Revision{Edition: uint64(i + 1), Version: 2, Change: Amend(norm)})
 		}
 	}
 	change(0, n) // each norm once, so that all pages are the new constitution's own

@@ -2,56 +2,45 @@ package normsync
 
 import (
 	"fmt"
+	"iter"
 	"time"
 )
 
 // emptyConstitution is the empty constitution.
 var emptyConstitution = new(Constitution)
 
-// fold is what a log of revisions adds up to, step by step. Its users are At
-// and AtEdition, which throw it away, and the Monitor, which starts one from
-// what it has, and takes it over only when nothing failed.
-type fold struct {
-	c       *Constitution  // up to pending
-	pending []Revision     // checked, and not yet in c
-	latest  map[string]int // by name, where in pending its last revision is
-	tip     tip            // the last revision; who adds one moves it
-	last    time.Time      // of the last revision
-
-	// The last versions of names that are not in force: what this fold found
-	// out, where 0 says that the name is in force again, and what was known
-	// before it, which is only read.
-	retired, retiredBefore map[string]int
+// A replay carries a constitution on through a log of revisions. At and
+// AtEdition replay from the empty constitution. A Monitor replays on top of its
+// current state and commits the result only on success.
+type replay struct {
+	from    *Constitution
+	retired map[string]int // last versions of names that are not in force in from; only read
+	latest  lastRevisions  // after from
+	edition uint64
+	last    time.Time // of the last revision
+	tip     tip       // the last revision; whoever adds one moves it
 }
-
-// edition is that of the last revision.
-func (f *fold) edition() uint64 { return f.c.Edition() + uint64(len(f.pending)) }
 
 // norm returns the norm in force of that name, if there is one, and the last
 // version of the name.
-func (f *fold) norm(name string) (n Norm, version int, ok bool) {
-	if i, found := f.latest[name]; found {
-		r := &f.pending[i]
+func (p *replay) norm(name string) (n Norm, version int, ok bool) {
+	if r := p.latest.of(name); r != nil {
 		return r.Norm, r.Version, r.Kind != KindRepeal
 	}
-	if n, ok = f.c.Norm(name); ok {
-		return n, f.c.version(name), true
+	if n, version, ok = p.from.versioned(name); ok {
+		return n, version, true
 	}
-	version, found := f.retired[name]
-	if !found {
-		version = f.retiredBefore[name]
-	}
-	return Norm{}, version, false
+	return Norm{}, p.retired[name], false
 }
 
 // add carries on with a revision that inOrder read from a store, when it
 // moved the tip. It checks everything else that a constitution rests on: a log
 // may have been written by other code, or by hand.
-func (f *fold) add(r Revision) error {
+func (p *replay) add(r Revision) error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("%w log: edition %d (%s %q) %s", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
 	}
-	_, version, ok := f.norm(r.Norm.Name)
+	_, version, ok := p.norm(r.Norm.Name)
 	switch r.Kind {
 	case KindAdd:
 		if ok {
@@ -76,45 +65,72 @@ func (f *fold) add(r Revision) error {
 		}
 		r.Norm = r.Norm.normal()
 	}
-	if f.edition() > 0 && instant(r.Time).Before(instant(f.last)) {
-		return bad("is of %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), f.last.Format(time.RFC3339Nano))
+	if r.Edition > 1 && instant(r.Time).Before(instant(p.last)) {
+		return bad("is of %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), p.last.Format(time.RFC3339Nano))
 	}
-	f.push(r)
-	if len(f.pending) >= max(1<<12, f.c.Len()) {
-		f.settle() // so that memory does not grow with the log
-	}
+	p.push(r)
 	return nil
 }
 
 // push carries on with a revision that is known to fit.
-func (f *fold) push(r Revision) {
-	if f.latest == nil {
-		f.latest = make(map[string]int)
-	}
-	f.latest[r.Norm.Name] = len(f.pending)
-	f.pending = append(f.pending, r)
-	f.last = r.Time
+func (p *replay) push(r Revision) {
+	p.latest.put(r)
+	p.edition, p.last = r.Edition, r.Time
 }
 
-// settle returns the constitution after everything that was added.
-func (f *fold) settle() *Constitution {
-	if len(f.pending) == 0 {
-		return f.c
+// constitution returns the constitution after everything that was added. It
+// compiles each name once, however many revisions the name has.
+func (p *replay) constitution() *Constitution { return p.from.after(p.edition, &p.latest) }
+
+// lastRevisions holds the last revision of each name. Its memory grows with the
+// number of names, not with that of revisions.
+type lastRevisions struct {
+	byName map[string]*Revision
+	blocks [][]Revision // what byName points to; blocks never move
+}
+
+const lastRevisionsBlock = 256
+
+// put replaces the revision of r's name, if there is one. It keeps what a
+// constitution is made of: the norm, which a repeal needs no more, and its version.
+func (l *lastRevisions) put(r Revision) {
+	kept := Revision{Version: r.Version, Change: Change{Kind: r.Kind, Norm: r.Norm}}
+	if r.Kind == KindRepeal {
+		kept.Norm = Norm{Name: r.Norm.Name}
 	}
-	f.c = f.c.after(f.pending)
-	if f.retired == nil {
-		f.retired = make(map[string]int)
+	if last := l.byName[r.Norm.Name]; last != nil {
+		*last = kept
+		return
 	}
-	for name, i := range f.latest {
-		if r := &f.pending[i]; r.Kind == KindRepeal {
-			f.retired[name] = r.Version
-		} else if f.retired[name] != 0 || f.retiredBefore[name] != 0 {
-			f.retired[name] = 0
+	if l.byName == nil {
+		l.byName = make(map[string]*Revision)
+	}
+	n := len(l.blocks) - 1
+	if n < 0 || len(l.blocks[n]) == cap(l.blocks[n]) {
+		n++
+		l.blocks = append(l.blocks, make([]Revision, 0, min(1+len(l.byName), lastRevisionsBlock)))
+	}
+	l.blocks[n] = append(l.blocks[n], kept)
+	l.byName[r.Norm.Name] = &l.blocks[n][len(l.blocks[n])-1]
+}
+
+// of returns the last revision of a name, nil if there is none.
+func (l *lastRevisions) of(name string) *Revision { return l.byName[name] }
+
+// len returns the number of names.
+func (l *lastRevisions) len() int { return len(l.byName) }
+
+// all yields the revisions in the order in which their names were first put.
+func (l *lastRevisions) all() iter.Seq[*Revision] {
+	return func(yield func(*Revision) bool) {
+		for _, block := range l.blocks {
+			for i := range block {
+				if !yield(&block[i]) {
+					return
+				}
+			}
 		}
 	}
-	f.pending = nil
-	clear(f.latest)
-	return f.c
 }
 
 // instant is t with the zero time as what it stands for in a store: 1970.

@@ -107,8 +107,7 @@ func TestMonitorReloadsAndReplays(t *testing.T) {
 	require.EqualError(t, err, fmt.Sprintf("normsync: constitution at edition %d: norm not found: the last edition is %d", last+1, last))
 }
 
-// A log that is longer than one fold holds in memory.
-func TestMonitorFoldsALongLog(t *testing.T) {
+func TestMonitorReplaysALongLog(t *testing.T) {
 	s := new(MemStore)
 	m := openOn(t, s)
 	for round := range 11 {
@@ -144,17 +143,41 @@ func TestMonitorFoldsALongLog(t *testing.T) {
 	require.Equal(t, len(history), history[len(history)-1].Version)
 }
 
-func TestFoldDoesNotHoldTheLog(t *testing.T) {
-	f := fold{c: emptyConstitution}
+func TestReplayHoldsARevisionForEachNameOnly(t *testing.T) {
+	p := replay{from: emptyConstitution}
 	for i := range 20000 {
 		r := Revision{Edition: uint64(i + 1), Version: i + 1, Change: Amend(ban("n", fmt.Sprint(i), "x"))}
 		if i == 0 {
 			r.Kind = KindAdd
 		}
-		require.NoError(t, f.add(r))
-		require.Less(t, len(f.pending), 1<<12)
+		require.NoError(t, p.add(r))
+		require.Equal(t, 1, p.latest.len())
 	}
-	require.Equal(t, 1, f.settle().Len())
+	c := p.constitution()
+	require.Equal(t, 1, c.Len())
+	n, version, ok := c.versioned("n")
+	require.True(t, ok)
+	require.Equal(t, 20000, version)
+	require.Equal(t, "19999", n.Condition)
+}
+
+func TestReplayHoldsTheLastRevisionOfEachOfManyNames(t *testing.T) {
+	p := replay{from: emptyConstitution}
+	const names = 50_000
+	for i := range 2 * names {
+		r := Revision{Edition: uint64(i + 1), Version: i/names + 1, Change: Enact(ban(fmt.Sprint(i%names), fmt.Sprint(i), "x"))}
+		if i >= names {
+			r.Kind = KindModify
+		}
+		require.NoError(t, p.add(r))
+	}
+	i := names
+	for r := range p.latest.all() {
+		require.Equal(t, ban(fmt.Sprint(i%names), fmt.Sprint(i), "x"), r.Norm)
+		require.Equal(t, 2, r.Version)
+		i++
+	}
+	require.Equal(t, 2*names, i)
 }
 
 func TestAtAndAtEditionReadNoFurtherThanTheyNeed(t *testing.T) {

@@ -143,8 +143,8 @@ func (m *Monitor) bringIn(ctx context.Context) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	f := m.fold()
-	linked, err := m.readOn(ctx, f)
+	p := m.replay()
+	linked, err := m.readOn(ctx, p)
 	if m.tip.edition > 0 && !linked {
 		// Nothing that is new proves that the store still has the last
 		// revision that the monitor knows. If it has another one, whatever
@@ -156,20 +156,20 @@ func (m *Monitor) bringIn(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := f.edition() - m.tip.edition
-	m.publish(f)
+	n := p.edition - m.tip.edition
+	m.publish(p)
 	return int(n), nil
 }
 
-// readOn adds to f what the store has after the monitor's last revision. It
+// readOn adds to p what the store has after the monitor's last revision. It
 // reports whether a revision of the store names that one as its predecessor.
-func (m *Monitor) readOn(ctx context.Context, f *fold) (linked bool, err error) {
-	for r, err := range inOrder(ctx, m.Store(), &f.tip) {
+func (m *Monitor) readOn(ctx context.Context, p *replay) (linked bool, err error) {
+	for r, err := range inOrder(ctx, m.Store(), &p.tip) {
 		if err != nil {
 			return linked, err
 		}
 		linked = linked || r.Prev == m.tip.id
-		if err := f.add(r); err != nil {
+		if err := p.add(r); err != nil {
 			return linked, err
 		}
 	}
@@ -220,11 +220,11 @@ func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, err
 		return nil, nil
 	}
 	for fresh := false; ; fresh = true {
-		f, revs, err := m.plan(changes)
+		p, revs, err := m.plan(changes)
 		if err == nil && len(revs) > 0 {
 			// The store must not keep the slice, but it may write to it.
 			if err = m.Store().AppendRevisions(ctx, slices.Clone(revs)...); err == nil {
-				m.publish(f)
+				m.publish(p)
 				return revs, nil
 			}
 			if !errors.Is(err, ErrConflict) {
@@ -253,21 +253,21 @@ func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, err
 // machine may have stamped.
 const maxBehind = 24 * time.Hour
 
-// plan returns the revisions that changes come to, and the fold after them.
-func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
+// plan returns the revisions that changes come to, and the replay after them.
+func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
 	now := time.Now
 	if m.now != nil {
 		now = m.now
 	}
-	f := m.fold()
+	p := m.replay()
 	clock := now()
 	stamp := clock
-	if f.edition() > 0 && instant(clock).Before(instant(f.last)) {
-		stamp = f.last
+	if p.edition > 0 && instant(clock).Before(instant(p.last)) {
+		stamp = p.last
 	}
 	var revs []Revision
 	for i, c := range changes {
-		old, version, ok := f.norm(c.Norm.Name)
+		old, version, ok := p.norm(c.Norm.Name)
 		c.Norm = c.Norm.normal()
 		switch {
 		case c.Kind == KindAdd && ok && c.Norm != old:
@@ -280,12 +280,12 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 			c.Norm = old
 			c.Norm.Repealed = true
 		}
-		r, err := Revision{Edition: f.edition() + 1, Prev: f.tip.id, Version: version + 1, Change: c, Time: stamp}.stored()
+		r, err := Revision{Edition: p.edition + 1, Prev: p.tip.id, Version: version + 1, Change: c, Time: stamp}.stored()
 		if err != nil {
 			return nil, nil, c.failed(i, err)
 		}
-		f.push(r)
-		f.tip = tipAt(r)
+		p.push(r)
+		p.tip = tipAt(r)
 		revs = append(revs, r)
 	}
 	if len(revs) > 0 && !m.allowBehind && instant(stamp).Sub(instant(clock)) > maxBehind {
@@ -293,31 +293,32 @@ func (m *Monitor) plan(changes []Change) (*fold, []Revision, error) {
 			"correct the clock, or set Options.Now to one that goes on from there; if the last revision's time is wrong, set Options.AllowClockBehind",
 			ErrInvalid, clock.UTC().Format(time.RFC3339), stamp.Format(time.RFC3339)))
 	}
-	return f, revs, nil
+	return p, revs, nil
 }
 
-// fold starts from what is in force. It is called with mu held.
-func (m *Monitor) fold() *fold {
-	return &fold{c: m.Constitution(), tip: m.tip, last: m.last, retiredBefore: m.retired}
+// replay starts from what is in force. It is called with mu held.
+func (m *Monitor) replay() *replay {
+	c := m.Constitution()
+	return &replay{from: c, retired: m.retired, edition: c.Edition(), last: m.last, tip: m.tip}
 }
 
-// publish puts in force what f has come to. It is called with mu held.
-func (m *Monitor) publish(f *fold) {
-	if f.edition() == m.Constitution().Edition() {
+// publish puts in force what p has come to. It is called with mu held.
+func (m *Monitor) publish(p *replay) {
+	if p.edition == m.Constitution().Edition() {
 		return
 	}
-	c := f.settle()
-	for name, version := range f.retired {
-		if version == 0 {
-			delete(m.retired, name)
+	c := p.constitution()
+	for r := range p.latest.all() {
+		if r.Kind != KindRepeal {
+			delete(m.retired, r.Norm.Name)
 			continue
 		}
 		if m.retired == nil {
 			m.retired = make(map[string]int)
 		}
-		m.retired[name] = version
+		m.retired[r.Norm.Name] = r.Version
 	}
-	m.tip, m.last = f.tip, f.last
+	m.tip, m.last = p.tip, p.last
 	m.current.Store(c)
 }
 

@@ -91,19 +91,19 @@ func History(ctx context.Context, s Store, name string) ([]Revision, error) {
 // 2099 or later, so At of the present time is the constitution before them, though
 // they are in force. [AtEdition] does not depend on clocks.
 func At(ctx context.Context, s Store, t time.Time) (*Constitution, error) {
-	f := fold{c: emptyConstitution}
-	for r, err := range inOrder(ctx, s, &f.tip) {
+	p := replay{from: emptyConstitution}
+	for r, err := range inOrder(ctx, s, &p.tip) {
 		if err == nil {
 			if instant(r.Time).After(instant(t)) {
 				break
 			}
-			err = f.add(r)
+			err = p.add(r)
 		}
 		if err != nil {
 			return nil, while("constitution at "+t.Format(time.RFC3339Nano), err)
 		}
 	}
-	return f.settle(), nil
+	return p.constitution(), nil
 }
 
 // AtEdition returns the constitution as it stood after that many revisions,
@@ -114,22 +114,22 @@ func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, err
 	if err := ctx.Err(); err != nil {
 		return nil, while(what, err)
 	}
-	f := fold{c: emptyConstitution}
+	p := replay{from: emptyConstitution}
 	if edition == 0 {
-		return f.settle(), nil
+		return p.constitution(), nil
 	}
-	for r, err := range inOrder(ctx, s, &f.tip) {
+	for r, err := range inOrder(ctx, s, &p.tip) {
 		if err == nil {
-			err = f.add(r)
+			err = p.add(r)
 		}
 		if err != nil {
 			return nil, while(what, err)
 		}
 		if r.Edition == edition {
-			return f.settle(), nil
+			return p.constitution(), nil
 		}
 	}
-	return nil, while(what, fmt.Errorf("%w: the last edition is %d", ErrNotFound, f.edition()))
+	return nil, while(what, fmt.Errorf("%w: the last edition is %d", ErrNotFound, p.edition))
 }
 
 // tip is the last revision of a log, as far as the log is known. The zero tip is
