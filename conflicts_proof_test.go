@@ -55,20 +55,20 @@ func newSmallWorld() *smallWorld {
 		}
 	}
 	for _, t := range strings.Fields("a A b ab a* * u location:a location:b location:* faction:a faction:a* target:ab target:a* action:u action:u* action:a agent:a agent:a*") {
-		w.conditions[t] = w.where(t, (*view).has)
+		w.conditions[t] = w.where(t, (*actionTokens).have)
 	}
 	for _, t := range strings.Fields("u v uv u* * V") {
-		w.verb[t] = w.where(t, (*view).hasVerb)
+		w.verb[t] = w.where(t, (*actionTokens).haveVerb)
 	}
 	return w
 }
 
 func (w *smallWorld) none() bitset { return make(bitset, (len(w.actions)+63)/64) }
 
-func (w *smallWorld) where(token string, found func(*view, string) bool) bitset {
+func (w *smallWorld) where(token string, found func(*actionTokens, string) bool) bitset {
 	b := w.none()
 	for i, a := range w.actions {
-		if found(newView(a), token) {
+		if found(splitAction(&a), token) {
 			b[i/64] |= 1 << (i % 64)
 		}
 	}

@@ -5,29 +5,29 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-
-	"github.com/normsync/normsync/internal/token"
 )
 
 // Constitution is an immutable, compiled set of norms in force. Compile makes
-// one; a Monitor holds the one of the moment. The zero value is empty.
+// one, and a [Monitor] holds the one that is in force now. The zero value is
+// empty and allows every action.
 //
-// Any number of goroutines may use every method at once, without waiting for
-// one another.
+// Any number of goroutines may call any methods at the same time. No method
+// blocks.
 type Constitution struct {
 	edition uint64
-	norms   register
-	forbid  clauses // of the norms that prohibit
-	permit  clauses // of the norms that permit
+	norms   normSet
+	forbid  normIndex // of the norms with Prohibited
+	permit  normIndex // of the norms with Permitted
 }
 
-// Compile returns the constitution, of edition 0, of those norms that are not
-// marked Repealed. It refuses with [ErrInvalid] what Validate refuses, and
-// with [ErrExists] a second norm of one name. It keeps no part of the slice.
+// Compile returns a constitution of the given norms, except those marked
+// Repealed. Its edition is 0. Compile fails with [ErrInvalid] if
+// [Norm.Validate] does, and with [ErrExists] if two norms have the same name. It
+// does not keep the slice.
 //
-// The time is O(n log n) for n norms, about a microsecond each.
+// The time is O(n log n) for n norms, about a microsecond per norm.
 func Compile(norms ...Norm) (*Constitution, error) {
-	e := emptyConstitution.edit(len(norms))
+	t := emptyConstitution.txn(len(norms))
 	names := make(map[string]struct{}, len(norms))
 	for i, n := range norms {
 		if n.Repealed {
@@ -35,108 +35,19 @@ func Compile(norms ...Norm) (*Constitution, error) {
 		}
 		err := n.Validate()
 		if _, ok := names[n.Name]; ok && err == nil {
-			err = fmt.Errorf("%w: another norm before it is named %q: give one of them another name", ErrExists, n.Name)
+			err = fmt.Errorf("%w: an earlier norm has the name %q, too; rename one of them", ErrExists, n.Name)
 		}
 		if err != nil {
 			return nil, while(fmt.Sprintf("compile: norm %d of %d", i+1, len(norms)), err)
 		}
 		names[n.Name] = struct{}{}
 		n = n.normal()
-		e.add(n, mark{id: n.ID()})
+		t.insert(n, normMeta{id: n.ID()})
 	}
-	return e.done(0), nil
+	return t.commit(0), nil
 }
 
-// after returns the constitution of an edition to which the last revisions of
-// some names lead, which are valid. It costs what they touch: pages of the index,
-// and of norms.
-func (c *Constitution) after(edition uint64, last *lastRevisions) *Constitution {
-	if edition == c.edition {
-		return c
-	}
-	e := c.edit(c.Len() + last.len())
-	if last.len() > 64 && last.len() > c.Len()/8 {
-		// So much is touched that it is quicker to begin anew.
-		e = emptyConstitution.edit(c.Len() + last.len())
-		for slot := range c.norms.all() {
-			n := c.norms.norm(slot)
-			if last.of(n.Name) == nil {
-				e.add(*n, *c.norms.mark(slot))
-			}
-		}
-		c = emptyConstitution
-	}
-	for r := range last.all() {
-		n := r.Norm.normal()
-		m := mark{n.ID(), uint32(r.Version)}
-		slot, inForce := c.norms.find(n.Name)
-		switch {
-		case r.Kind == KindRepeal && inForce:
-			e.remove(slot)
-		case r.Kind == KindRepeal: // it is not there any more, or was enacted after c
-		case inForce:
-			e.replace(slot, n, m)
-		default:
-			e.add(n, m)
-		}
-	}
-	return e.done(edition)
-}
-
-// constitutionEdit makes a new constitution from an old one.
-type constitutionEdit struct {
-	old            *Constitution
-	expected       int
-	norms          *registerEdit
-	forbid, permit *clausesEdit // nil while nothing is changed
-}
-
-func (c *Constitution) edit(expected int) *constitutionEdit {
-	return &constitutionEdit{old: c, expected: expected, norms: c.norms.edit()}
-}
-
-func (e *constitutionEdit) clauses(n *Norm) *clausesEdit {
-	edit, old := &e.forbid, &e.old.forbid
-	if n.Permitted != "" {
-		edit, old = &e.permit, &e.old.permit
-	}
-	if *edit == nil {
-		*edit = old.edit(e.expected)
-	}
-	return *edit
-}
-
-func (e *constitutionEdit) add(n Norm, m mark) {
-	e.clauses(&n).add(&n, e.norms.add(n, m))
-}
-
-func (e *constitutionEdit) replace(slot uint32, n Norm, m mark) {
-	old := *e.norms.norm(slot)
-	e.norms.replace(slot, n, m)
-	if n.Condition != old.Condition || n.Prohibited != old.Prohibited || n.Permitted != old.Permitted {
-		e.clauses(&old).remove(&old, slot)
-		e.clauses(&n).add(&n, slot)
-	}
-}
-
-func (e *constitutionEdit) remove(slot uint32) {
-	n := *e.norms.norm(slot)
-	e.clauses(&n).remove(&n, slot)
-	e.norms.remove(n.Name)
-}
-
-func (e *constitutionEdit) done(edition uint64) *Constitution {
-	c := &Constitution{edition, e.norms.done(), e.old.forbid, e.old.permit}
-	if e.forbid != nil {
-		c.forbid = e.forbid.done()
-	}
-	if e.permit != nil {
-		c.permit = e.permit.done()
-	}
-	return c
-}
-
-// All yields the norms in force in order of name.
+// All returns an iterator over the norms in force, in order of name.
 func (c *Constitution) All() iter.Seq[Norm] {
 	return func(yield func(Norm) bool) {
 		for slot := range c.norms.all() {
@@ -147,31 +58,32 @@ func (c *Constitution) All() iter.Seq[Norm] {
 	}
 }
 
-// Norm returns the norm in force of that name, if there is one. The time is
+// Norm returns the norm in force with that name, if there is one. The time is
 // O(log n) for n norms.
 func (c *Constitution) Norm(name string) (Norm, bool) {
 	n, _, ok := c.versioned(name)
 	return n, ok
 }
 
-// versioned is Norm with the version of the norm, which is 0 if it was not
-// enacted but compiled.
+// versioned is Norm with the version of the norm. The version is 0 if the norm
+// comes from Compile instead of a revision.
 func (c *Constitution) versioned(name string) (n Norm, version int, ok bool) {
 	slot, ok := c.norms.find(name)
 	if !ok {
 		return Norm{}, 0, false
 	}
-	return *c.norms.norm(slot), int(c.norms.mark(slot).version), true
+	return *c.norms.norm(slot), int(c.norms.meta(slot).version), true
 }
 
 // Len returns the number of norms in force.
 func (c *Constitution) Len() int { return c.norms.size }
 
-// Edition returns the number of revisions that led to the constitution, 0 for
-// one that was compiled.
+// Edition returns the number of revisions that led to the constitution. It is 0
+// for the result of Compile.
 func (c *Constitution) Edition() uint64 { return c.edition }
 
-// compareNorms is the order of violations: by Priority from the highest on, then by Name.
+// compareNorms orders norms like their violations: by Priority, highest first,
+// then by Name.
 func compareNorms(a, b *Norm) int {
 	if a.Priority != b.Priority {
 		return cmp.Compare(b.Priority, a.Priority)
@@ -179,20 +91,94 @@ func compareNorms(a, b *Norm) int {
 	return strings.Compare(a.Name, b.Name)
 }
 
-// withVerb yields the norms that have a verb of the action, in no order. It
-// reads 16 bytes of the index for each verb of each norm.
-func (c *Constitution) withVerb(v *view) iter.Seq[Norm] {
-	return func(yield func(Norm) bool) {
-		seen := map[uint32]bool{}
-		for _, in := range []*clauses{&c.forbid, &c.permit} {
-			_, _, verbs := in.lookups.grownKeys(nil, &Action{Verb: v.texts[token.Action]})
-			for slot := range in.table.WithVerbs(verbs) {
-				n := c.norms.norm(slot)
-				if !seen[slot] && v.verb(n) && !yield(*n) {
-					return
-				}
-				seen[slot] = true
+// after returns the constitution of an edition, given the last revision of each
+// name that changed since c. The revisions must be valid. The cost depends on
+// what they touch, not on the number of norms.
+func (c *Constitution) after(edition uint64, last *lastRevisions) *Constitution {
+	if edition == c.edition {
+		return c
+	}
+	t := c.txn(c.Len() + last.len())
+	if last.len() > 64 && last.len() > c.Len()/8 {
+		// With so many changes it is faster to start from an empty constitution.
+		t = emptyConstitution.txn(c.Len() + last.len())
+		for slot := range c.norms.all() {
+			n := c.norms.norm(slot)
+			if last.of(n.Name) == nil {
+				t.insert(*n, *c.norms.meta(slot))
 			}
 		}
+		c = emptyConstitution
 	}
+	for r := range last.all() {
+		n := r.Norm.normal()
+		m := normMeta{n.ID(), uint32(r.Version)}
+		slot, inForce := c.norms.find(n.Name)
+		switch {
+		case r.Kind == KindRepeal && inForce:
+			t.delete(slot)
+		case r.Kind == KindRepeal: // it was enacted after c, or was left out above
+		case inForce:
+			t.replace(slot, n, m)
+		default:
+			t.insert(n, m)
+		}
+	}
+	return t.commit(edition)
+}
+
+// constitutionTxn is a transaction on a constitution, as package cow describes.
+// It consists of one transaction on each part.
+type constitutionTxn struct {
+	old            *Constitution
+	expected       int // the number of norms after it, about
+	norms          *normSetTxn
+	forbid, permit *normIndexTxn // nil until something changes
+}
+
+func (c *Constitution) txn(expected int) *constitutionTxn {
+	return &constitutionTxn{old: c, expected: expected, norms: c.norms.txn()}
+}
+
+// index returns the transaction on the index of a norm.
+func (t *constitutionTxn) index(n *Norm) *normIndexTxn {
+	txn, old := &t.forbid, &t.old.forbid
+	if n.Permitted != "" {
+		txn, old = &t.permit, &t.old.permit
+	}
+	if *txn == nil {
+		*txn = old.txn(t.expected)
+	}
+	return *txn
+}
+
+func (t *constitutionTxn) insert(n Norm, m normMeta) {
+	t.index(&n).insert(&n, t.norms.insert(n, m))
+}
+
+func (t *constitutionTxn) replace(slot uint32, n Norm, m normMeta) {
+	old := *t.norms.norm(slot)
+	t.norms.replace(slot, n, m)
+	if n.Condition != old.Condition || n.Prohibited != old.Prohibited || n.Permitted != old.Permitted {
+		t.index(&old).delete(&old, slot)
+		t.index(&n).insert(&n, slot)
+	}
+}
+
+func (t *constitutionTxn) delete(slot uint32) {
+	n := *t.norms.norm(slot)
+	t.index(&n).delete(&n, slot)
+	t.norms.delete(n.Name)
+}
+
+// commit ends the transaction and returns the new constitution.
+func (t *constitutionTxn) commit(edition uint64) *Constitution {
+	c := &Constitution{edition, t.norms.commit(), t.old.forbid, t.old.permit}
+	if t.forbid != nil {
+		c.forbid = t.forbid.commit()
+	}
+	if t.permit != nil {
+		c.permit = t.permit.commit()
+	}
+	return c
 }

@@ -80,8 +80,8 @@ func TestOnlyWhatNormsAskForIsPaidFor(t *testing.T) {
 	plain := Norm{Name: "plain", Condition: "bridge location:gate", Unless: "agent:staff* ferry*", Prohibited: "cross"}
 	m, err := NewMonitor(plain)
 	require.NoError(t, err)
-	asked := func() lookups { return m.Constitution().forbid.lookups }
-	require.Equal(t, lookups{}, asked(), "words, fields but the agent's, and Unless ask for nothing more")
+	asked := func() features { return m.Constitution().forbid.features }
+	require.Equal(t, features{}, asked(), "words, fields but the agent's, and Unless ask for nothing more")
 	for _, n := range []Norm{
 		{Name: "special", Condition: "bri*", Prohibited: "cross"},
 		{Name: "special", Condition: "location:bri*", Prohibited: "cross"},
@@ -96,13 +96,13 @@ func TestOnlyWhatNormsAskForIsPaidFor(t *testing.T) {
 			special := changes[0].Norm.Name == "special" && changes[0].Norm == n
 			require.Equal(t, special, asked().any, "%s %+v", changes[0].Kind, changes[0].Norm)
 			if !special {
-				require.Equal(t, lookups{}, asked(), "what was asked for is forgotten with the norm")
+				require.Equal(t, features{}, asked(), "what was asked for is forgotten with the norm")
 			}
 		}
 	}
 	_, err = m.Apply(t.Context(), Enact(Norm{Name: "permit", Condition: "tick* agent:troll", Permitted: "cro*"}))
 	require.NoError(t, err)
-	require.Equal(t, lookups{}, asked(), "what permits ask for is looked for when a prohibition has matched")
+	require.Equal(t, features{}, asked(), "what permits ask for is looked for when a prohibition has matched")
 }
 
 // The longest prefix that Validate lets through has MaxPrefix bytes.
@@ -133,7 +133,7 @@ func TestPrefixesInConditionsCountNotAsVerbs(t *testing.T) {
 	verbs := func(n Norm) uint64 {
 		c, err := Compile(n)
 		require.NoError(t, err)
-		_, _, verbs := c.forbid.lookups.grownKeys(nil, &a)
+		_, _, verbs := c.forbid.features.grownKeys(nil, &a)
 		return verbs
 	}
 	plain := verbs(Norm{Name: "n", Condition: "bridge", Prohibited: "cross"})
@@ -145,9 +145,9 @@ func TestPrefixesInConditionsCountNotAsVerbs(t *testing.T) {
 // probes returns the number of index entries that a check looks at. It stands
 // for the cost of the check, so that no test depends on time.
 func probes(c *Constitution, a Action) (n int) {
-	_, keys, verbs := c.forbid.lookups.grownKeys(nil, &a)
+	_, keys, verbs := c.forbid.features.grownKeys(nil, &a)
 	for _, key := range keys {
-		n += c.forbid.table.Probed(key, verbs)
+		n += c.forbid.clauses.Probed(key, verbs)
 	}
 	return n
 }

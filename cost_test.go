@@ -93,17 +93,17 @@ func TestCostOfALongActionIsThatOfItsDifferentWords(t *testing.T) {
 	a := g.hits[0]
 	once := probes(g.Constitution, a)
 	a.Location += strings.Repeat(" "+strings.Fields(a.Location)[0], 1_000)
-	j := new(judge)
-	require.LessOrEqual(t, len(j.suspects(nil, &g.forbid, &a)), once)
+	s := new(scratch)
+	require.LessOrEqual(t, len(s.findCandidates(nil, &g.forbid, &a)), once)
 }
 
-// The same for a short action, whose suspects are each named once.
+// The same for a short action, whose candidates are each named once.
 func TestCostOfAShortActionIsThatOfItsDifferentWords(t *testing.T) {
 	c, err := Compile(Norm{Name: "n", Condition: "bridge", Prohibited: "cross"})
 	require.NoError(t, err)
-	var s suspects
-	c.forbid.suspect(&s, &Action{Verb: "cross", Location: strings.Repeat("bridge ", 20)})
-	require.Equal(t, 1, s.n)
+	var found candidates
+	c.forbid.findCandidates(&found, &Action{Verb: "cross", Location: strings.Repeat("bridge ", 20)})
+	require.Equal(t, 1, found.n)
 }
 
 func TestCheckAllocatesNothing(t *testing.T) {

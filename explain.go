@@ -1,11 +1,13 @@
 package normsync
 
 import (
+	"iter"
 	"slices"
-	"strings"
+
+	"github.com/normsync/normsync/internal/token"
 )
 
-// Outcome says what became of one norm when an action was checked.
+// Outcome is the result of checking an action against one norm.
 type Outcome string
 
 const (
@@ -17,49 +19,50 @@ const (
 	OutcomePermits    Outcome = "permits"    // a permit that matched
 )
 
-// Finding is why one norm did or did not bind an action. Tokens are written as
-// the norm has them.
+// Finding explains the outcome of one norm for an action. Tokens are written as
+// in the norm.
 type Finding struct {
 	Norm    Norm     `json:"norm"`
 	Outcome Outcome  `json:"outcome"`
 	Matched []string `json:"matched"`           // verb tokens, then condition tokens, that were found
-	Missing []string `json:"missing,omitempty"` // condition tokens that were not
+	Missing []string `json:"missing,omitempty"` // condition tokens that were not found
 	By      string   `json:"by,omitempty"`      // the Unless token or the name of the permit that decided
 }
 
-// Explain reports, for every norm that has the action's verb, what became of
-// it. The first of these that holds is its outcome:
+// Explain returns a finding for every norm that has the action's verb. Its
+// outcome is the first of these that holds:
 //
 //	unmet       condition tokens are missing
-//	exempt      an Unless token is there: By names the first
-//	shadow      a dry run, prohibition or permit, that would have counted
+//	exempt      an Unless token is present; By is the first such token
+//	shadow      a Shadow norm, prohibition or permit, that would have counted
 //	permits     a permit that matched
-//	overridden  a permit of higher priority matched: By names it
+//	overridden  a permit of higher priority matched; By is its name
 //	violated    none of the above
 //
-// Of several permits the one of highest priority, then first by name, is
-// named. Findings are in the order of violations: Priority descending, then
-// Name ascending.
+// If several permits override a norm, By names the one with the highest
+// priority, then the first by name. Findings are in the order of violations:
+// Priority descending, then Name ascending.
 //
-// Explain agrees with Check: the prohibitions it calls violated or shadow are
-// those Check reports. It allocates, and judges each norm that has the verb, or
-// about one in 250 of those that have another, by its texts (of an action with
-// several verbs, more); to find them it runs through 16 bytes of the index per
-// verb of each norm, a few milliseconds for a million. Check pays nothing for it.
+// Explain agrees with [Constitution.Check]: Check reports the prohibitions with
+// the outcomes violated and shadow, and no others. Check costs nothing extra for
+// it. Explain allocates. It reads 16 bytes of the index for each verb of each
+// norm, which takes a few milliseconds for a million norms. It then compares the
+// texts of each norm that has the verb, and of about one in 250 other norms, or
+// more if the action has several verbs.
 func (c *Constitution) Explain(a Action) []Finding {
-	v := newView(a)
+	tokens := splitAction(&a)
 	var norms []Norm
-	for n := range c.withVerb(v) {
+	for n := range c.withVerbOf(tokens) {
 		norms = append(norms, n)
 	}
 	slices.SortFunc(norms, func(a, b Norm) int { return compareNorms(&a, &b) })
 
-	// A permit comes before whatever it can override, and the one to name
-	// comes first of all.
+	// A permit comes before every prohibition that it can override, and the
+	// permit to name comes first.
 	var permit *Norm
 	findings := make([]Finding, 0, len(norms))
 	for i := range norms {
-		f := v.finding(norms[i])
+		f := tokens.finding(norms[i])
 		if f.Outcome == "" {
 			n := &norms[i]
 			overridden := n.Permitted == "" && permit != nil && permit.Priority > n.Priority
@@ -82,28 +85,46 @@ func (c *Constitution) Explain(a Action) []Finding {
 	return findings
 }
 
-// finding looks for the tokens of n. The outcome is empty where n applies.
-func (v *view) finding(n Norm) Finding {
-	f := Finding{Norm: n}
-	for _, t := range strings.Fields(n.Prohibited + n.Permitted) {
-		if v.hasVerb(t) {
-			f.Matched = append(f.Matched, t)
+// withVerbOf yields the norms that have a verb of the action, in no order.
+func (c *Constitution) withVerbOf(tokens *actionTokens) iter.Seq[Norm] {
+	return func(yield func(Norm) bool) {
+		seen := map[uint32]bool{}
+		for _, x := range []*normIndex{&c.forbid, &c.permit} {
+			_, _, verbs := x.features.grownKeys(nil, &Action{Verb: tokens.texts[token.Action]})
+			for slot := range x.clauses.WithVerbs(verbs) {
+				n := c.norms.norm(slot)
+				if !seen[slot] && tokens.haveVerbOf(n) && !yield(*n) {
+					return
+				}
+				seen[slot] = true
+			}
 		}
 	}
-	for _, t := range strings.Fields(n.Condition) {
-		if v.has(t) {
-			f.Matched = append(f.Matched, t)
+}
+
+// finding compares the tokens of a norm with the action. The outcome is empty if
+// the norm applies.
+func (t *actionTokens) finding(n Norm) Finding {
+	f := Finding{Norm: n}
+	for tok := range token.All(n.verbs()) {
+		if t.haveVerb(tok) {
+			f.Matched = append(f.Matched, tok)
+		}
+	}
+	for tok := range token.All(n.Condition) {
+		if t.have(tok) {
+			f.Matched = append(f.Matched, tok)
 		} else {
-			f.Missing = append(f.Missing, t)
+			f.Missing = append(f.Missing, tok)
 		}
 	}
 	if len(f.Missing) > 0 {
 		f.Outcome = OutcomeUnmet
 		return f
 	}
-	for _, t := range strings.Fields(n.Unless) {
-		if v.has(t) {
-			f.Outcome, f.By = OutcomeExempt, t
+	for tok := range token.All(n.Unless) {
+		if t.have(tok) {
+			f.Outcome, f.By = OutcomeExempt, tok
 			return f
 		}
 	}

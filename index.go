@@ -4,47 +4,55 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/normsync/normsync/internal/cow"
 	"github.com/normsync/normsync/internal/index"
 	"github.com/normsync/normsync/internal/token"
 )
 
-// clauses is the index of the norms that prohibit, or of those that permit: a
-// clause for each verb of each norm.
-type clauses struct {
-	table   index.Table
-	lookups lookups
+// normIndex is the inverted index over the norms that prohibit, or over those
+// that permit. It has one clause for each verb of each norm. Unless is not in
+// the index; it counts when a norm is verified.
+type normIndex struct {
+	clauses  index.Index
+	features features
 }
 
-// lookups says which hashes of an action the clauses need beside those of its
-// words: prefixes, and the agent's. A check pays for what is wanted only.
-type lookups struct {
-	any      bool          // whether anything is
-	prefixes token.Lengths // prefixes of words in any field but the agent's
-	verbs    token.Lengths // prefixes of words in the verb
-	agent    bool          // words of the agent
-	ofAgent  token.Lengths // prefixes of words of the agent
-	counts   *lookupCounts // nil: none
+// features are the kinds of tokens, other than plain words, that the norms of an
+// index use. They say which hashes of an action a check needs beside those of
+// its words, so that a check only pays for kinds that are in use.
+type features struct {
+	any           bool           // whether there is any feature
+	prefixes      token.Lengths  // of word*, in every field but the agent
+	verbPrefixes  token.Lengths  // of word* among the verbs, and of action:word*
+	agent         bool           // agent:word
+	agentPrefixes token.Lengths  // of agent:word*
+	counts        *featureCounts // nil: none
 }
 
-// lookupCounts has how many tokens of norms want what, so that what no norm wants any more is not paid for.
-type lookupCounts struct {
-	prefixes, verbs, ofAgent [token.MaxPrefix + 1]int32
-	agent                    int32
+// featureCounts counts the tokens that use each feature, so that a check stops
+// paying for a feature when its last user is gone.
+type featureCounts struct {
+	owner                                 *cow.Owner
+	prefixes, verbPrefixes, agentPrefixes [token.MaxPrefix + 1]int32
+	agent                                 int32
 }
 
-// keys writes the hashes under which clauses may be filed that hold of a to
-// buf, and returns where those of the verb end, and where all do. It returns -1
-// when buf is too small. Of the prefixes of the verb only those that
-// prohibitions want are among the verb's: with others, buckets would be looked
-// at in vain.
-func (w *lookups) keys(buf []uint64, a *Action) (verb, n int) {
-	verb = token.AllHashes(buf, 0, a.Verb, &w.verbs)
-	n = token.Prefixes(buf, verb, a.Verb, &w.prefixes)
-	n = token.AllHashes(buf, n, a.Location, &w.prefixes)
-	n = token.AllHashes(buf, n, a.Target, &w.prefixes)
-	n = token.AllHashes(buf, n, a.Faction, &w.prefixes)
-	if others := n; n >= 0 && (w.agent || w.ofAgent != (token.Lengths{})) {
-		if n = token.AllHashes(buf, n, a.Agent, &w.ofAgent); n < 0 {
+// A prefix has the star as one of its bytes, and at most as many runes as bytes.
+const _ = uint(token.MaxPrefix - (maxTokenBytes - 1))
+
+// keys writes the hashes of the action under which clauses may be filed to buf:
+// first those of the verb, then all others. It returns the number of each, or -1
+// if buf is too small. A prefix of the verb is a key of the verb only if norms
+// have such a prefix among their verbs. Other prefixes would make a check read
+// more buckets for nothing.
+func (f *features) keys(buf []uint64, a *Action) (verb, n int) {
+	verb = token.AllHashes(buf, 0, a.Verb, &f.verbPrefixes)
+	n = token.Prefixes(buf, verb, a.Verb, &f.prefixes)
+	n = token.AllHashes(buf, n, a.Location, &f.prefixes)
+	n = token.AllHashes(buf, n, a.Target, &f.prefixes)
+	n = token.AllHashes(buf, n, a.Faction, &f.prefixes)
+	if others := n; n >= 0 && (f.agent || f.agentPrefixes != (token.Lengths{})) {
+		if n = token.AllHashes(buf, n, a.Agent, &f.agentPrefixes); n < 0 {
 			return -1, -1
 		}
 		for i, h := range buf[others:n] {
@@ -54,57 +62,34 @@ func (w *lookups) keys(buf []uint64, a *Action) (verb, n int) {
 	return verb, n
 }
 
-// grownKeys returns the keys, and the bits of those of the verb. They are in
-// buf, or in a greater one where it is too small, which it returns, too.
-func (w *lookups) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, verbs uint64) {
+// grownKeys returns the keys of an action of any length, and the verb bits of
+// the index for the keys of the verb. The keys are in buf, or in a larger buffer
+// that it returns if buf is too small.
+func (f *features) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, verbs uint64) {
 	for {
-		if verb, n := w.keys(buf, a); n >= 0 {
+		if verb, n := f.keys(buf, a); n >= 0 {
 			return buf, buf[:n], index.Verbs(buf[:verb])
 		}
 		buf = make([]uint64, max(64, 2*len(buf)))
 	}
 }
 
-func texts(a *Action) token.Texts {
-	return token.Texts{a.Verb, a.Location, a.Target, a.Faction, a.Agent}
-}
-
-// clausesEdit makes new clauses from old ones.
-type clausesEdit struct {
-	table   *index.Edit
-	lookups lookups
-	mine    bool // lookups.counts is not shared with the old ones
-	buf     index.Clause
-}
-
-func (c *clauses) edit(expected int) *clausesEdit {
-	return &clausesEdit{table: c.table.Edit(expected), lookups: c.lookups}
-}
-
-func (e *clausesEdit) add(n *Norm, slot uint32)    { e.each(n, slot, 1, e.table.Insert) }
-func (e *clausesEdit) remove(n *Norm, slot uint32) { e.each(n, slot, -1, e.table.Remove) }
-
-// each calls do with every clause of a norm, and counts by how much what they want changes.
-func (e *clausesEdit) each(n *Norm, slot uint32, by int32, do func(index.Clause)) {
-	c := index.Clause{Slot: slot, Tokens: e.buf.Tokens[:0]}
-	for tok, rest := token.Next(n.Condition); tok != ""; tok, rest = token.Next(rest) {
-		p := token.Parse(tok)
-		e.want(p, by)
-		c.Tokens = append(c.Tokens, p.Hash())
-	}
-	e.buf = c
-	verbs := make([]uint64, 0, 8)
-	for tok, rest := token.Next(n.verbs()); tok != ""; tok, rest = token.Next(rest) {
-		p := token.ParseVerb(tok)
-		e.want(p, by)
-		if c.Verb = p.Hash(); !slices.Contains(verbs, c.Verb) {
-			verbs = append(verbs, c.Verb)
-			do(c)
-		}
+// textsOf returns the texts of an action, by field.
+func textsOf(a *Action) token.Texts {
+	return token.Texts{
+		token.Action: a.Verb, token.Location: a.Location, token.Target: a.Target, token.Faction: a.Faction, token.Agent: a.Agent,
 	}
 }
 
-// verbs returns the verbs of a norm: it has Prohibited or Permitted.
+// actionWith is the inverse of textsOf.
+func actionWith(t token.Texts) Action {
+	return Action{
+		Verb: t[token.Action], Location: t[token.Location], Target: t[token.Target], Faction: t[token.Faction], Agent: t[token.Agent],
+	}
+}
+
+// verbs returns the verb tokens of a norm, which has either Prohibited or
+// Permitted.
 func (n *Norm) verbs() string {
 	if n.Prohibited != "" {
 		return n.Prohibited
@@ -112,41 +97,79 @@ func (n *Norm) verbs() string {
 	return n.Permitted
 }
 
-// want counts a pattern of a norm.
-func (e *clausesEdit) want(p token.Pattern, by int32) {
-	w := &e.lookups
-	if !p.Prefix && p.Field != token.Agent {
-		return
+// normIndexTxn is a transaction on a normIndex, as package cow describes. Its
+// parts are the clauses and the counts.
+type normIndexTxn struct {
+	clauses  *index.Txn
+	features features
+	owner    *cow.Owner
+	tokens   []uint64 // reused
+}
+
+func (x *normIndex) txn(expected int) *normIndexTxn {
+	return &normIndexTxn{clauses: x.clauses.Txn(expected), features: x.features, owner: cow.NewOwner()}
+}
+
+func (t *normIndexTxn) insert(n *Norm, slot uint32) { t.update(n, slot, 1, t.clauses.Insert) }
+func (t *normIndexTxn) delete(n *Norm, slot uint32) { t.update(n, slot, -1, t.clauses.Delete) }
+
+// update calls do with every clause of a norm, and adds by to the counts of the
+// features that the norm uses.
+func (t *normIndexTxn) update(n *Norm, slot uint32, by int32, do func(index.Clause)) {
+	c := index.Clause{Slot: slot, Tokens: t.tokens[:0]}
+	for tok := range token.All(n.Condition) {
+		p := token.Parse(tok)
+		t.count(p, by)
+		c.Tokens = append(c.Tokens, p.Hash())
 	}
-	if !e.mine {
-		counts := lookupCounts{}
-		if w.counts != nil {
-			counts = *w.counts
+	t.tokens = c.Tokens
+	verbs := make([]uint64, 0, 8)
+	for tok := range token.All(n.verbs()) {
+		p := token.ParseVerb(tok)
+		t.count(p, by)
+		if c.Verb = p.Hash(); !slices.Contains(verbs, c.Verb) {
+			verbs = append(verbs, c.Verb)
+			do(c)
 		}
-		w.counts, e.mine = &counts, true
-	}
-	if !p.Prefix {
-		w.counts.agent += by
-		w.agent = w.counts.agent > 0
-	} else {
-		counts, lengths := &w.counts.prefixes, &w.prefixes
-		switch p.Field {
-		case token.Action: // also action:word*, which is looked for in the verb alone
-			counts, lengths = &w.counts.verbs, &w.verbs
-		case token.Agent:
-			counts, lengths = &w.counts.ofAgent, &w.ofAgent
-		}
-		n := utf8.RuneCountInString(p.Word)
-		counts[n] += by
-		lengths.Set(n, counts[n] > 0)
 	}
 }
 
-// done ends the edit and returns the new clauses.
-func (e *clausesEdit) done() clauses {
-	l, none := &e.lookups, token.Lengths{}
-	if l.any = l.agent || l.prefixes != none || l.verbs != none || l.ofAgent != none; !l.any {
-		l.counts = nil
+// count adds by to the count of the feature that a token uses, if it uses one.
+func (t *normIndexTxn) count(p token.Pattern, by int32) {
+	f := &t.features
+	if !p.Prefix && p.Field != token.Agent {
+		return
 	}
-	return clauses{e.table.Table(), e.lookups}
+	if f.counts == nil || f.counts.owner != t.owner {
+		counts := featureCounts{}
+		if f.counts != nil {
+			counts = *f.counts
+		}
+		counts.owner = t.owner
+		f.counts = &counts
+	}
+	if !p.Prefix {
+		f.counts.agent += by
+		f.agent = f.counts.agent > 0
+		return
+	}
+	counts, lengths := &f.counts.prefixes, &f.prefixes
+	switch p.Field {
+	case token.Action: // action:word* is found in the verb only, too
+		counts, lengths = &f.counts.verbPrefixes, &f.verbPrefixes
+	case token.Agent:
+		counts, lengths = &f.counts.agentPrefixes, &f.agentPrefixes
+	}
+	n := utf8.RuneCountInString(p.Word)
+	counts[n] += by
+	lengths.Set(n, counts[n] > 0)
+}
+
+// commit ends the transaction and returns the new index.
+func (t *normIndexTxn) commit() normIndex {
+	f, none := &t.features, token.Lengths{}
+	if f.any = f.agent || f.prefixes != none || f.verbPrefixes != none || f.agentPrefixes != none; !f.any {
+		f.counts = nil
+	}
+	return normIndex{t.clauses.Commit(), t.features}
 }

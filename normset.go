@@ -4,35 +4,39 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/normsync/normsync/internal/cow"
 )
 
-// register holds the norms of a constitution, by number and by name. It is
-// immutable; a registerEdit makes a new one, which shares with the old one all
-// but the pages that it touches.
-type register struct {
-	pages []*normPage
-	names [][]uint32 // the numbers of the norms in order of name, in pages of at most namesPage
+// normSet is a persistent set of norms, ordered by name. Each norm has a slot, a
+// number by which the index refers to it. A normSet is immutable; a normSetTxn
+// makes a new one, as package cow describes. The zero value is empty.
+type normSet struct {
+	pages []*normPage // by slot
+	names nameList
 	size  int
-	next  uint32    // the first number that was never given
-	free  *freeSlot // numbers that were given back
+	next  uint32    // the first slot that was never used
+	free  *freeSlot // slots that can be used again
 }
 
-// normPage holds the norms of as many numbers as fit into 8 KiB, a size that
-// the allocator has.
+// normPage holds the norms of perPage slots.
 type normPage struct {
+	owner *cow.Owner
 	norms [perPage]Norm
-	marks [perPage]mark
+	metas [perPage]normMeta
 }
 
-const (
-	perPage   = 52
-	namesPage = 512
-)
-
-// mark is what belongs to a norm and is not in it.
-type mark struct {
+// normMeta belongs to a norm in force without being part of it.
+type normMeta struct {
 	id      ID
 	version uint32
+}
+
+// nameList has the slots of the norms in order of name, in pages of at most
+// namesPerPage slots. The pages are never written to.
+type nameList struct {
+	owner *cow.Owner // of the list of pages
+	pages [][]uint32
 }
 
 type freeSlot struct {
@@ -40,45 +44,18 @@ type freeSlot struct {
 	next *freeSlot
 }
 
-func (r *register) norm(slot uint32) *Norm { return &r.pages[slot/perPage].norms[slot%perPage] }
-func (r *register) mark(slot uint32) *mark { return &r.pages[slot/perPage].marks[slot%perPage] }
+const (
+	perPage      = 52 // a normPage fits into 8 KiB, which is a size class of the allocator
+	namesPerPage = 512
+)
 
-// find returns the number of the norm of that name. The time is O(log n).
-func (r *register) find(name string) (slot uint32, ok bool) {
-	page, i, ok := r.place(name)
-	if !ok {
-		return 0, false
-	}
-	return r.names[page][i], true
-}
+func (s *normSet) norm(slot uint32) *Norm     { return &s.pages[slot/perPage].norms[slot%perPage] }
+func (s *normSet) meta(slot uint32) *normMeta { return &s.pages[slot/perPage].metas[slot%perPage] }
 
-// place returns where in names a name is, if it is there.
-func (r *register) place(name string) (page, i int, ok bool) {
-	if page = r.pageOf(name); page < 0 {
-		return 0, 0, false
-	}
-	i, ok = slices.BinarySearchFunc(r.names[page], name, r.compareName)
-	return page, i, ok
-}
-
-// pageOf returns the last page of names that begins with the name or one
-// before it, -1 if there is none.
-func (r *register) pageOf(name string) int {
-	page, ok := slices.BinarySearchFunc(r.names, name, func(page []uint32, name string) int { return r.compareName(page[0], name) })
-	if !ok {
-		page--
-	}
-	return page
-}
-
-func (r *register) compareName(slot uint32, name string) int {
-	return strings.Compare(r.norm(slot).Name, name)
-}
-
-// all yields the numbers of the norms in order of name.
-func (r *register) all() iter.Seq[uint32] {
+// all yields the slots of the norms in order of name.
+func (s *normSet) all() iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
-		for _, page := range r.names {
+		for _, page := range s.names.pages {
 			for _, slot := range page {
 				if !yield(slot) {
 					return
@@ -88,117 +65,152 @@ func (r *register) all() iter.Seq[uint32] {
 	}
 }
 
-// registerEdit makes a new register from an old one.
-type registerEdit struct {
-	register
-	mine      map[uint32]bool // pages that are not shared with the old register, by number
-	mineNames bool            // the list of the pages of names is not shared
-	added     []uint32
-}
-
-func (r *register) edit() *registerEdit {
-	e := &registerEdit{register: *r, mine: map[uint32]bool{}}
-	e.pages = slices.Clone(r.pages)
-	return e
-}
-
-// replace puts a norm in the place of one of the same name.
-func (e *registerEdit) replace(slot uint32, n Norm, m mark) {
-	e.own(slot)
-	*e.norm(slot), *e.mark(slot) = n, m
-}
-
-// add enters a norm whose name is not there, and returns its number.
-func (e *registerEdit) add(n Norm, m mark) uint32 {
-	slot := e.next
-	if e.free != nil {
-		slot, e.free = e.free.slot, e.free.next
-	} else {
-		e.next++
+// find returns the slot of the norm with that name. The time is O(log n).
+func (s *normSet) find(name string) (slot uint32, ok bool) {
+	page, i, ok := s.position(name)
+	if !ok {
+		return 0, false
 	}
-	e.replace(slot, n, m)
-	e.added = append(e.added, slot)
-	e.size++
+	return s.names.pages[page][i], true
+}
+
+// position returns the position of a name in the name list.
+func (s *normSet) position(name string) (page, i int, ok bool) {
+	if page = s.pageOf(name); page < 0 {
+		return 0, 0, false
+	}
+	i, ok = slices.BinarySearchFunc(s.names.pages[page], name, s.compareName)
+	return page, i, ok
+}
+
+// pageOf returns the page of the name list to which a name belongs: the last
+// page that begins with that name or a smaller one. It returns -1 if there is no
+// such page.
+func (s *normSet) pageOf(name string) int {
+	page, ok := slices.BinarySearchFunc(s.names.pages, name, func(page []uint32, name string) int { return s.compareName(page[0], name) })
+	if !ok {
+		page--
+	}
+	return page
+}
+
+func (s *normSet) compareName(slot uint32, name string) int {
+	return strings.Compare(s.norm(slot).Name, name)
+}
+
+// normSetTxn is a transaction on a normSet. Its parts are the pages and the list
+// of names. Inserted norms are not found by name until Commit.
+type normSetTxn struct {
+	normSet
+	owner    *cow.Owner
+	inserted []uint32
+}
+
+func (s *normSet) txn() *normSetTxn {
+	t := &normSetTxn{normSet: *s, owner: cow.NewOwner()}
+	t.pages = slices.Clone(s.pages)
+	return t
+}
+
+// insert adds a norm with a new name and returns its slot.
+func (t *normSetTxn) insert(n Norm, m normMeta) uint32 {
+	slot := t.next
+	if t.free != nil {
+		slot, t.free = t.free.slot, t.free.next
+	} else {
+		t.next++
+	}
+	t.replace(slot, n, m)
+	t.inserted = append(t.inserted, slot)
+	t.size++
 	return slot
 }
 
-// remove takes out the norm of that name, which is there and was not added in this edit.
-func (e *registerEdit) remove(name string) {
-	e.ownNames()
-	page, i, _ := e.place(name)
-	slot := e.names[page][i]
-	if e.names[page] = slices.Concat(e.names[page][:i], e.names[page][i+1:]); len(e.names[page]) == 0 {
-		e.names = slices.Delete(e.names, page, page+1)
-	}
-	e.own(slot)
-	*e.norm(slot) = Norm{}
-	e.free = &freeSlot{slot, e.free}
-	e.size--
+// replace puts a norm into the slot of a norm with the same name.
+func (t *normSetTxn) replace(slot uint32, n Norm, m normMeta) {
+	p := t.own(slot)
+	p.norms[slot%perPage], p.metas[slot%perPage] = n, m
 }
 
-// own sees to it that the page of a number can be changed.
-func (e *registerEdit) own(slot uint32) {
-	i := slot / perPage
-	switch {
-	case int(i) == len(e.pages):
-		e.pages = append(e.pages, new(normPage))
-	case !e.mine[i]:
-		p := *e.pages[i]
-		e.pages[i] = &p
+// delete removes the norm with that name, which must not have been inserted by
+// this transaction.
+func (t *normSetTxn) delete(name string) {
+	if t.names.owner != t.owner {
+		t.names = nameList{t.owner, slices.Clone(t.names.pages)}
 	}
-	e.mine[i] = true
+	page, i, _ := t.position(name)
+	slots := t.names.pages[page]
+	slot := slots[i]
+	if slots = slices.Concat(slots[:i], slots[i+1:]); len(slots) > 0 {
+		t.names.pages[page] = slots
+	} else {
+		t.names.pages = slices.Delete(t.names.pages, page, page+1)
+	}
+	t.own(slot).norms[slot%perPage] = Norm{} // keeps no text alive
+	t.free = &freeSlot{slot, t.free}
+	t.size--
 }
 
-func (e *registerEdit) ownNames() {
-	if !e.mineNames {
-		e.names, e.mineNames = slices.Clone(e.names), true
+// own returns the page of a slot for writing.
+func (t *normSetTxn) own(slot uint32) *normPage {
+	i := int(slot / perPage)
+	if i == len(t.pages) {
+		t.pages = append(t.pages, &normPage{owner: t.owner})
 	}
+	if t.pages[i].owner != t.owner {
+		p := *t.pages[i]
+		p.owner = t.owner
+		t.pages[i] = &p
+	}
+	return t.pages[i]
 }
 
-// done ends the edit and returns the new register. It copies the pages of names
-// to which something is added, and the list of them.
-func (e *registerEdit) done() register {
-	rest := e.added
-	slices.SortFunc(rest, func(a, b uint32) int { return strings.Compare(e.norm(a).Name, e.norm(b).Name) })
+// commit ends the transaction and returns the new set. It merges the names of
+// the inserted norms into their pages of the name list and copies no other page.
+func (t *normSetTxn) commit() normSet {
+	rest := t.inserted
 	if len(rest) == 0 {
-		return e.register
+		return t.normSet
 	}
-	names := make([][]uint32, 0, len(e.names)+1+2*len(rest)/namesPage)
-	from := 0 // pages before it are in names
-	for len(rest) > 0 && len(e.names) > 0 {
-		page := max(0, e.pageOf(e.norm(rest[0]).Name))
+	slices.SortFunc(rest, func(a, b uint32) int { return strings.Compare(t.norm(a).Name, t.norm(b).Name) })
+	old := t.names.pages
+	pages := make([][]uint32, 0, len(old)+1+2*len(rest)/namesPerPage)
+	merged := 0 // how many pages of old are in pages
+	for len(rest) > 0 && len(old) > 0 {
+		page := max(0, t.pageOf(t.norm(rest[0]).Name))
 		n := len(rest)
-		if page+1 < len(e.names) {
-			n, _ = slices.BinarySearchFunc(rest, e.norm(e.names[page+1][0]).Name, e.compareName)
+		if page+1 < len(old) {
+			n, _ = slices.BinarySearchFunc(rest, t.norm(old[page+1][0]).Name, t.compareName)
 		}
-		names = append(names, e.names[from:page]...)
-		names = appendPages(names, e.merge(e.names[page], rest[:n]))
-		from, rest = page+1, rest[n:]
+		pages = append(pages, old[merged:page]...)
+		pages = appendNamePages(pages, t.merge(old[page], rest[:n]))
+		merged, rest = page+1, rest[n:]
 	}
-	names = append(names, e.names[from:]...)
-	e.names = appendPages(names, rest)
-	return e.register
+	pages = append(pages, old[merged:]...)
+	t.names = nameList{t.owner, appendNamePages(pages, rest)}
+	return t.normSet
 }
 
-// merge returns the numbers of a page and of more norms, both in order of name, in that order.
-func (e *registerEdit) merge(page, more []uint32) []uint32 {
+// merge merges two lists of slots that are in order of name.
+func (t *normSetTxn) merge(page, more []uint32) []uint32 {
 	merged := make([]uint32, 0, len(page)+len(more))
 	for _, slot := range more {
-		i, _ := slices.BinarySearchFunc(page, e.norm(slot).Name, e.compareName)
+		i, _ := slices.BinarySearchFunc(page, t.norm(slot).Name, t.compareName)
 		merged = append(append(merged, page[:i]...), slot)
 		page = page[i:]
 	}
 	return append(merged, page...)
 }
 
-// appendPages appends numbers as one page, or as several if they are too many for one.
-func appendPages(pages [][]uint32, slots []uint32) [][]uint32 {
-	if len(slots) <= namesPage {
+// appendNamePages appends slots as one page, or as several if one is too small.
+// It fills several pages to three quarters, so that they have room for more.
+func appendNamePages(pages [][]uint32, slots []uint32) [][]uint32 {
+	if len(slots) <= namesPerPage {
 		if len(slots) > 0 {
 			pages = append(pages, slots)
 		}
 		return pages
 	}
-	parts := (len(slots) + namesPage*3/4 - 1) / (namesPage * 3 / 4)
+	parts := (len(slots) + namesPerPage*3/4 - 1) / (namesPerPage * 3 / 4)
 	return slices.AppendSeq(pages, slices.Chunk(slots, (len(slots)+parts-1)/parts))
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// agree checks a register against the norms by name that it must hold.
-func (r *register) agree(t *testing.T, want map[string]Norm) {
+// agree checks a set against the norms by name that it must hold.
+func (s *normSet) agree(t *testing.T, want map[string]Norm) {
 	t.Helper()
-	require.Equal(t, len(want), r.size)
+	require.Equal(t, len(want), s.size)
 	names := []string{}
 	slots := map[uint32]bool{}
-	for slot := range r.all() {
-		n := r.norm(slot)
+	for slot := range s.all() {
+		n := s.norm(slot)
 		require.Equal(t, want[n.Name], *n)
-		require.Equal(t, n.ID(), r.mark(slot).id)
-		found, ok := r.find(n.Name)
+		require.Equal(t, n.ID(), s.meta(slot).id)
+		found, ok := s.find(n.Name)
 		require.True(t, ok)
 		require.Equal(t, slot, found)
 		names = append(names, n.Name)
@@ -29,105 +29,105 @@ func (r *register) agree(t *testing.T, want map[string]Norm) {
 	require.Equal(t, slices.Sorted(maps.Keys(want)), append([]string(nil), names...), "in order of name")
 	require.Len(t, slots, len(want), "no number is given twice")
 	for _, name := range []string{"", "a", "n50x", "~"} {
-		_, ok := r.find(name)
+		_, ok := s.find(name)
 		require.Equal(t, want[name].Name != "", ok, name)
 	}
-	for _, page := range r.names {
+	for _, page := range s.names.pages {
 		require.NotEmpty(t, page)
-		require.LessOrEqual(t, len(page), namesPage)
+		require.LessOrEqual(t, len(page), namesPerPage)
 	}
 }
 
-func TestRegisterFollowsItsModel(t *testing.T) {
+func TestNormSetAgreesWithItsModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 7))
-	var reg register
+	var set normSet
 	want := map[string]Norm{}
 	type past struct {
-		register
+		normSet
 		want map[string]Norm
 	}
 	var history []past
 	for round, size := range []int{0, 1, 3000, 1, 5, 2000, 1, 1, 400, 10, 10, 3000} {
-		e := reg.edit()
+		txn := set.txn()
 		touched := map[string]bool{}
 		for range size {
 			n := Norm{Name: fmt.Sprintf("n%d", r.IntN(6000)), Condition: fmt.Sprint(r.IntN(9)), Prohibited: "v"}
 			_, there := want[n.Name]
-			switch m := (mark{n.ID(), 1}); {
+			switch m := (normMeta{n.ID(), 1}); {
 			case touched[n.Name]:
 			case !there:
-				e.add(n, m)
+				txn.insert(n, m)
 				want[n.Name] = n
 			case round == 5 || r.IntN(2) == 0:
-				e.remove(n.Name)
+				txn.delete(n.Name)
 				delete(want, n.Name)
 			default:
-				slot, _ := reg.find(n.Name)
-				e.replace(slot, n, m)
+				slot, _ := set.find(n.Name)
+				txn.replace(slot, n, m)
 				want[n.Name] = n
 			}
 			touched[n.Name] = true
 		}
-		reg = e.done()
-		reg.agree(t, want)
-		history = append(history, past{reg, maps.Clone(want)})
+		set = txn.commit()
+		set.agree(t, want)
+		history = append(history, past{set, maps.Clone(want)})
 	}
 	for _, p := range history {
-		p.agree(t, p.want) // an edit leaves the old register as it was
+		p.agree(t, p.want) // an edit leaves the old normSet as it was
 	}
-	used := reg.next
-	e := reg.edit()
+	used := set.next
+	txn := set.txn()
 	for name := range want {
-		e.remove(name)
+		txn.delete(name)
 	}
-	reg = e.done()
-	reg.agree(t, nil)
-	require.Empty(t, reg.names)
-	for _, p := range reg.pages {
+	set = txn.commit()
+	set.agree(t, nil)
+	require.Empty(t, set.names.pages)
+	for _, p := range set.pages {
 		require.Equal(t, [perPage]Norm{}, p.norms, "what is removed is not kept alive")
 	}
-	e = reg.edit()
+	txn = set.txn()
 	for name := range maps.Clone(want) {
-		e.add(want[name], mark{})
+		txn.insert(want[name], normMeta{})
 	}
-	require.Equal(t, used, e.done().next, "numbers that were given back are given again")
+	require.Equal(t, used, txn.commit().next, "numbers that were given back are given again")
 }
 
 func TestNamesEnteredOneByOneKeepTheirOrder(t *testing.T) {
-	var reg register
+	var set normSet
 	want := map[string]Norm{}
-	for i := range 3 * namesPage {
-		n := Norm{Name: fmt.Sprint(i * 7919 % (3 * namesPage)), Prohibited: "v"}
+	for i := range 3 * namesPerPage {
+		n := Norm{Name: fmt.Sprint(i * 7919 % (3 * namesPerPage)), Prohibited: "v"}
 		want[n.Name] = n
-		e := reg.edit()
-		e.add(n, mark{id: n.ID()})
-		reg = e.done()
+		txn := set.txn()
+		txn.insert(n, normMeta{id: n.ID()})
+		set = txn.commit()
 	}
-	reg.agree(t, want)
-	require.Greater(t, len(reg.names), 3)
+	set.agree(t, want)
+	require.Greater(t, len(set.names.pages), 3)
 }
 
 // Sorting all names for each batch would make a batch of a thousand slow.
 func TestManyNamesAreMergedIntoTheirPages(t *testing.T) {
-	var reg register
+	var set normSet
 	want := map[string]Norm{}
 	enter := func(n int, name func(i int) string) {
-		e := reg.edit()
+		txn := set.txn()
 		for i := range n {
 			n := Norm{Name: name(i), Prohibited: "v"}
 			want[n.Name] = n
-			e.add(n, mark{id: n.ID()})
+			txn.insert(n, normMeta{id: n.ID()})
 		}
-		reg = e.done()
+		set = txn.commit()
 	}
 	enter(100_000, func(i int) string { return fmt.Sprintf("n%06d", i*7919%100_000) })
 	before := map[*uint32]bool{}
-	for _, page := range reg.names {
+	for _, page := range set.names.pages {
 		before[&page[0]] = true
 	}
 	enter(1_000, func(i int) string { return fmt.Sprintf("n050%03dx", i*7919%1_000) })
 	made := 0
-	for _, page := range reg.names {
+	for _, page := range set.names.pages {
 		if !before[&page[0]] {
 			made += len(page)
 		}
@@ -136,5 +136,5 @@ func TestManyNamesAreMergedIntoTheirPages(t *testing.T) {
 	enter(1_000, func(i int) string { return fmt.Sprintf("n%06dy", i*100) })
 	enter(1_000, func(i int) string { return fmt.Sprintf("a%06d", i) })
 	enter(1_000, func(i int) string { return fmt.Sprintf("z%06d", i) })
-	reg.agree(t, want)
+	set.agree(t, want)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/normsync/normsync/internal/strictjson"
 	"github.com/normsync/normsync/internal/texttable"
+	"github.com/normsync/normsync/internal/token"
 )
 
 // Report is what there is to show of a constitution, in any combination. The
@@ -338,9 +339,9 @@ func timeCell(t time.Time) string {
 
 func actionCell(a Action) string {
 	var parts []string
-	for _, p := range [5][2]string{{"action", a.Verb}, {"location", a.Location}, {"target", a.Target}, {"faction", a.Faction}, {"agent", a.Agent}} {
-		if p[1] != "" {
-			parts = append(parts, p[0]+": "+p[1])
+	for f, text := range textsOf(&a) {
+		if text != "" {
+			parts = append(parts, token.FieldNames[f]+": "+text)
 		}
 	}
 	return strings.Join(parts, ", ")

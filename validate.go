@@ -3,11 +3,13 @@ package normsync
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/normsync/normsync/internal/invisible"
+	"github.com/normsync/normsync/internal/token"
 )
 
 // What a norm may hold at most.
@@ -202,13 +204,13 @@ func tokensProblem(s string, in part) string {
 		return problem
 	}
 	count := 0
-	for token := range strings.FieldsFuncSeq(s, unicode.IsSpace) {
-		if problem := tokenProblem(token, in); problem != "" {
+	for tok := range token.All(s) {
+		if problem := tokenProblem(tok, in); problem != "" {
 			return problem
 		}
-		switch token {
+		switch tok {
 		case "=", "==", "&&", "||":
-			return operatorProblem(strings.FieldsFunc(s, unicode.IsSpace), count, in)
+			return operatorProblem(slices.Collect(token.All(s)), count, in)
 		}
 		count++
 	}
@@ -221,34 +223,24 @@ func tokensProblem(s string, in part) string {
 	return ""
 }
 
-func tokenProblem(token string, in part) string {
-	if len(token) > maxTokenBytes {
-		return fmt.Sprintf("token %s has %d bytes, and at most %d are allowed; shorten it, or use a prefix such as zone*", quote(token), len(token), maxTokenBytes)
+func tokenProblem(tok string, in part) string {
+	if len(tok) > maxTokenBytes {
+		return fmt.Sprintf("token %s has %d bytes, and at most %d are allowed; shorten it, or use a prefix such as zone*", quote(tok), len(tok), maxTokenBytes)
 	}
-	if star := strings.IndexByte(token, '*'); star >= 0 && star != len(token)-1 {
-		return fmt.Sprintf("token %s has a * that is not at its end; only a prefix can be matched, as by zone*", quote(token))
+	if star := strings.IndexByte(tok, '*'); star >= 0 && star != len(tok)-1 {
+		return fmt.Sprintf("token %s has a * that is not at its end; only a prefix can be matched, as by zone*", quote(tok))
 	}
-	field, word, ok := strings.Cut(token, ":")
-	if !ok || !isField(field) {
+	field, word, ok := strings.Cut(tok, ":")
+	if _, qualified := token.FieldNamed(field); !ok || !qualified {
 		return ""
 	}
 	if in == inVerbs {
-		return fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write the verb alone, and the rest in Condition", quote(token))
+		return fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write the verb alone, and the rest in Condition", quote(tok))
 	}
 	if word == "" {
-		return fmt.Sprintf("token %q has nothing after the colon; write %sword without a blank, or %s* for anything at all", token, token, token)
+		return fmt.Sprintf("token %q has nothing after the colon; write %sword without a blank, or %s* for anything at all", tok, tok, tok)
 	}
 	return ""
-}
-
-// isField reports whether name is that of a field of an action in field:word.
-func isField(name string) bool {
-	for _, f := range [...]string{"action", "location", "target", "faction", "agent"} {
-		if strings.EqualFold(f, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // operatorProblem says what to write for tokens[at], which is an operator of
@@ -275,8 +267,9 @@ func equalsMend(tokens []string, at int, in part) string {
 		return "write the verbs alone"
 	}
 	example := "location:safe_zone"
-	if 0 < at && at+1 < len(tokens) && isField(tokens[at-1]) {
-		if word := strings.Trim(tokens[at+1], `'"`); word != "" {
+	if 0 < at && at+1 < len(tokens) {
+		_, field := token.FieldNamed(tokens[at-1])
+		if word := strings.Trim(tokens[at+1], `'"`); field && word != "" {
 			example = tokens[at-1] + ":" + word
 		}
 	}

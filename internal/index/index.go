@@ -1,19 +1,23 @@
-// Package index is an inverted index from hashes of tokens to the clauses that
-// need them. It finds the few clauses that may hold of an action among any
-// number; whoever asks judges those by their texts.
+// Package index is an inverted index from the hashes of tokens to the clauses
+// that need these tokens. It finds the few clauses that may hold for an action
+// among any number of clauses. The caller verifies these by their texts.
 //
-// A clause is filed under one of its tokens only: the one under which the
-// fewest are, so that a token that many clauses share makes no long list. A bucket
-// has a filter word, in which each clause sets two bits of its verb, one in each
-// half, all rotated by its token: where one of the halves has none of the bits
-// of the action's verbs, the entries are not looked at. Without the rotation a
-// common verb would be in every bucket; with one bit for each clause a check of
-// an action with three verbs takes longer, mostly by a tenth. The entries of a bucket are
-// in order, so that of a long one only those of the action's verb are looked
-// at: where no word is rare, a fifth of the time.
+// Each clause is filed under one of its tokens: the token with the fewest
+// clauses, so that a token that many clauses share makes no long bucket.
 //
-// A Table is immutable. A change makes a new one, which shares with the old
-// one all but the pages that it touches.
+// A bucket has a filter word. Each clause sets two bits for its verb in it, one
+// in each half. Both are rotated by the hash of the token under which the clause
+// is filed. The entries of a bucket are read only if both halves have a bit of
+// some verb of the action. Without the rotation a common verb would set the same
+// bits in every bucket. With one bit per clause a check of an action with three
+// verbs takes longer, mostly by a tenth.
+//
+// The entries of a bucket are sorted by tag, so that in a long bucket only those
+// with the action's verb are read. This saves four fifths of the time if no word
+// is rare.
+//
+// An Index is immutable. A Txn makes a new one, which shares all pages with the
+// old one except those that the transaction touches.
 package index
 
 import (
@@ -22,38 +26,132 @@ import (
 	"math/bits"
 	"slices"
 	"sort"
+
+	"github.com/normsync/normsync/internal/cow"
 )
 
-// Clause is what must be in an action for a norm to hold: one of its verbs, and all tokens of its condition.
-type Clause struct {
-	Slot   uint32   // which norm it is of
-	Verb   uint64   // hash of the verb
-	Tokens []uint64 // hashes of the condition's tokens
+// Index is an index of clauses. The zero value is empty.
+type Index struct {
+	pages []*page // the length is zero or a power of two
+	shift uint8   // the number of low bits of a hash that do not choose the bucket
+	size  int
 }
 
-// Verbs is the union of the two bits of each of verbs' hashes.
+// Clause is what an action must have for a norm to apply: one of the norm's
+// verbs and all tokens of its condition.
+type Clause struct {
+	Slot   uint32   // identifies the norm
+	Verb   uint64   // hash of the verb
+	Tokens []uint64 // hashes of the tokens of the condition
+}
+
+// Len returns the number of clauses.
+func (x *Index) Len() int { return x.size }
+
+// First returns the index of the first key that Lists accepts, or len(keys) if
+// there is none. It loads one word per key.
+func (x *Index) First(keys []uint64, verbs uint64) int {
+	if x.size > 0 {
+		for i, key := range keys {
+			if x.lists(key, verbs) {
+				return i
+			}
+		}
+	}
+	return len(keys)
+}
+
+// Lists reports whether the bucket of a key may have clauses with one of the
+// verbs. It loads one word.
+func (x *Index) Lists(key, verbs uint64) bool { return x.size > 0 && x.lists(key, verbs) }
+
+func (x *Index) lists(key, verbs uint64) bool {
+	b := key >> (x.shift & 63)
+	return both(unrotated(x.pages[b/pageSize].filters[b%pageSize], key) & verbs)
+}
+
+// Scan writes the slots of the clauses that are filed under key, and that may
+// hold for an action with these verbs and this signature, to dst[n:], and
+// returns the index after the last. It returns -1 if dst has no room for them,
+// or if n is -1, so that a sequence of calls needs one check at the end.
+//
+// Lists must have accepted the key. Scan reads the entries of one bucket. If the
+// bucket is long and there is one verb, it reads those of the key and the verb.
+func (x *Index) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
+	if n < 0 {
+		return n
+	}
+	for _, e := range x.entries(key, verbs) {
+		if e.mayHold(key, verbs, signature) {
+			if n == len(dst) {
+				return -1
+			}
+			dst[n] = e.slot
+			n++
+		}
+	}
+	return n
+}
+
+// entries returns the entries that Scan reads.
+func (x *Index) entries(key, verbs uint64) []entry {
+	b := key >> (x.shift & 63)
+	bucket := x.pages[b/pageSize].bucket(b)
+	if len(bucket) >= long && bits.OnesCount64(verbs) == 2 {
+		verb := tag(key, verbNumber(verbs))
+		bucket = between(bucket, verb, verb)
+	}
+	return bucket
+}
+
+// Probed returns the number of entries that Scan reads for key, or 0 if Lists
+// rejects the key. It is the cost of a check without regard to time.
+func (x *Index) Probed(key, verbs uint64) int {
+	if !x.Lists(key, verbs) {
+		return 0
+	}
+	return len(x.entries(key, verbs))
+}
+
+// WithVerbs yields the slots of all clauses that may have one of the verbs. It
+// reads every entry of the index, 16 bytes each.
+func (x *Index) WithVerbs(verbs uint64) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for _, p := range x.pages {
+			for _, e := range p.entries {
+				if both(verbs&verbBitsOf(uint64(e.tag))) && !yield(e.slot) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Verbs returns the union of the verb bits of the hashes.
 func Verbs(hashes []uint64) (s uint64) {
 	for _, h := range hashes {
-		s |= pair(h)
+		s |= verbBitsOf(h)
 	}
 	return s
 }
 
-// pair has the two bits of a verb: one in each half, which the lowest verbBits of its hash choose.
-func pair(hash uint64) uint64 { return 1<<(hash&31) | 1<<32<<(hash>>(verbBits-5)&31) }
+// verbBitsOf returns the two bits of a verb, one in each half of the word. The
+// low verbBits bits of the hash choose them.
+func verbBitsOf(hash uint64) uint64 { return 1<<(hash&31) | 1<<32<<(hash>>(verbBits-5)&31) }
 
-// number returns the bits that chose a pair.
-func number(pair uint64) uint64 {
+// verbNumber is the inverse of verbBitsOf: it returns the low verbBits bits of
+// the hash.
+func verbNumber(pair uint64) uint64 {
 	return uint64(bits.TrailingZeros32(uint32(pair)) | bits.TrailingZeros64(pair>>32)<<(verbBits-5))
 }
 
-func bit(hash uint64) uint64 { return 1 << (hash & 63) }
-
-// both reports whether a bit is set in each half. (One product takes less than two questions.)
+// both reports whether each half of x has a bit. One multiplication is faster
+// than two comparisons.
 func both(x uint64) bool { return uint64(uint32(x))*(x>>32) != 0 }
 
-// Signature is the union of two more bits of each of the hashes. With one bit each,
-// and without the verb's, a check takes a twentieth longer: texts are looked at in vain.
+// Signature returns the union of two other bits for each of the hashes. With one
+// bit each, and without the verb's, a check takes a twentieth longer, because it
+// verifies more clauses that do not hold.
 func Signature(hashes []uint64) (s uint64) {
 	for _, h := range hashes {
 		s |= signature(h)
@@ -63,43 +161,56 @@ func Signature(hashes []uint64) (s uint64) {
 
 func signature(hash uint64) uint64 { return bit(hash>>8) | bit(hash>>14) }
 
+func bit(hash uint64) uint64 { return 1 << (hash & 63) }
+
 const (
 	verbBits = 8 // how many bits of a verb's hash an entry has
 	verbMask = 1<<verbBits - 1
 )
 
-// entry is a clause in the bucket of the token that it is filed under, in 16 bytes.
+// Each of the two bits of a verb is chosen by 5 bits of the hash. Together these
+// must cover all verbBits bits.
+const (
+	_ = uint(verbBits - 5)
+	_ = uint(10 - verbBits)
+)
+
+// entry is a clause in the bucket of the token that it is filed under. It takes
+// 16 bytes.
 type entry struct {
-	tag       uint32 // of that token's hash the highest bits, of the verb's the lowest verbBits
+	tag       uint32 // high bits of that token's hash, then the low verbBits bits of the verb's
 	slot      uint32
-	signature uint64 // of the verb and the condition's tokens
+	signature uint64 // of the verb and the tokens of the condition
 }
 
 func (e *entry) mayHold(key, verbs, signature uint64) bool {
-	return e.tag&^verbMask == uint32(key>>32)&^verbMask && e.signature&^signature == 0 && both(verbs&pair(uint64(e.tag)))
+	return e.tag&^verbMask == uint32(key>>32)&^verbMask && e.signature&^signature == 0 && both(verbs&verbBitsOf(uint64(e.tag)))
 }
 
-// unrotated undoes what filter does.
+// filter returns the bits that an entry sets in the filter word of its bucket.
+func (e *entry) filter() uint64 {
+	return bits.RotateLeft64(verbBitsOf(uint64(e.tag)), -int(e.tag>>verbBits&63))
+}
+
+// unrotated undoes the rotation of filter for the entries filed under key.
 func unrotated(filter, key uint64) uint64 {
 	return bits.RotateLeft64(filter, int(key>>(32+verbBits)&63))
-}
-
-func (e *entry) filter() uint64 {
-	return bits.RotateLeft64(pair(uint64(e.tag)), -int(e.tag>>verbBits&63))
 }
 
 func tag(filed, verb uint64) uint32 {
 	return uint32(filed>>32)&^verbMask | uint32(verb&verbMask)
 }
 
-// pageSize is the number of buckets that a change copies. It copies the list
-// of pages, too: with 64 each comes to about 4 KiB for 100,000 clauses.
+// pageSize is the number of buckets in a page. A transaction copies the list of
+// pages and the pages that it touches. With 64 buckets, the list and a page take
+// about 4 KiB each for 100,000 clauses.
 const pageSize = 64
 
 type page struct {
 	filters [pageSize]uint64 // by bucket
-	ends    [pageSize]uint32 // by bucket: where its entries end and the next bucket's begin
-	entries []entry          // in the order of their tags
+	ends    [pageSize]uint32 // for each bucket, the index after its last entry
+	entries []entry          // sorted by tag
+	owner   *cow.Owner
 }
 
 func (p *page) bucket(b uint64) []entry {
@@ -110,29 +221,7 @@ func (p *page) bucket(b uint64) []entry {
 	return p.entries[start:p.ends[b]]
 }
 
-// before returns how many entries of a bucket have lower tags. A short one is
-// run through, which takes a tenth off compiling.
-func before(bucket []entry, tag uint64) int {
-	if len(bucket) >= long {
-		return sort.Search(len(bucket), func(i int) bool { return uint64(bucket[i].tag) >= tag })
-	}
-	n := 0
-	for n < len(bucket) && uint64(bucket[n].tag) < tag {
-		n++
-	}
-	return n
-}
-
-// between returns the entries of a bucket that have these tags.
-func between(bucket []entry, first, last uint32) []entry {
-	start := before(bucket, uint64(first))
-	return bucket[start : start+before(bucket[start:], uint64(last)+1)]
-}
-
-// long is the length from which on looking for entries is quicker than looking at all.
-const long = 16
-
-// insert puts an entry into bucket b, as number i.
+// insert adds an entry to bucket b, at index i of the bucket.
 func (p *page) insert(b uint64, i int, e entry) {
 	b %= pageSize
 	i += int(p.ends[b]) - len(p.bucket(b))
@@ -143,8 +232,8 @@ func (p *page) insert(b uint64, i int, e entry) {
 	}
 }
 
-// remove takes out entry number i of bucket b.
-func (p *page) remove(b uint64, i int) {
+// delete removes the entry at index i of bucket b.
+func (p *page) delete(b uint64, i int) {
 	b %= pageSize
 	i += int(p.ends[b]) - len(p.bucket(b))
 	p.entries = slices.Delete(p.entries, i, i+1)
@@ -157,102 +246,37 @@ func (p *page) remove(b uint64, i int) {
 	}
 }
 
-// sort puts the entries in order, which is also that of their buckets.
+// sort sorts the entries by tag, which also sorts them by bucket.
 func (p *page) sort() {
 	slices.SortStableFunc(p.entries, func(x, y entry) int { return cmp.Compare(x.tag, y.tag) })
 }
 
-// clip frees the room that changes have left, where it is worth a copy.
+// clip frees unused memory, if it is worth a copy.
 func (p *page) clip() {
 	if cap(p.entries) > len(p.entries)+2 {
 		p.entries = slices.Clip(slices.Clone(p.entries))
 	}
 }
 
-// Table is an index of clauses. The zero value is empty.
-type Table struct {
-	pages []*page // a power of two of them, or none
-	shift uint8   // of a hash's bits, those that do not choose the bucket: from the highest on
-	size  int
+// long is the length from which on a binary search in a bucket is faster than
+// reading all of it.
+const long = 16
+
+// between returns the entries of a bucket with tags from first to last.
+func between(bucket []entry, first, last uint32) []entry {
+	start := countBelow(bucket, uint64(first))
+	return bucket[start : start+countBelow(bucket[start:], uint64(last)+1)]
 }
 
-// Len returns the number of clauses.
-func (t *Table) Len() int { return t.size }
-
-// First returns the number of the first key whose bucket lists one of the
-// verbs, len(keys) when there is none. It loads one word for each key.
-func (t *Table) First(keys []uint64, verbs uint64) int {
-	if t.size > 0 {
-		for i, key := range keys {
-			if t.lists(key, verbs) {
-				return i
-			}
-		}
+// countBelow returns the number of entries of a bucket with lower tags. Reading
+// a short bucket from the start takes a tenth off Compile.
+func countBelow(bucket []entry, tag uint64) int {
+	if len(bucket) >= long {
+		return sort.Search(len(bucket), func(i int) bool { return uint64(bucket[i].tag) >= tag })
 	}
-	return len(keys)
-}
-
-// Lists reports whether the bucket of a key has one of the verbs.
-func (t *Table) Lists(key, verbs uint64) bool { return t.size > 0 && t.lists(key, verbs) }
-
-func (t *Table) lists(key, verbs uint64) bool {
-	b := key >> (t.shift & 63)
-	return both(unrotated(t.pages[b/pageSize].filters[b%pageSize], key) & verbs)
-}
-
-// Scan writes the slots of the clauses filed under key that may hold of an
-// action with these verbs and this signature to dst from dst[n] on, and returns
-// where they end. It returns -1 when dst has no room for them, and when n is
-// -1, so that calls can follow each other with one question at the end.
-//
-// The table must list the key (Lists). Scan looks at each entry of its bucket;
-// in a long one, where there is only one verb, at those of the key and the verb.
-func (t *Table) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
-	if n < 0 {
-		return n
-	}
-	for _, e := range t.candidates(key, verbs) {
-		if e.mayHold(key, verbs, signature) {
-			if n == len(dst) {
-				return -1
-			}
-			dst[n] = e.slot
-			n++
-		}
+	n := 0
+	for n < len(bucket) && uint64(bucket[n].tag) < tag {
+		n++
 	}
 	return n
-}
-
-// candidates returns the entries that Scan has to look at.
-func (t *Table) candidates(key, verbs uint64) []entry {
-	b := key >> (t.shift & 63)
-	bucket := t.pages[b/pageSize].bucket(b)
-	if len(bucket) >= long && bits.OnesCount64(verbs) == 2 {
-		of := tag(key, number(verbs))
-		bucket = between(bucket, of, of)
-	}
-	return bucket
-}
-
-// WithVerbs yields the slots of all clauses that have one of the verbs, by
-// their bits. It looks at every entry, 16 bytes each.
-func (t *Table) WithVerbs(verbs uint64) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		for _, p := range t.pages {
-			for _, e := range p.entries {
-				if both(verbs&pair(uint64(e.tag))) && !yield(e.slot) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// Probed returns the number of entries that Scan looks at for key: what a
-// check costs, apart from time.
-func (t *Table) Probed(key, verbs uint64) int {
-	if !t.Lists(key, verbs) {
-		return 0
-	}
-	return len(t.candidates(key, verbs))
 }

@@ -5,7 +5,8 @@ import (
 	"unicode"
 )
 
-// folds has the folded form of the runes that scripts with capital letters use most.
+// folds has the folded forms of the runes that most scripts with capital letters
+// use.
 var folds = func() (t [0x800]uint16) {
 	for r := range t {
 		t[r] = uint16(foldSlowly(rune(r)))
@@ -13,7 +14,8 @@ var folds = func() (t [0x800]uint16) {
 	return t
 }()
 
-// cased says of each block of 256 runes whether any of them has another case, so that scripts without capital letters skip the search.
+// cased reports for each block of 256 runes whether one of them has another
+// case, so that scripts without capital letters skip the search.
 var cased = func() (t [(unicode.MaxRune + 1) / 256]bool) {
 	for _, c := range unicode.CaseRanges {
 		for r := c.Lo / 256; r <= c.Hi/256; r++ {
@@ -23,11 +25,12 @@ var cased = func() (t [(unicode.MaxRune + 1) / 256]bool) {
 	return t
 }()
 
-// Fold returns s with each rune replaced by the one that stands for all that
-// are equal to it: two tokens are equal when they fold to the same.
+// Fold returns s with each rune replaced by one rune that stands for all of its
+// cases. Two tokens are equal if, and only if, they fold to the same text.
 func Fold(s string) string { return strings.Map(fold, s) }
 
-// fold returns the one rune that stands for all runes that are equal to r under simple folding. Of ASCII letters it is the small one.
+// fold returns the rune that stands for all cases of r under simple folding. An
+// ASCII letter folds to its lower case.
 func fold(r rune) rune {
 	switch {
 	case int(r) < len(folds):

@@ -200,10 +200,10 @@ func slowHas(texts Texts, p Pattern) bool {
 	})
 }
 
-func TestBagHas(t *testing.T) {
+func TestSetHas(t *testing.T) {
 	agree := func(t *testing.T, rounds int) {
 		r := rand.New(rand.NewPCG(7, 8))
-		var b Bag
+		var set Set
 		for range rounds {
 			var texts Texts
 			for f := range texts {
@@ -212,14 +212,14 @@ func TestBagHas(t *testing.T) {
 			if r.IntN(3) == 0 { // many tokens
 				texts[r.IntN(len(texts))] = randomText(r, 400)
 			}
-			b.Fill(&texts)
+			set.Fill(&texts)
 			for range 40 {
 				p := Pattern{Field(r.IntN(int(Any) + 1)), "nowhere", r.IntN(2) == 0}
 				if toks := slowly(strings.Join(texts[:], " ")); len(toks) > 0 {
 					tok := []rune(toks[r.IntN(len(toks))])
 					p.Word = string(tok[:len(tok)-r.IntN(2)*r.IntN(len(tok))])
 				}
-				require.Equal(t, slowHas(texts, p), b.Has(p), "%+q %+v", texts, p)
+				require.Equal(t, slowHas(texts, p), set.Has(p), "%+q %+v", texts, p)
 				require.Equal(t, slowHas(texts, p), texts.Has(p), "%+q %+v", texts, p)
 			}
 		}
@@ -231,23 +231,23 @@ func TestBagHas(t *testing.T) {
 	})
 }
 
-func TestBagForgets(t *testing.T) {
-	var b Bag
+func TestSetForgets(t *testing.T) {
+	var set Set
 	for _, n := range []int{1, few, few + 1, 5000, 3} {
 		var texts Texts
 		for i := range n {
 			texts[Target] += strings.Repeat("x", 1+i%90) + " "
 		}
-		b.Fill(&texts)
-		require.True(t, b.Has(Pattern{Target, "x", false}))
-		b.Fill(&Texts{Action: "y"})
-		require.False(t, b.Has(Pattern{Any, "x", true}), "what was in the bag before, of %d tokens", n)
-		require.True(t, b.Has(Pattern{Action, "Y", false}))
-		b.Fill(&Texts{Action: strings.Repeat("z ", few+1)})
-		require.LessOrEqual(t, len(b.table.slots), 4*(few+1), "no more is cleared than is used, whatever was there before")
-		require.True(t, b.Has(Pattern{Any, "z", false}))
-		b.Clear()
-		require.Empty(t, b.tokens[:cap(b.tokens)][0], "no text is kept alive")
+		set.Fill(&texts)
+		require.True(t, set.Has(Pattern{Target, "x", false}))
+		set.Fill(&Texts{Action: "y"})
+		require.False(t, set.Has(Pattern{Any, "x", true}), "what was in the set before, of %d tokens", n)
+		require.True(t, set.Has(Pattern{Action, "Y", false}))
+		set.Fill(&Texts{Action: strings.Repeat("z ", few+1)})
+		require.LessOrEqual(t, len(set.many.slots), 4*(few+1), "no more is cleared than is used, whatever was there before")
+		require.True(t, set.Has(Pattern{Any, "z", false}))
+		set.Clear()
+		require.Empty(t, set.tokens[:cap(set.tokens)][0], "no text is kept alive")
 	}
 }
 
@@ -259,14 +259,20 @@ func TestAllocations(t *testing.T) {
 		varied[Location] += fmt.Sprintf(" %dword w%d wo%d wor%d", i, i, i, i)
 	}
 	var dst [16384]uint64
-	var b Bag
+	var set Set
 	for name, f := range map[string]func(){
 		"Hashes of a short text": func() { Hashes(dst[:], 0, short[1]) },
 		"Hashes of a long text":  func() { Hashes(dst[:], 0, long[Location]) },
 		"Prefixes":               func() { Prefixes(dst[:], 0, "red \u212Aelvin", &Lengths{255}) },
-		"a bag of few tokens":    func() { b.Fill(&short); b.Has(Parse("location:safe*")); b.Clear() },
-		"a bag of many prefixes": func() { b.Fill(&varied); b.Has(Parse("w*")); b.Has(Parse("wo*")); b.Has(Parse("wor*")); b.Clear() },
-		"a bag of many tokens":   func() { b.Fill(&long); b.Has(Parse("location:zon*")); b.Clear() },
+		"a set of few tokens":    func() { set.Fill(&short); set.Has(Parse("location:safe*")); set.Clear() },
+		"a set of many prefixes": func() {
+			set.Fill(&varied)
+			set.Has(Parse("w*"))
+			set.Has(Parse("wo*"))
+			set.Has(Parse("wor*"))
+			set.Clear()
+		},
+		"a set of many tokens": func() { set.Fill(&long); set.Has(Parse("location:zon*")); set.Clear() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f()

@@ -1,0 +1,106 @@
+package token
+
+import (
+	"math/bits"
+	"unicode/utf8"
+)
+
+// MaxPrefix is the greatest length of a prefix, in runes, that Lengths can hold.
+const MaxPrefix = 64*len(Lengths{}) - 1
+
+// Lengths is a set of lengths of prefixes, in runes.
+type Lengths [2]uint64
+
+// Set adds a length to the set, or removes it.
+func (l *Lengths) Set(n int, in bool) {
+	l[n/64] &^= 1 << (n % 64)
+	if in {
+		l[n/64] |= 1 << (n % 64)
+	}
+}
+
+// block returns one bit for each of the 8 lengths from n on. n is a multiple of 8.
+func (l *Lengths) block(n int) uint64 { return l[n/64] >> (n % 64) & 0xff }
+
+func (l *Lengths) has(n int) bool { return n <= MaxPrefix && l[n/64]>>(n%64)&1 != 0 }
+
+// longest returns the greatest length in the set, or -1 if the set is empty.
+func (l *Lengths) longest() int {
+	var _ [2]uint64 = *l // only two words are handled here
+	if l[1] != 0 {
+		return 63 + bits.Len64(l[1])
+	}
+	return bits.Len64(l[0]) - 1
+}
+
+// AllHashes is Hashes followed by Prefixes.
+func AllHashes(dst []uint64, n int, s string, lengths *Lengths) int {
+	return Prefixes(dst, Hashes(dst, n, s), s, lengths)
+}
+
+// Prefixes is like Hashes, but hashes prefixes: for each token of s, every prefix
+// with a length in lengths.
+func Prefixes(dst []uint64, n int, s string, lengths *Lengths) int {
+	if *lengths == (Lengths{}) {
+		return n
+	}
+	return prefixes(dst, n, s, lengths)
+}
+
+func prefixes(dst []uint64, n int, s string, lengths *Lengths) int {
+	for tok, rest := Next(s); tok != ""; tok, rest = Next(rest) {
+		n = prefixesOf(dst, n, tok, lengths)
+	}
+	return n
+}
+
+// prefixesOf is Prefixes for one token. It reads 8 bytes at a time.
+func prefixesOf(dst []uint64, n int, tok string, lengths *Lengths) int {
+	if n < 0 {
+		return -1
+	}
+	start, h, longest := n, keys.prefix, min(lengths.longest(), len(tok))
+	for i := 0; i <= longest; i += 8 {
+		w := load(tok, i)
+		for left := lengths.block(i); left != 0; left &= left - 1 {
+			k := bits.TrailingZeros64(left)
+			if i+k > len(tok) {
+				break
+			}
+			part := w & (1<<(8*k) - 1)
+			if part&highs != 0 {
+				return prefixesByRune(dst, start, tok, lengths)
+			}
+			if n == len(dst) {
+				return -1
+			}
+			dst[n] = mix(h^lower(part)^uint64(k)<<56, keys.multiplier)
+			n++
+		}
+		if w&highs != 0 && i+8 <= longest {
+			return prefixesByRune(dst, start, tok, lengths)
+		}
+		h = mix(h^lower(w), keys.multiplier)
+	}
+	return n
+}
+
+// prefixesByRune is prefixesOf for a token beyond ASCII.
+func prefixesByRune(dst []uint64, n int, tok string, lengths *Lengths) int {
+	h := hasher{state: keys.prefix}
+	for length := 0; ; length++ {
+		if lengths.has(length) {
+			if n == len(dst) {
+				return -1
+			}
+			dst[n] = h.sum()
+			n++
+		}
+		if tok == "" || length == MaxPrefix {
+			return n
+		}
+		r, size := utf8.DecodeRuneInString(tok)
+		h.write(fold(r))
+		tok = tok[size:]
+	}
+}
