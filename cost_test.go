@@ -201,3 +201,34 @@ func TestMemoryDoesNotGrowWithChanges(t *testing.T) {
 	require.Less(t, grown, int64(n*100), "%d bytes", grown)
 	require.Equal(t, n, c.Len())
 }
+
+func TestPrefixesAndAgentsAddHashes(t *testing.T) {
+	a := Action{Agent: "sir robin", Verb: "cross", Location: "old bridge", Target: "troll", Faction: "knights"}
+	keys := func(norms ...Norm) int {
+		c, err := Compile(norms...)
+		require.NoError(t, err)
+		_, keys, _ := c.forbid.features.grownKeys(nil, &a)
+		return len(keys)
+	}
+	plain := Norm{Name: "plain", Condition: "bridge", Prohibited: "cross"}
+	require.Equal(t, 5, keys(plain), "one for each word")
+	two := Norm{Name: "two", Condition: "br*", Prohibited: "cross"}
+	require.Equal(t, 10, keys(plain, two), "and one for each word's first two letters")
+	alsoTwo := Norm{Name: "also two", Condition: "ol*", Prohibited: "cross"}
+	require.Equal(t, 10, keys(plain, two, alsoTwo), "once for all prefixes of that length")
+	three := Norm{Name: "three", Condition: "bri*", Prohibited: "cross"}
+	require.Equal(t, 15, keys(plain, two, three), "and once more for another length")
+	agent := Norm{Name: "agent", Condition: "agent:robin", Prohibited: "cross"}
+	require.Equal(t, 7, keys(plain, agent), "and the words of the agent")
+}
+
+func TestALongActionHasAsManyKeysAsWords(t *testing.T) {
+	c, err := Compile(Norm{Name: "plain", Condition: "bridge", Prohibited: "cross"})
+	require.NoError(t, err)
+	for _, words := range []int{10, 1_000, 10_000} {
+		a := Action{Location: strings.Repeat("bridge ", words)}
+		_, keys, _ := c.forbid.features.grownKeys(nil, &a)
+		require.Len(t, keys, words)
+		require.LessOrEqual(t, len(new(scratch).findCandidates(nil, &c.forbid, &a)), 1)
+	}
+}

@@ -1,103 +1,101 @@
-// Package normsync is a world constitution: the rules of a simulated world,
-// kept outside the agents' code, against which any agent's action is checked.
+// Package normsync checks the actions of agents in a simulated world against a
+// constitution: a set of rules that is kept outside the agents' code and can
+// change while the world runs.
 //
-// A [Norm] says when it applies, and which verbs it then forbids or expressly
-// allows. An [Action] is something that an agent does. [Constitution.Check]
-// compares an action with the norms in force and returns a [Violation] for each
-// norm that it breaks. A [Constitution] never changes; a [Monitor] holds the
-// one in force and puts another in its place, while others check. Each change
-// that was made is a [Revision]. A [Store] keeps revisions and violations.
+// A [Norm] says when it applies and which verbs it then forbids or permits. An
+// [Action] is something that an agent does. [Constitution.Check] returns a
+// [Violation] for each norm that an action breaks. A [Constitution] is an
+// immutable, compiled set of norms. A [Monitor] holds the constitution in force
+// and replaces it when norms change. A [Revision] records one change to one
+// norm. A [Store] keeps revisions and violations.
 //
-// Checking never blocks, never fails and reads no clock. What an action that
-// breaks a norm comes to is left to the caller: the package denies nothing by
-// itself.
+// A check never blocks, never fails and never reads a clock. The package only
+// reports violations; enforcing them is up to the caller.
 //
 // # Matching
 //
-// Verb, Location, Target and Faction of an action are split at white space
-// into tokens. A norm looks for whole tokens: zone is not found in safe_zone.
-// Case does not count, as in [strings.EqualFold]. A token of a norm is
+// Verb, Location, Target and Faction of an action are split at white space into
+// tokens. A norm matches whole tokens: zone does not match safe_zone. Letter
+// case is ignored, as by [strings.EqualFold]. A token in a norm has one of these
+// forms:
 //
-//	word           found where some token is equal to it
-//	word*          found where some token begins with it; * is any token
-//	field:word     found in that field only; also field:word* and field:*
+//	word           matches a token that equals word
+//	word*          matches a token that starts with word; * matches any token
+//	field:word     matches in that field only; also field:word* and field:*
 //
-// where field is action, location, target, faction or agent. The agent is
-// looked at by agent: tokens only, and split as the others are. A token with any
-// other text before a colon is a word like others.
+// The fields are action, location, target, faction and agent. Only agent:
+// tokens look at the Agent of an action. A token with any other text before a
+// colon is an ordinary word.
 //
-// A norm applies when every token of Condition is found and no token of Unless
-// is. One that applies forbids the action when some token of Prohibited is
-// found in its verb, and permits it when some token of Permitted is. Prohibited
-// and Permitted have word and word* alone.
+// A norm applies if the action has every token of Condition and no token of
+// Unless. A norm that applies forbids the action if a token of Prohibited
+// matches its verb, and permits it if a token of Permitted does. Prohibited and
+// Permitted take only the forms word and word*.
 //
-// A norm that forbids an action is violated, unless one that permits it has a
-// strictly higher Priority. Violations come by Priority from the highest on,
-// then by Name. The violation of a Shadow norm is reported and denies nothing;
-// a Shadow permit overrides nothing.
+// A norm that forbids an action is violated, unless a norm of strictly higher
+// Priority permits the action. Violations are sorted by Priority, highest
+// first, and then by Name. A Shadow norm is reported but denies nothing, and a
+// Shadow permit overrides nothing.
 //
 // Scope, Description, Severity and Metadata are never matched. Verdicts are
-// exact: the index works with hashes, keyed by a secret of the process, but
-// what it finds is compared text by text before it counts.
+// exact: the index finds candidates by hash, and a check compares their text
+// before it reports them. Each process hashes with a random key of its own, so
+// that nobody can prepare words that collide.
 //
-// # Changing
+// # Changes
 //
-// [Monitor.Apply] carries out all of its changes or none. It stores them first
-// and publishes them second, so that nothing is in force that the store does
-// not hold. Every revision has an Edition: 1, 2, 3 and so on. A Name is what a
-// norm is known by over time: amend and repeal name it, [History] follows it.
-// [At] and [AtEdition] are the constitution as it was, and find the violations
-// that it found. [Diff] leads from one set of norms to another.
+// [Monitor.Apply] carries out all of its changes or none. It stores the changes
+// before it publishes them, so the store holds everything that is in force.
+// Each revision has an Edition: 1, 2, 3 and so on. The Name identifies a norm
+// over time: Amend and Repeal refer to it, and [History] returns its versions.
+// [At] and [AtEdition] return the constitution as it was at a time or an
+// edition, and checking the same actions again gives the same violations.
+// [Diff] returns the changes that turn one set of norms into another.
 //
-// Any number of monitors can share a store, in any number of processes as far
-// as the store can be shared: an edition that is taken is refused with
-// [ErrConflict], upon which Apply brings in what others did and tries again.
-// [Monitor.Sync] brings it in without a change.
+// Several monitors can share a store, even in several processes if the store
+// allows that. If another monitor has already written the next edition, the
+// append fails with [ErrConflict], and Apply reads the new revisions and
+// retries. [Monitor.Sync] reads new revisions without making a change.
 //
 // # Stores
 //
-// [MemStore] keeps everything in memory, and of violations the newest. A
-// [FileStore] is a directory of JSON Lines; its comment says what nil, each
-// error and each kind of crash mean. A store of one's own has four methods, and
-// is proven by [TestStore]. [Monitor] stores revisions only: a violation is
-// kept by who checks, most often with a [Recorder], which never makes a tick
-// wait for a disk.
+// [MemStore] keeps revisions and the newest violations in memory. [FileStore]
+// keeps them in a directory of JSON Lines; its comment lists what is guaranteed
+// after an error or a crash. You can write a Store of your own, which has four
+// methods, and test it with [TestStore].
+//
+// A Monitor stores revisions only. To keep violations, pass them to a
+// [Recorder], which stores them in the background and never makes a tick wait.
 //
 // # Concurrency
 //
-// Norms, actions, violations and revisions are values that share nothing
-// mutable. Any number of goroutines may use a Constitution, a Monitor, a
-// Recorder or a store at once. Who checks loads one atomic pointer, and sees
-// all of an Apply or nothing of it. Within a tick, take [Monitor.Constitution]
-// once, so that all agents are judged by the same rules. A constitution that
-// was replaced is freed once nobody holds it.
+// Norm, Action, Violation and Revision are comparable values that share no
+// mutable state. A Constitution, a Monitor, a Recorder and the stores are safe
+// for concurrent use. A check on a Monitor loads a single atomic pointer, so it
+// sees either all of an Apply or none of it. To judge all agents of a tick by
+// the same norms, call [Monitor.Constitution] once per tick. A replaced
+// constitution is garbage once nothing refers to it.
 //
 // # Cost
 //
-// A check allocates nothing when nothing is violated, nor when violations are
-// appended to a slice with room, nor for an action of 64 KiB. One that finds a
-// violation takes about four times as long as one that finds none, since texts
-// are compared before anything is reported. The time of a check is that of the
-// bytes of the action, plus that of the entries of the index under the action's
-// different words. A norm has an entry for each of its verbs. An entry is filed
-// under one token: under that of the condition under which the fewest are, or
-// under the verb, where that is much rarer. So:
+// A check allocates nothing if it finds no violation, or if the slice passed to
+// AppendCheck has room for the violations that it finds. A check takes time
+// proportional to the length of the action plus the number of index entries
+// filed under its distinct words. A norm has one entry for each verb, filed
+// under the rarest word of its condition, or under the verb if the verb is much
+// rarer. It follows that:
 //
-//   - The number of norms does not count while each has some word that few
-//     others have, but for what fits into the processor's caches. It does not
-//     count either when all norms share one verb, or all share one word of their
-//     conditions.
-//   - Where no word is rare, as in conditions of eight out of 32 words, a check
-//     looks at a number of entries that grows with that of the norms. With one
-//     verb in the action these are the entries of that verb under the action's
-//     words; with several verbs, all entries under those words.
-//   - A word that stands in an action many times is looked up once. The cost of
-//     a long action grows as that of sorting its words does.
-//   - Prefixes cost a hash for each word and each different length of prefix
-//     among the norms in force: a check may take three times as long. Tokens
-//     with agent: cost the reading of the agent. What no norm in force asks for costs nothing. Permits are looked
-//     for only when a prohibition has matched.
-//   - A change copies the parts of the index that it touches, not the whole.
-//
-// The command internal/bench measures most of this; tests count the rest.
+//   - The number of norms hardly matters while each has a word that few others
+//     have, or while all share one verb or one word of their conditions.
+//   - If no word is rare, the number of entries grows with the number of norms.
+//     An example is conditions that each have eight out of the same 32 words. For an
+//     action with one verb, a check then looks at the entries of that verb; for
+//     an action with several verbs, it looks at all entries under its words.
+//   - A word that is repeated in an action is looked up once. The words of a
+//     long action are sorted for that.
+//   - A norm with a prefix adds a hash for each word of an action and each
+//     distinct prefix length. A norm with an agent: token adds the words of Agent.
+//     A feature that no norm in force uses costs nothing.
+//   - Permits are looked up only after a prohibition has matched.
+//   - A change copies only the parts of the index that it touches.
 package normsync

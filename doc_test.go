@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,113 +14,153 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// claims has what the package comment promises, in its words, and the tests
-// that fail where it does not hold.
-var claims = map[string][]string{
-	"returns a [Violation] for each norm that it breaks":                         {"TestCheckAgreesWithItsTwin"},
-	"Checking never blocks, never fails and reads no clock":                      {"TestCheckingReadsNoClock", "TestMonitorReadersSeeAllOfAnApplyOrNothing", "FuzzCheck"},
-	"zone is not found in safe_zone":                                             {"TestREADMEMatching"},
-	"Case does not count, as in [strings.EqualFold]":                             {"TestREADMEMatching", "TestCheckAgreesWithItsTwin"},
-	"word* found where some token begins with it; * is any token":                {"TestREADMEMatching", "TestCheckAgreesWithItsTwin"},
-	"field:word found in that field only; also field:word* and field:*":          {"TestREADMEMatching", "TestCheckAgreesWithItsTwin"},
-	"The agent is looked at by agent: tokens only":                               {"TestREADMEMatching"},
-	"A token with any other text before a colon is a word like others":           {"TestREADMEMatching"},
-	"when every token of Condition is found and no token of Unless is":           {"TestCheckAgreesWithItsTwin"},
-	"Prohibited and Permitted have word and word* alone":                         {"TestValidateSaysWhatToDo"},
-	"unless one that permits it has a strictly higher Priority":                  {"TestREADMEMatching", "TestCheckAgreesWithItsTwin"},
-	"Violations come by Priority from the highest on, then by Name":              {"TestCheckAgreesWithItsTwin"},
-	"a Shadow permit overrides nothing":                                          {"TestREADMEMatching", "TestCheckAgreesWithItsTwin"},
-	"compared text by text before it counts":                                     {"TestCheckAgreesWithItsTwin"},
-	"carries out all of its changes or none":                                     {"TestMonitorErrorsNameThePlaceAndTheMend", "TestMonitorReadersSeeAllOfAnApplyOrNothing"},
-	"nothing is in force that the store does not hold":                           {"TestMonitorPublishesNothingThatTheStoreDoesNotHold"},
-	"[History] follows it":                                                       {"TestMonitorCountsVersionsAcrossRepeals"},
-	"and find the violations that it found":                                      {"TestMonitorReloadsAndReplays", "TestTimeTravel"},
-	"[Diff] leads from one set of norms to another":                              {"TestDiffOfRandomSetsLeadsFromOneToTheOther"},
-	"Apply brings in what others did and tries again":                            {"TestMonitorTriesAgainWhileItsChangesAreValid"},
-	"[Monitor.Sync] brings it in without a change":                               {"TestMonitorBringsInWhatWasStoredAfterAll"},
-	"of violations the newest":                                                   {"TestMemStoreIsLikeItsModel"},
-	"which never makes a tick wait for a disk":                                   {"TestRecorderNeverBlocksThoughTheStoreIsSlow"},
-	"is proven by [TestStore]":                                                   {"TestTestStoreHasAFaultForEveryRule"},
-	"sees all of an Apply or nothing of it":                                      {"TestMonitorReadersSeeAllOfAnApplyOrNothing"},
-	"A constitution that was replaced is freed once nobody holds it":             {"TestReplacedConstitutionIsFreeOnceNobodyReadsIt"},
-	"A check allocates nothing when nothing is violated":                         {"TestCheckAllocatesNothing"},
-	"The number of norms does not count while each has some word that few":       {"TestCostDoesNotGrowWithNorms"},
-	"all norms share one verb, or all share one word":                            {"TestCostIsBoundedInHostileWorlds"},
-	"With one verb in the action these are the entries of that verb":             {"TestCostWhereNoWordIsRareIsThatOfTheEntriesOfTheVerb"},
-	"A word that stands in an action many times is looked up once":               {"TestCostOfALongActionIsThatOfItsDifferentWords", "TestCostOfAShortActionIsThatOfItsDifferentWords"},
-	"Prefixes cost a hash for each word and each different length":               {"TestOnlyWhatNormsAskForIsPaidFor", "TestPrefixesAndAgentsAddHashes"},
-	"Permits are looked for only when a prohibition has matched":                 {"TestOnlyWhatNormsAskForIsPaidFor"},
-	"A change copies the parts of the index that it touches":                     {"TestMemoryDoesNotGrowWithChanges", "TestAChangeCopiesWhatItTouches"},
-	"[MemStore] keeps everything in memory, and of violations the newest":        {"TestMemStoreIsLikeItsModel"},
-	"Scope, Description, Severity and Metadata are never matched":                {"TestWhatIsForPeopleIsNeverMatched"},
-	"Norms, actions, violations and revisions are values that share nothing":     {"TestTheValuesAreComparable"},
-	"an edition that is taken is refused with [ErrConflict]":                     {"TestTestStorePassesMemStore", "TestMemStoreSaysWhichEditionIsNext"},
-	"Every revision has an Edition: 1, 2, 3 and so on":                           {"TestMonitorCarriesOutChangesInTurn"},
-	"A Name is what a norm is known by over time: amend and repeal name it":      {"TestMonitorCountsVersionsAcrossRepeals"},
-	"with several verbs, all entries under those words":                          {"TestCostWhereNoWordIsRareIsThatOfTheEntriesOfTheVerb"},
-	"The violation of a Shadow norm is reported and denies nothing":              {"TestCheckAgreesWithItsTwin"},
-	"What no norm in force asks for costs nothing":                               {"TestOnlyWhatNormsAskForIsPaidFor"},
-	"The cost of a long action grows as that of sorting its words does":          {"TestALongActionHasAsManyKeysAsWords"},
-	"A [FileStore] is a directory of JSON Lines":                                 {"TestFileStoreLinesHoldTheRecordsAsJSON"},
-	"its comment says what nil, each error and each kind of crash mean":          {"TestFileStoreKill", "TestFileStoreSituations"},
-	"One that applies forbids the action when some token of Prohibited is found": {"TestCheckAgreesWithItsTwin"},
+// claims has, for each sentence of the package comment, a phrase that occurs
+// in no other sentence, and the tests that fail if the sentence is false.
+// Definitions and advice have no tests.
+var claims = []struct{ phrase, tests string }{
+	{"set of rules", ""},
+	{"says when it applies", ""},
+	{"something that an agent does", ""},
+	{"returns a [Violation]", "TestCheckAgreesWithItsTwin"},
+	{"immutable, compiled", "TestSuccessorsOfAConstitutionShareNoCounts TestConstitutionKeepsNothingOfItsArgument"},
+	{"holds the constitution in force", "TestMonitorReadersSeeAllOfAnApplyOrNothing"},
+	{"records one change", "TestMonitorCarriesOutChangesInTurn"},
+	{"keeps revisions and violations", "TestTestStorePassesMemStore"},
+	{"never reads a clock", "TestCheckingReadsNoClock TestMonitorReadersSeeAllOfAnApplyOrNothing FuzzCheck"},
+	{"enforcing them", ""},
+
+	{"split at white space", "TestNextSplitsAtWhiteSpace TestCheckAgreesWithItsTwin"},
+	{"whole tokens", "TestMatchingTable"},
+	{"EqualFold", "TestMatchingTable TestEqualIsEqualFold"},
+	{"one of these forms", "TestValidateSaysWhatToDo"},
+	{"equals word", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"starts with word", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"in that field only", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"The fields are", "TestParse"},
+	{"look at the Agent", "TestMatchingTable"},
+	{"an ordinary word", "TestMatchingTable"},
+	{"every token of Condition", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"forbids the action", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"take only the forms", "TestValidateSaysWhatToDo"},
+	{"strictly higher", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"sorted by Priority", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"denies nothing", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"never matched", "TestWhatIsForPeopleIsNeverMatched"},
+	{"Verdicts are exact", "TestCheckAgreesWithItsTwin"},
+	{"prepare words", "TestCostIsBoundedInHostileWorlds"},
+
+	{"all of its changes or none", "TestMonitorErrorsNameThePlaceAndTheMend TestMonitorReadersSeeAllOfAnApplyOrNothing"},
+	{"before it publishes", "TestMonitorPublishesNothingThatTheStoreDoesNotHold"},
+	{"has an Edition", "TestMonitorCarriesOutChangesInTurn"},
+	{"identifies a norm", "TestMonitorCountsVersionsAcrossRepeals"},
+	{"gives the same violations", "TestMonitorReloadsAndReplays TestTimeTravel"},
+	{"turn one set of norms into another", "TestDiffOfRandomSetsLeadsFromOneToTheOther"},
+	{"even in several processes", "TestMonitorTriesAgainWhileItsChangesAreValid"},
+	{"[ErrConflict]", "TestTestStorePassesMemStore TestMemStoreSaysWhichEditionIsNext TestMonitorTriesAgainWhileItsChangesAreValid"},
+	{"without making a change", "TestMonitorBringsInWhatWasStoredAfterAll"},
+
+	{"the newest violations", "TestMemStoreIsLikeItsModel"},
+	{"JSON Lines", "TestFileStoreLinesHoldTheRecordsAsJSON TestFileStoreKill TestFileStoreSituations"},
+	{"a Store of your own", "TestTestStoreHasAFaultForEveryRule"},
+	{"stores revisions only", "TestMonitorReloadsAndReplays"},
+	{"never makes a tick wait", "TestRecorderNeverBlocksThoughTheStoreIsSlow"},
+
+	{"no mutable state", "TestTheValuesAreComparable"},
+	{"safe for concurrent use", "TestMonitorReadersSeeAllOfAnApplyOrNothing TestRecorderWithManyAtOnceAddsUp TestMonitorZeroValueIsReadyForManyAtOnce"},
+	{"all of an Apply or none", "TestMonitorReadersSeeAllOfAnApplyOrNothing"},
+	{"once per tick", ""},
+	{"is garbage", "TestReplacedConstitutionIsFreeOnceNobodyReadsIt"},
+
+	{"allocates nothing", "TestCheckAllocatesNothing TestMonitorAddsNoAllocationToACheck"},
+	{"takes time proportional", "TestCostIsBoundedInHostileWorlds TestCostOfALongActionIsThatOfItsDifferentWords"},
+	{"one entry for each verb", "TestClausesSpreadOverTheirTokens"},
+	{"It follows", ""},
+	{"hardly matters", "TestCostDoesNotGrowWithNorms TestCostIsBoundedInHostileWorlds"},
+	{"no word is rare", "TestCostIsBoundedInHostileWorlds"},
+	{"eight out of", ""},
+	{"with one verb", "TestCostWhereNoWordIsRareIsThatOfTheEntriesOfTheVerb"},
+	{"is repeated", "TestCostOfALongActionIsThatOfItsDifferentWords TestCostOfAShortActionIsThatOfItsDifferentWords"},
+	{"long action", "TestALongActionHasAsManyKeysAsWords"},
+	{"distinct prefix length", "TestOnlyWhatNormsAskForIsPaidFor TestPrefixesAndAgentsAddHashes"},
+	{"an agent: token adds", "TestPrefixesAndAgentsAddHashes"},
+	{"costs nothing", "TestOnlyWhatNormsAskForIsPaidFor"},
+	{"after a prohibition has matched", "TestOnlyWhatNormsAskForIsPaidFor"},
+	{"copies only the parts", "TestMemoryDoesNotGrowWithChanges TestAChangeCopiesWhatItTouches"},
 }
 
-// What the package comment claims has a test, and no claim is left here that
-// the comment does not make any more.
-func TestEachClaimHasATest(t *testing.T) {
+func TestEveryClaimOfThePackageCommentHasATest(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "doc.go", nil, parser.ParseComments)
 	require.NoError(t, err)
-	text := strings.Join(strings.Fields(file.Doc.Text()), " ")
-	tests := testNames(t)
-	for claim, names := range claims {
-		require.Contains(t, text, claim, "doc.go does not say this: mend the one or the other")
-		require.NotEmpty(t, names, claim)
-		for _, name := range names {
-			require.True(t, tests[name], "there is no test %s, which is to check the claim %q", name, claim)
-		}
-	}
-	// What the cost is has to be claimed item by item.
-	_, cost, ok := strings.Cut(file.Doc.Text(), "# Cost")
-	require.True(t, ok)
-	items := strings.Split(cost, "\n  - ")[1:]
-	require.Len(t, items, 5)
-	for _, item := range items {
+	said, sentences := map[string]int{}, docSentences(file.Doc.Text())
+	for _, sentence := range sentences {
 		claimed := false
-		for claim := range claims {
-			claimed = claimed || strings.Contains(strings.Join(strings.Fields(item), " "), claim)
+		for _, c := range claims {
+			if strings.Contains(sentence, c.phrase) {
+				said[c.phrase]++
+				claimed = true
+			}
 		}
-		require.True(t, claimed, "no test is named for: %s", item)
+		require.True(t, claimed, "claims has no phrase of this sentence in doc.go; add one, with its tests: %s", sentence)
+	}
+	tests := testNames(t)
+	for _, c := range claims {
+		require.Equal(t, 1, said[c.phrase], "sentences in doc.go with the phrase %q", c.phrase)
+		for _, name := range strings.Fields(c.tests) {
+			require.True(t, tests[name], "no test %s, which is named for the claim %q", name, c.phrase)
+		}
 	}
 }
 
-// testNames returns the names of the tests of all packages.
+// docSentences splits a comment into sentences and the lines of its code
+// blocks. Headings are left out.
+func docSentences(text string) (sentences []string) {
+	for _, block := range regexp.MustCompile(`\n\n|\n  - |\n\t`).Split(text, -1) {
+		if block = strings.Join(strings.Fields(block), " "); block != "" && !strings.HasPrefix(block, "# ") {
+			sentences = append(sentences, strings.Split(block, ". ")...)
+		}
+	}
+	return sentences
+}
+
+// testNames returns the names of the functions in the test files of the module.
 func testNames(t *testing.T) map[string]bool {
-	files, err := filepath.Glob("*_test.go")
-	require.NoError(t, err)
-	internal, err := filepath.Glob("internal/*/*_test.go")
-	require.NoError(t, err)
 	names := map[string]bool{}
-	for _, name := range append(files, internal...) {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+	for _, pattern := range []string{"*_test.go", "internal/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
-		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok {
-				names[f.Name.Name] = true
+		for _, name := range files {
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			require.NoError(t, err)
+			for _, d := range file.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok {
+					names[f.Name.Name] = true
+				}
 			}
 		}
 	}
 	return names
 }
 
-// No file that a check runs through has a use for the clock: time is what the
-// action says.
+// Only changing, recording and testing a store use the clock.
 func TestCheckingReadsNoClock(t *testing.T) {
-	for _, name := range []string{"check.go", "index.go", "constitution.go", "normset.go", "internal/index/index.go", "internal/token/token.go", "internal/token/set.go", "internal/token/prefix.go", "internal/token/pattern.go", "internal/token/hash.go", "internal/token/fold.go"} {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	usesClock := map[string]bool{"monitor.go": true, "recorder.go": true, "storetest.go": true}
+	clock := map[string]bool{"Now": true, "Since": true, "Until": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}
+	for _, pattern := range []string{"*.go", "internal/token/*.go", "internal/index/*.go"} {
+		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
-		for _, i := range file.Imports {
-			require.NotEqual(t, `"time"`, i.Path.Value, name)
+		for _, name := range files {
+			if usesClock[name] || strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			require.NoError(t, err)
+			ast.Inspect(file, func(n ast.Node) bool {
+				if s, ok := n.(*ast.SelectorExpr); ok {
+					pkg, ok := s.X.(*ast.Ident)
+					require.False(t, ok && pkg.Name == "time" && clock[s.Sel.Name], "%s uses time.%s", name, s.Sel.Name)
+				}
+				return true
+			})
 		}
 	}
 }
@@ -141,7 +182,7 @@ func TestTheValuesAreComparable(t *testing.T) {
 	shares = func(v reflect.Type) bool {
 		switch v.Kind() {
 		case reflect.Struct:
-			if v == reflect.TypeFor[time.Time]() { // whose pointer is to a place, which does not change
+			if v == reflect.TypeFor[time.Time]() { // its pointer is to an immutable Location
 				return false
 			}
 			for i := range v.NumField() {
@@ -160,36 +201,5 @@ func TestTheValuesAreComparable(t *testing.T) {
 	for _, v := range []any{Norm{}, Action{}, Violation{}, Revision{}, Change{}} {
 		require.False(t, shares(reflect.TypeOf(v)), "%T", v)
 	}
-	require.True(t, shares(reflect.TypeFor[Compliance]()), "which has a map")
-}
-
-func TestPrefixesAndAgentsAddHashes(t *testing.T) {
-	a := Action{Agent: "sir robin", Verb: "cross", Location: "old bridge", Target: "troll", Faction: "knights"}
-	keys := func(norms ...Norm) int {
-		c, err := Compile(norms...)
-		require.NoError(t, err)
-		_, keys, _ := c.forbid.features.grownKeys(nil, &a)
-		return len(keys)
-	}
-	plain := Norm{Name: "plain", Condition: "bridge", Prohibited: "cross"}
-	require.Equal(t, 5, keys(plain), "one for each word")
-	two := Norm{Name: "two", Condition: "br*", Prohibited: "cross"}
-	require.Equal(t, 10, keys(plain, two), "and one for each word's first two letters")
-	alsoTwo := Norm{Name: "also two", Condition: "ol*", Prohibited: "cross"}
-	require.Equal(t, 10, keys(plain, two, alsoTwo), "once for all prefixes of that length")
-	three := Norm{Name: "three", Condition: "bri*", Prohibited: "cross"}
-	require.Equal(t, 15, keys(plain, two, three), "and once more for another length")
-	agent := Norm{Name: "agent", Condition: "agent:robin", Prohibited: "cross"}
-	require.Equal(t, 7, keys(plain, agent), "and the words of the agent")
-}
-
-func TestALongActionHasAsManyKeysAsWords(t *testing.T) {
-	c, err := Compile(Norm{Name: "plain", Condition: "bridge", Prohibited: "cross"})
-	require.NoError(t, err)
-	for _, words := range []int{10, 1_000, 10_000} {
-		a := Action{Location: strings.Repeat("bridge ", words)}
-		_, keys, _ := c.forbid.features.grownKeys(nil, &a)
-		require.Len(t, keys, words)
-		require.LessOrEqual(t, len(new(scratch).findCandidates(nil, &c.forbid, &a)), 1)
-	}
+	require.True(t, shares(reflect.TypeFor[Compliance]()), "it has a map")
 }

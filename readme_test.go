@@ -99,7 +99,7 @@ func readmeTable(t *testing.T, header string) (rows [][]string) {
 }
 
 // The table of examples says what the library does.
-func TestREADMEMatching(t *testing.T) {
+func TestMatchingTable(t *testing.T) {
 	rows := readmeTable(t, "| Norms | Action | Violated |")
 	require.GreaterOrEqual(t, len(rows), 15)
 	for _, cells := range rows {
