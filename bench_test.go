@@ -276,7 +276,7 @@ func writeRevisions(tb testing.TB, dir string, n, norms, perApply int) {
 		r.Change = r.Change.Signed("warden", "season "+fmt.Sprint(i/1_000))
 		r, err := r.stored()
 		require.NoError(tb, err)
-		last = tipAt(r)
+		last = identify(r).tip()
 		if apply, err = r.appendJSON(append(apply, ',')); err != nil {
 			tb.Fatal(err)
 		}

@@ -151,9 +151,9 @@ type Revision struct {
 // followed by |prev=… if Prev is set, and escaped like that of [Norm.ID]. The
 // time is in nanoseconds since 1970, 0 for the zero time. ID does not allocate
 // unless [Norm.ID] does.
-func (r Revision) ID() ID { return r.id(r.Norm.ID()) }
+func (r Revision) ID() ID { return r.idWith(r.Norm.ID()) }
 
-func (r Revision) id(norm ID) ID {
+func (r Revision) idWith(norm ID) ID {
 	p := strconv.AppendUint(make(payload, 0, payloadSize), r.Edition, 10)
 	p = payload(p).next(string(r.Kind)).nextID(norm).nextTime(r.Time)
 	if r.Prev != (ID{}) {

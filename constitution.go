@@ -94,7 +94,7 @@ func compareNorms(a, b *Norm) int {
 // after returns the constitution of an edition, given the last revision of each
 // name that changed since c. The revisions must be valid. The cost depends on
 // what they touch, not on the number of norms.
-func (c *Constitution) after(edition uint64, last *lastRevisions) *Constitution {
+func (c *Constitution) after(edition uint64, last *outcomes) *Constitution {
 	if edition == c.edition {
 		return c
 	}
@@ -110,14 +110,13 @@ func (c *Constitution) after(edition uint64, last *lastRevisions) *Constitution 
 		}
 		c = emptyConstitution
 	}
-	for r := range last.all() {
-		n := r.Norm.normal()
-		m := normMeta{n.ID(), uint32(r.Version)}
+	for o := range last.all() {
+		n, m := o.norm, normMeta{o.id, uint32(o.version)}
 		slot, inForce := c.norms.find(n.Name)
 		switch {
-		case r.Kind == KindRepeal && inForce:
+		case n.Repealed && inForce:
 			t.delete(slot)
-		case r.Kind == KindRepeal: // it was enacted after c, or was left out above
+		case n.Repealed: // it was enacted after c, or was left out above
 		case inForce:
 			t.replace(slot, n, m)
 		default:

@@ -260,11 +260,11 @@ func (s *FileStore) chained(ctx context.Context, revs []Revision) (tip, error) {
 	if known := s.last.Load(); known != nil && known.edition == before.edition {
 		before = *known
 	} else if first.Prev != (ID{}) && first.Edition > 1 {
-		for r, err := range s.Revisions(ctx, first.Edition-2) {
+		for r, err := range s.identified(ctx, first.Edition-2) {
 			if err != nil {
 				return tip{}, err
 			}
-			before = tipAt(r)
+			before = r.tip()
 			break
 		}
 	}
@@ -276,13 +276,24 @@ func (s *FileStore) chained(ctx context.Context, revs []Revision) (tip, error) {
 // little more than those.
 func (s *FileStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
 	return func(yield func(Revision, error) bool) {
-		var revs []Revision
+		for r, err := range s.identified(ctx, after) {
+			if !yield(r.Revision, err) {
+				return
+			}
+		}
+	}
+}
+
+// identified is Revisions with the IDs that reading a revision computes.
+func (s *FileStore) identified(ctx context.Context, after uint64) iter.Seq2[identified, error] {
+	return func(yield func(identified, error) bool) {
+		var revs []identified
 		for line, err := range s.revisions.Read(ctx, after) {
 			if err == nil {
 				revs, err = readRevisions(revs[:0], line)
 			}
 			if err != nil {
-				yield(Revision{}, fileError("read revisions", err))
+				yield(identified{}, fileError("read revisions", err))
 				return
 			}
 			for _, r := range revs {
@@ -296,7 +307,7 @@ func (s *FileStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revis
 
 // readRevisions appends the revisions of a line to revs. It refuses a line
 // that passes its checksum but does not hold the editions that its numbers say.
-func readRevisions(revs []Revision, line journal.Line) ([]Revision, error) {
+func readRevisions(revs []identified, line journal.Line) ([]identified, error) {
 	revs, err := appendRevisions(revs, line.JSON)
 	if err != nil {
 		return nil, unreadable(line, err)

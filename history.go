@@ -15,7 +15,7 @@ var emptyConstitution = new(Constitution)
 type replay struct {
 	from    *Constitution
 	retired map[string]int // last versions of names that are not in force in from; only read
-	latest  lastRevisions  // after from
+	latest  outcomes       // of what came after from
 	edition uint64
 	last    time.Time // of the last revision
 	tip     tip       // the last revision; whoever adds one moves it
@@ -24,8 +24,8 @@ type replay struct {
 // norm returns the norm in force of that name, if there is one, and the last
 // version of the name.
 func (p *replay) norm(name string) (n Norm, version int, ok bool) {
-	if r := p.latest.of(name); r != nil {
-		return r.Norm, r.Version, r.Kind != KindRepeal
+	if last := p.latest.of(name); last != nil {
+		return last.norm, last.version, !last.norm.Repealed
 	}
 	if n, version, ok = p.from.versioned(name); ok {
 		return n, version, true
@@ -36,7 +36,7 @@ func (p *replay) norm(name string) (n Norm, version int, ok bool) {
 // add carries on with a revision that inOrder read from a store, when it
 // moved the tip. It checks everything else that a constitution rests on: a log
 // may have been written by other code, or by hand.
-func (p *replay) add(r Revision) error {
+func (p *replay) add(r identified) error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("%w log: edition %d (%s %q) %s", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
 	}
@@ -73,7 +73,7 @@ func (p *replay) add(r Revision) error {
 }
 
 // push carries on with a revision that is known to fit.
-func (p *replay) push(r Revision) {
+func (p *replay) push(r identified) {
 	p.latest.put(r)
 	p.edition, p.last = r.Edition, r.Time
 }
@@ -82,48 +82,54 @@ func (p *replay) push(r Revision) {
 // compiles each name once, however many revisions the name has.
 func (p *replay) constitution() *Constitution { return p.from.after(p.edition, &p.latest) }
 
-// lastRevisions holds the last revision of each name. Its memory grows with the
-// number of names, not with that of revisions.
-type lastRevisions struct {
-	byName map[string]*Revision
-	blocks [][]Revision // what byName points to; blocks never move
+// outcomes holds what the last revision of each name came to. Its memory grows
+// with the number of names, not with that of revisions.
+type outcomes struct {
+	byName map[string]*outcome
+	blocks [][]outcome // what byName points to; it never moves
 }
 
-const lastRevisionsBlock = 256
+// outcome is what the last revision of a name came to.
+type outcome struct {
+	norm    Norm // Repealed if it is not in force; then only its name is kept
+	id      ID   // of norm
+	version int
+}
 
-// put replaces the revision of r's name, if there is one. It keeps what a
-// constitution is made of: the norm, which a repeal needs no more, and its version.
-func (l *lastRevisions) put(r Revision) {
-	kept := Revision{Version: r.Version, Change: Change{Kind: r.Kind, Norm: r.Norm}}
+const outcomesPerBlock = 256
+
+// put replaces the outcome of r's name, if there is one.
+func (o *outcomes) put(r identified) {
+	last := outcome{r.Norm, r.normID, r.Version}
 	if r.Kind == KindRepeal {
-		kept.Norm = Norm{Name: r.Norm.Name}
+		last.norm = Norm{Name: r.Norm.Name, Repealed: true}
 	}
-	if last := l.byName[r.Norm.Name]; last != nil {
-		*last = kept
+	if known := o.byName[r.Norm.Name]; known != nil {
+		*known = last
 		return
 	}
-	if l.byName == nil {
-		l.byName = make(map[string]*Revision)
+	if o.byName == nil {
+		o.byName = make(map[string]*outcome)
 	}
-	n := len(l.blocks) - 1
-	if n < 0 || len(l.blocks[n]) == cap(l.blocks[n]) {
+	n := len(o.blocks) - 1
+	if n < 0 || len(o.blocks[n]) == cap(o.blocks[n]) {
 		n++
-		l.blocks = append(l.blocks, make([]Revision, 0, min(1+len(l.byName), lastRevisionsBlock)))
+		o.blocks = append(o.blocks, make([]outcome, 0, min(1+len(o.byName), outcomesPerBlock)))
 	}
-	l.blocks[n] = append(l.blocks[n], kept)
-	l.byName[r.Norm.Name] = &l.blocks[n][len(l.blocks[n])-1]
+	o.blocks[n] = append(o.blocks[n], last)
+	o.byName[r.Norm.Name] = &o.blocks[n][len(o.blocks[n])-1]
 }
 
-// of returns the last revision of a name, nil if there is none.
-func (l *lastRevisions) of(name string) *Revision { return l.byName[name] }
+// of returns the outcome of a name, nil if there is none.
+func (o *outcomes) of(name string) *outcome { return o.byName[name] }
 
 // len returns the number of names.
-func (l *lastRevisions) len() int { return len(l.byName) }
+func (o *outcomes) len() int { return len(o.byName) }
 
-// all yields the revisions in the order in which their names were first put.
-func (l *lastRevisions) all() iter.Seq[*Revision] {
-	return func(yield func(*Revision) bool) {
-		for _, block := range l.blocks {
+// all yields the outcomes in the order in which their names were first put.
+func (o *outcomes) all() iter.Seq[*outcome] {
+	return func(yield func(*outcome) bool) {
+		for _, block := range o.blocks {
 			for i := range block {
 				if !yield(&block[i]) {
 					return

@@ -150,7 +150,7 @@ func TestReplayHoldsARevisionForEachNameOnly(t *testing.T) {
 		if i == 0 {
 			r.Kind = KindAdd
 		}
-		require.NoError(t, p.add(r))
+		require.NoError(t, p.add(identify(r)))
 		require.Equal(t, 1, p.latest.len())
 	}
 	c := p.constitution()
@@ -169,12 +169,12 @@ func TestReplayHoldsTheLastRevisionOfEachOfManyNames(t *testing.T) {
 		if i >= names {
 			r.Kind = KindModify
 		}
-		require.NoError(t, p.add(r))
+		require.NoError(t, p.add(identify(r)))
 	}
 	i := names
-	for r := range p.latest.all() {
-		require.Equal(t, ban(fmt.Sprint(i%names), fmt.Sprint(i), "x"), r.Norm)
-		require.Equal(t, 2, r.Version)
+	for last := range p.latest.all() {
+		n := ban(fmt.Sprint(i%names), fmt.Sprint(i), "x")
+		require.Equal(t, outcome{n, n.ID(), 2}, *last)
 		i++
 	}
 	require.Equal(t, 2*names, i)

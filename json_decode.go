@@ -65,7 +65,10 @@ func (v *Violation) UnmarshalJSON(b []byte) error {
 // The error wraps [ErrInvalid] and names the key and its offset from the
 // beginning of b; r is left as it was then.
 func (r *Revision) UnmarshalJSON(b []byte) error {
-	return unmarshal("revision", b, true, r, readRevision)
+	return unmarshal("revision", b, true, r, func(d *strictjson.Reader) (Revision, error) {
+		known, err := readRevision(d)
+		return known.Revision, err
+	})
 }
 
 // ReadNorms reads a JSON array of norms, or an object with such an array under
@@ -271,7 +274,7 @@ func readViolation(r *strictjson.Reader) (v Violation, err error) {
 	)
 }
 
-func readRevision(r *strictjson.Reader) (v Revision, err error) {
+func readRevision(r *strictjson.Reader) (v identified, err error) {
 	var id, norm claim[ID]
 	err = r.Object(&revisionKeys, func(key string) (err error) {
 		switch key {
@@ -301,16 +304,16 @@ func readRevision(r *strictjson.Reader) (v Revision, err error) {
 	if err != nil {
 		return v, err
 	}
-	normID := v.Norm.ID()
+	v = identify(v.Revision)
 	return v, cmp.Or(
-		norm.check("norm_id", normID, "the norm's ID is %s"),
-		id.check("id", v.id(normID), "the revision's ID is %s"),
+		norm.check("norm_id", v.normID, "the norm's ID is %s"),
+		id.check("id", v.id, "the revision's ID is %s"),
 	)
 }
 
 // appendRevisions appends the revisions of a JSON array to revs. Each is read as
 // by Revision.UnmarshalJSON.
-func appendRevisions(revs []Revision, text []byte) ([]Revision, error) {
+func appendRevisions(revs []identified, text []byte) ([]identified, error) {
 	r := strictjson.NewReader(text)
 	r.Strict = true
 	err := r.Array(func() error {

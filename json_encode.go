@@ -110,7 +110,7 @@ func (r Revision) MarshalJSON() ([]byte, error) { return r.appendJSON(nil) }
 
 func (r Revision) appendJSON(b []byte) ([]byte, error) {
 	norm := r.Norm.ID()
-	b = appendID(b, `{"id":`, r.id(norm))
+	b = appendID(b, `{"id":`, r.idWith(norm))
 	b = strconv.AppendUint(append(b, `,"edition":`...), r.Edition, 10)
 	b = appendID(b, `,"norm_id":`, norm)
 	b = appendText(b, `,"revision_type":`, string(r.Kind))

@@ -561,6 +561,6 @@ func readsRevisionsAsItsTwin(t *testing.T, text []byte) {
 	}
 	require.Equal(t, len(want), len(got))
 	for i := range want {
-		require.Equal(t, want[i], got[i])
+		require.Equal(t, identify(want[i]), got[i])
 	}
 }

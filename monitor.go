@@ -284,8 +284,9 @@ func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
 		if err != nil {
 			return nil, nil, c.failed(i, err)
 		}
-		p.push(r)
-		p.tip = tipAt(r)
+		known := identify(r)
+		p.push(known)
+		p.tip = known.tip()
 		revs = append(revs, r)
 	}
 	if len(revs) > 0 && !m.allowBehind && instant(stamp).Sub(instant(clock)) > maxBehind {
@@ -308,15 +309,15 @@ func (m *Monitor) publish(p *replay) {
 		return
 	}
 	c := p.constitution()
-	for r := range p.latest.all() {
-		if r.Kind != KindRepeal {
-			delete(m.retired, r.Norm.Name)
+	for last := range p.latest.all() {
+		if !last.norm.Repealed {
+			delete(m.retired, last.norm.Name)
 			continue
 		}
 		if m.retired == nil {
 			m.retired = make(map[string]int)
 		}
-		m.retired[r.Norm.Name] = r.Version
+		m.retired[last.norm.Name] = last.version
 	}
 	m.tip, m.last = p.tip, p.last
 	m.current.Store(c)

@@ -87,15 +87,14 @@ func (p payload) first(s string) payload {
 	if !utf8.ValidString(s) {
 		s = strictjson.Mend(s)
 	}
-	for {
-		i := strings.IndexAny(s, `\|`)
-		if i < 0 {
-			return append(p, s...)
+	done := 0
+	for i := range len(s) {
+		if s[i] == '\\' || s[i] == '|' {
+			p = append(append(p, s[done:i]...), '\\')
+			done = i
 		}
-		p = append(p, s[:i]...)
-		p = append(p, '\\', s[i])
-		s = s[i+1:]
 	}
+	return append(p, s[done:]...)
 }
 
 func (p payload) next(s string) payload { return append(p, '|').first(s) }

@@ -73,7 +73,7 @@ func History(ctx context.Context, s Store, name string) ([]Revision, error) {
 			return nil, while(what, err)
 		}
 		if r.Norm.Name == name {
-			revs = append(revs, r)
+			revs = append(revs, r.Revision)
 		}
 	}
 	if len(revs) == 0 {
@@ -139,12 +139,24 @@ type tip struct {
 	id      ID
 }
 
-func tipAt(r Revision) tip { return tip{r.Edition, r.ID()} }
+// identified is a revision with its ID and its norm's, so that they are computed
+// once on the way from a store to a constitution.
+type identified struct {
+	Revision
+	id, normID ID
+}
+
+func identify(r Revision) identified {
+	normID := r.Norm.ID()
+	return identified{r, r.idWith(normID), normID}
+}
+
+func (r identified) tip() tip { return tip{r.Edition, r.id} }
 
 // inOrder yields the revisions of s after last, and moves last along with them.
 // A revision that does not follow the one before it is an error.
-func inOrder(ctx context.Context, s Store, last *tip) iter.Seq2[Revision, error] {
-	return func(yield func(Revision, error) bool) {
+func inOrder(ctx context.Context, s Store, last *tip) iter.Seq2[identified, error] {
+	return func(yield func(identified, error) bool) {
 		for r, err := range revisions(ctx, s, last.edition) {
 			switch {
 			case err != nil:
@@ -154,10 +166,10 @@ func inOrder(ctx context.Context, s Store, last *tip) iter.Seq2[Revision, error]
 				err = fmt.Errorf("%w log: edition %d has Prev %v, but the revision before it is %v: revisions were replaced or removed; restore the log from a backup", ErrInvalid, r.Edition, r.Prev, last.id)
 			}
 			if err != nil {
-				yield(Revision{}, err)
+				yield(identified{}, err)
 				return
 			}
-			*last = tipAt(r)
+			*last = r.tip()
 			if !yield(r, nil) {
 				return
 			}
@@ -169,8 +181,8 @@ func inOrder(ctx context.Context, s Store, last *tip) iter.Seq2[Revision, error]
 // zero one, is a revision of s. It reads this one revision.
 func (t tip) confirm(ctx context.Context, s Store) error {
 	for r, err := range revisions(ctx, s, t.edition-1) {
-		if err == nil && (r.Edition != t.edition || r.ID() != t.id) {
-			err = diverged("its edition %d is %v, but edition %d was %v", r.Edition, r.ID(), t.edition, t.id)
+		if err == nil && r.tip() != t {
+			err = diverged("its edition %d is %v, but edition %d was %v", r.Edition, r.id, t.edition, t.id)
 		}
 		return err
 	}
@@ -181,13 +193,27 @@ func diverged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s; if a backup was restored, open a new monitor on the store", ErrDiverged, fmt.Sprintf(format, args...))
 }
 
-// revisions is s.Revisions, also for a store that returns no sequence.
-func revisions(ctx context.Context, s Store, after uint64) iter.Seq2[Revision, error] {
-	if seq := s.Revisions(ctx, after); seq != nil {
-		return seq
+// revisions is s.Revisions with the IDs of the revisions. It accepts a store that
+// returns no sequence.
+func revisions(ctx context.Context, s Store, after uint64) iter.Seq2[identified, error] {
+	if s, ok := s.(*FileStore); ok {
+		return s.identified(ctx, after) // it has checked the IDs, and so computed them
 	}
-	return func(yield func(Revision, error) bool) {
-		yield(Revision{}, errors.New("normsync: the store's Revisions returned no sequence"))
+	seq := s.Revisions(ctx, after)
+	return func(yield func(identified, error) bool) {
+		if seq == nil {
+			yield(identified{}, errors.New("normsync: the store's Revisions returned no sequence"))
+			return
+		}
+		for r, err := range seq {
+			if err != nil {
+				yield(identified{}, err)
+				return
+			}
+			if !yield(identify(r), nil) {
+				return
+			}
+		}
 	}
 }
 
