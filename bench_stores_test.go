@@ -52,7 +52,7 @@ func BenchmarkMonitorApply(b *testing.B) {
 			p := m.replay()
 			for i, n := range norms { // as Apply does it, without the cost of the stand-in
 				r := Revision{Edition: uint64(i) + 1, Version: 1, Change: Enact(n)}
-				p.push(identify(r))
+				p.push(identify(r), nil)
 				if err := m.own.AppendRevisions(b.Context(), r); err != nil {
 					b.Fatal(err)
 				}

@@ -58,7 +58,7 @@ func TestZeroConstitutionAllowsEverything(t *testing.T) {
 // successor returns the constitution after a revision that is known to fit.
 func successor(c *Constitution, r Revision) *Constitution {
 	p := replay{from: c}
-	p.push(identify(r))
+	p.push(identify(r), nil)
 	return p.constitution()
 }
 

@@ -21,16 +21,16 @@ type replay struct {
 	tip     tip       // the last revision; whoever adds one moves it
 }
 
-// norm returns the norm in force of that name, if there is one, and the last
-// version of the name.
-func (p *replay) norm(name string) (n Norm, version int, ok bool) {
-	if last := p.latest.of(name); last != nil {
-		return last.norm, last.version, !last.norm.Repealed
+// norm returns the norm in force of that name, if there is one, the last version
+// of the name, and its outcome for push.
+func (p *replay) norm(name string) (n Norm, version int, ok bool, last *outcome) {
+	if last = p.latest.of(name); last != nil {
+		return last.norm, last.version, !last.norm.Repealed, last
 	}
 	if n, version, ok = p.from.versioned(name); ok {
-		return n, version, true
+		return n, version, true, nil
 	}
-	return Norm{}, p.retired[name], false
+	return Norm{}, p.retired[name], false, nil
 }
 
 // add carries on with a revision that inOrder read from a store, when it
@@ -40,7 +40,7 @@ func (p *replay) add(r identified) error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("%w log: edition %d (%s %q) %s", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
 	}
-	_, version, ok := p.norm(r.Norm.Name)
+	_, version, ok, last := p.norm(r.Norm.Name)
 	switch r.Kind {
 	case KindAdd:
 		if ok {
@@ -68,13 +68,14 @@ func (p *replay) add(r identified) error {
 	if r.Edition > 1 && instant(r.Time).Before(instant(p.last)) {
 		return bad("is of %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), p.last.Format(time.RFC3339Nano))
 	}
-	p.push(r)
+	p.push(r, last)
 	return nil
 }
 
-// push carries on with a revision that is known to fit.
-func (p *replay) push(r identified) {
-	p.latest.put(r)
+// push carries on with a revision that is known to fit. The outcome is that of
+// its name before it, which norm returns.
+func (p *replay) push(r identified, last *outcome) {
+	p.latest.put(r, last)
 	p.edition, p.last = r.Edition, r.Time
 }
 
@@ -98,14 +99,14 @@ type outcome struct {
 
 const outcomesPerBlock = 256
 
-// put replaces the outcome of r's name, if there is one.
-func (o *outcomes) put(r identified) {
-	last := outcome{r.Norm, r.normID, r.Version}
+// put replaces last, the outcome of r's name, or adds one if last is nil.
+func (o *outcomes) put(r identified, last *outcome) {
+	next := outcome{r.Norm, r.normID, r.Version}
 	if r.Kind == KindRepeal {
-		last.norm = Norm{Name: r.Norm.Name, Repealed: true}
+		next.norm = Norm{Name: r.Norm.Name, Repealed: true}
 	}
-	if known := o.byName[r.Norm.Name]; known != nil {
-		*known = last
+	if last != nil {
+		*last = next
 		return
 	}
 	if o.byName == nil {
@@ -116,7 +117,7 @@ func (o *outcomes) put(r identified) {
 		n++
 		o.blocks = append(o.blocks, make([]outcome, 0, min(1+len(o.byName), outcomesPerBlock)))
 	}
-	o.blocks[n] = append(o.blocks[n], last)
+	o.blocks[n] = append(o.blocks[n], next)
 	o.byName[r.Norm.Name] = &o.blocks[n][len(o.blocks[n])-1]
 }
 

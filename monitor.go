@@ -267,7 +267,7 @@ func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
 	}
 	var revs []Revision
 	for i, c := range changes {
-		old, version, ok := p.norm(c.Norm.Name)
+		old, version, ok, last := p.norm(c.Norm.Name)
 		c.Norm = c.Norm.normal()
 		switch {
 		case c.Kind == KindAdd && ok && c.Norm != old:
@@ -285,7 +285,7 @@ func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
 			return nil, nil, c.failed(i, err)
 		}
 		known := identify(r)
-		p.push(known)
+		p.push(known, last)
 		p.tip = known.tip()
 		revs = append(revs, r)
 	}
