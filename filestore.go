@@ -51,8 +51,9 @@ const defaultSegmentBytes = 64 << 20
 //	no space, write failed  What was written is taken back; the store can be
 //	                        used.
 //	ErrBroken               An fsync has failed, or what a failed write left
-//	                        cannot be taken back, or the files were deleted or
-//	                        moved. For the append that met it, the outcome is
+//	                        cannot be taken back, or another program has
+//	                        deleted, moved, truncated or extended the files.
+//	                        For the append that met it, the outcome is
 //	                        unknown; all later ones are refused until the
 //	                        store is opened again. No fsync is tried twice.
 //	process killed          All that was acknowledged is there, and no line is

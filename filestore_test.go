@@ -238,6 +238,39 @@ func TestFileStoreDeletedUnderIt(t *testing.T) {
 	require.Empty(t, fileGather(t, s.Revisions(t.Context(), 0)))
 }
 
+func TestFileStoreBreaksWhenAnotherProgramChangesItsFiles(t *testing.T) {
+	for _, name := range []string{"revisions.jsonl", "violations-00000000000000000001.jsonl"} {
+		for how, change := range map[string]func(path string) error{
+			"truncated, as copytruncate does": func(path string) error { return os.Truncate(path, 0) },
+			"appended to": func(path string) error {
+				f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+				if err != nil {
+					return err
+				}
+				_, err = f.WriteString("# a note\n")
+				return errors.Join(err, f.Close())
+			},
+		} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				dir := t.TempDir()
+				s := openFileStore(t, dir, nil)
+				require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
+				require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
+				require.NoError(t, change(filepath.Join(dir, name)))
+				add := func() error { return s.AppendViolations(t.Context(), fileViolation(2)) }
+				if name == "revisions.jsonl" {
+					add = func() error { return s.AppendRevisions(t.Context(), fileRevision(2)) }
+				}
+				for range 2 {
+					require.ErrorIs(t, add(), ErrBroken)
+				}
+				require.ErrorIs(t, s.AppendRevisions(t.Context(), fileRevision(2)), ErrBroken)
+				require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), ErrBroken)
+			})
+		}
+	}
+}
+
 func TestFileStoreLongLinesAndClocksThatGoBack(t *testing.T) {
 	dir := t.TempDir()
 	s := openFileStore(t, dir, nil)

@@ -148,13 +148,18 @@ func (l *Log) write(b []byte, next uint64, lines int) error {
 	if len(b) == 0 {
 		return nil
 	}
+	// A write beyond the end of a file that somebody has cut would leave a hole
+	// and look like success.
+	if err := l.sameFile(l.end.offset); err != nil {
+		return err
+	}
 	if limit := l.segmentBytes(); limit > 0 && l.end.offset > 0 && l.end.offset+int64(len(b)) > limit {
 		if err := l.rotate(); err != nil {
 			return err
 		}
 	}
 	if _, err := l.file.WriteAt(b, l.end.offset); err != nil {
-		return l.takeBack(err)
+		return l.undo(err)
 	}
 	if err := l.file.Sync(); err != nil {
 		// Another fsync could say nil though the bytes are lost, so there is
@@ -162,32 +167,48 @@ func (l *Log) write(b []byte, next uint64, lines int) error {
 		l.file.Truncate(l.end.offset)
 		return l.breaks(err)
 	}
-	name := l.path(l.segments[len(l.segments)-1].name)
-	if leads, err := l.FS.Leads(name, l.file); err != nil {
-		return l.breaks(err)
-	} else if !leads {
-		return l.breaks(&fs.PathError{Op: "append", Path: name, Err: errGone})
+	end := position{next, l.end.line + lines, l.end.offset + int64(len(b))}
+	if err := l.sameFile(end.offset); err != nil {
+		return err
 	}
 	l.mu.Lock()
-	l.end = position{next, l.end.line + lines, l.end.offset + int64(len(b))}
+	l.end = end
 	l.mu.Unlock()
 	return nil
 }
 
-// errGone is what a log says whose file was deleted, moved or replaced while it
-// was open.
+// errGone reports a file that was deleted, moved or replaced while the log was
+// open.
 var errGone = fmt.Errorf("the file is no longer there under its name: %w", fs.ErrNotExist)
 
-// takeBack cuts off what a failed write has left, so that the log can go on.
+// sameFile breaks the log unless its last file is still there under its name
+// and has exactly the size that the log gave it.
+func (l *Log) sameFile(want int64) error {
+	name := l.path(l.segments[len(l.segments)-1].name)
+	same, size, err := l.FS.SameFile(name, l.file)
+	switch {
+	case err == nil && !same:
+		err = &fs.PathError{Op: "append", Path: name, Err: errGone}
+	case err == nil && size != want:
+		err = &fs.PathError{Op: "append", Path: name,
+			Err: fmt.Errorf("another program has changed the file: it has %d bytes and should have %d", size, want)}
+	}
+	if err != nil {
+		return l.breaks(err)
+	}
+	return nil
+}
+
+// undo cuts off what a failed write has left, so that the log can go on.
 // That is on disk before anything else is: the next write may be shorter, and a
 // crash must not bring back what lies behind it.
-func (l *Log) takeBack(cause error) error {
+func (l *Log) undo(cause error) error {
 	err := l.file.Truncate(l.end.offset)
 	if err == nil {
 		err = l.file.Sync()
 	}
 	if err != nil {
-		return l.breaks(fmt.Errorf("%w, and taking back what it left: %w", cause, err))
+		return l.breaks(fmt.Errorf("%w, and undoing what it left: %w", cause, err))
 	}
 	return cause
 }

@@ -185,7 +185,7 @@ func TestBrokenUntilOpenedAgain(t *testing.T) {
 		}
 		return nil
 	}}, "/data")
-	for _, fail = range []string{"sync", "syncdir", "leads"} {
+	for _, fail = range []string{"sync", "syncdir", "samefile"} {
 		t.Run(fail, func(t *testing.T) {
 			now := fail
 			fail = ""
@@ -261,4 +261,68 @@ func TestManyAppendAtOnce(t *testing.T) {
 		require.Equal(t, fmt.Sprint(next[a[0]]), a[1], "a goroutine's calls stay in order")
 		next[a[0]]++
 	}
+}
+
+func TestAnAppendMeetsAFileThatAnotherProgramHasChanged(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(m *memFS, f File, path string) error
+	}{
+		{"truncated to nothing", func(_ *memFS, f File, _ string) error { return f.Truncate(0) }},
+		{"truncated by a byte", func(_ *memFS, f File, _ string) error {
+			info, err := f.Stat()
+			return errors.Join(err, f.Truncate(info.Size()-1))
+		}},
+		{"appended to", func(_ *memFS, f File, _ string) error {
+			info, err := f.Stat()
+			_, werr := f.WriteAt([]byte("x"), info.Size())
+			return errors.Join(err, werr)
+		}},
+		{"deleted", func(m *memFS, _ File, path string) error { return m.Remove(path) }},
+	} {
+		for _, long := range []bool{false, true} { // a long line begins a new segment
+			t.Run(fmt.Sprintf("%s/new segment=%v", c.name, long), func(t *testing.T) {
+				m := newMemFS()
+				l := open(t, m, nil)
+				write(t, l, "1", "2")
+				path := l.path(l.segments[0].name)
+				f, err := m.OpenFile(path, writeOld, 0)
+				require.NoError(t, err)
+				require.NoError(t, c.change(m, f, path))
+				before := m.files()
+				text := "3"
+				if long {
+					text = `"` + strings.Repeat("x", 400) + `"`
+				}
+				for range 2 {
+					err = l.Append(t.Context(), 0, Entry{1, []byte(text)})
+					require.ErrorIs(t, err, ErrBroken)
+					require.ErrorContains(t, err, path)
+				}
+				require.Equal(t, before, m.files(), "nothing is written")
+			})
+		}
+	}
+}
+
+func TestAnAppendMeetsAFileThatIsChangedWhileItWrites(t *testing.T) {
+	m := newMemFS()
+	m.put("/data/other", "")
+	var change func()
+	l := open(t, m, func(o *Options) {
+		o.FS = hookFS{m, func(op, name string) error {
+			if op == "sync" && change != nil {
+				change()
+			}
+			return nil
+		}}
+	})
+	write(t, l, "1")
+	path := l.path(l.segments[0].name)
+	change = func() {
+		f, err := m.OpenFile(path, writeOld, 0)
+		require.NoError(t, err)
+		require.NoError(t, f.Truncate(0))
+	}
+	require.ErrorIs(t, l.Append(t.Context(), 0, Entry{1, []byte("2")}), ErrBroken)
 }

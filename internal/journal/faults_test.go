@@ -34,11 +34,11 @@ func (b faulty) SyncDir(name string) error {
 	return b.FS.SyncDir(name)
 }
 
-func (b faulty) Leads(name string, f File) (bool, error) {
+func (b faulty) SameFile(name string, f File) (bool, int64, error) {
 	if wrapped, ok := f.(faultyFile); ok {
 		f = wrapped.real
 	}
-	return b.FS.Leads(name, f)
+	return b.FS.SameFile(name, f)
 }
 
 type faultyFile struct {

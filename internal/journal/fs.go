@@ -15,8 +15,9 @@ type FS interface {
 	Remove(name string) error
 	// SyncDir has the names in a directory on disk when it returns nil.
 	SyncDir(name string) error
-	// Leads reports whether a name still leads to an open file.
-	Leads(name string, f File) (bool, error)
+	// SameFile reports whether a name still leads to an open file, and the
+	// size of the open file.
+	SameFile(name string, f File) (same bool, size int64, err error)
 }
 
 // File is an open file.
@@ -56,14 +57,14 @@ func (osFS) Remove(name string) error { return os.Remove(name) }
 
 func (osFS) SyncDir(name string) error { return syncDir(name) }
 
-func (osFS) Leads(name string, f File) (bool, error) {
+func (osFS) SameFile(name string, f File) (same bool, size int64, err error) {
 	open, err := f.Stat()
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	named, err := os.Stat(name)
 	if os.IsNotExist(err) {
-		return false, nil
+		return false, open.Size(), nil
 	}
-	return err == nil && os.SameFile(open, named), err
+	return err == nil && os.SameFile(open, named), open.Size(), err
 }

@@ -57,11 +57,11 @@ func (h hookFS) SyncDir(name string) error {
 	return h.FS.SyncDir(name)
 }
 
-func (h hookFS) Leads(name string, f File) (bool, error) {
-	if err := h.before("leads", name); err != nil {
-		return false, err
+func (h hookFS) SameFile(name string, f File) (bool, int64, error) {
+	if err := h.before("samefile", name); err != nil {
+		return false, 0, err
 	}
-	return h.FS.Leads(name, f.(hookFile).File)
+	return h.FS.SameFile(name, f.(hookFile).File)
 }
 
 type hookFile struct {

@@ -145,10 +145,11 @@ func (m *memFS) SyncDir(dir string) error {
 	return nil
 }
 
-func (m *memFS) Leads(name string, f File) (bool, error) {
+func (m *memFS) SameFile(name string, f File) (bool, int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.names[name] == f.(*memFile).node, nil
+	n := f.(*memFile).node
+	return m.names[name] == n, int64(len(n.data)), nil
 }
 
 // files returns what programs see: the contents by path.
