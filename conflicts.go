@@ -3,12 +3,13 @@ package normsync
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
+
+	"github.com/normsync/normsync/internal/implication"
 )
 
-// ConflictKind says what is wrong with a norm.
+// ConflictKind is a kind of defect of a norm.
 type ConflictKind string
 
 const (
@@ -23,293 +24,338 @@ const (
 type Conflict struct {
 	Kind    ConflictKind `json:"kind"`
 	A       string       `json:"a"` // name of the defective norm; of a contradiction, the prohibition
-	B       string       `json:"b"` // name of the norm it is measured by; empty for ConflictDead
+	B       string       `json:"b"` // name of the other norm; empty for ConflictDead
 	Detail  string       `json:"detail"`
 	Witness Action       `json:"witness"`
 }
 
-// Conflicts reports what is wrong with a set of norms as a whole, permits,
-// priorities and shadow norms included. It reports only what it can prove, each
-// with an action on which Check and Explain show it:
+// Conflicts reports defects of a set of norms as a whole, with its permits,
+// priorities and shadow norms. It reports only what it can prove. Each conflict
+// has a witness, an action on which Check and Explain show it:
 //
-//	dead           A's Unless is found in every action that has a verb of A and
-//	               its condition.
+//	dead           Every action that has a verb of A and A's condition also has
+//	               a token of A's Unless.
 //	duplicate      A and B, both prohibitions or both permits, have the same
 //	               tokens, and B counts wherever A does: its priority is at
-//	               least A's, and it is no shadow norm unless A is. A duplicate
+//	               least A's, and it is a shadow norm only if A is. A duplicate
 //	               is reported once, and as nothing else.
-//	overruled      B is a permit of higher priority that silences A wherever
+//	overruled      B is a permit of higher priority that overrides A wherever
 //	               A applies.
-//	redundant      Whatever breaks A breaks B. A norm that denies is not
-//	               redundant to a shadow norm. Of two norms that are redundant
-//	               to each other, one is reported: all the redundant norms can
-//	               be repealed at once, and the same actions are denied.
+//	redundant      Every action that violates A also violates B. A norm that
+//	               denies is not redundant to a shadow norm. If two norms are
+//	               redundant to each other, one is reported, so that you can
+//	               repeal all redundant norms at once and the same actions are
+//	               denied.
 //	contradiction  The permit B permits what the prohibition A forbids, at the
-//	               same priority. The prohibition wins. Norms without a verb in
-//	               common, or whose Unless keeps them apart, do not contradict
-//	               each other.
+//	               same priority, so the prohibition wins. Norms without a
+//	               common verb, or with Unless tokens that keep them apart, do
+//	               not contradict each other.
 //
-// A norm that has several such counterparts is reported with one: the one with
-// the fewest tokens in Unless, then in Condition, then the first in the order
-// of violations. Each permit that contradicts is named at least once. Norms
-// that are dead, duplicates or overruled are looked at no further. The list is
-// in order of A, then of kind as above, then of B.
+// If a norm conflicts in the same way with several others, Conflicts reports the
+// one with the fewest tokens in Unless, then in Condition, then the first in the
+// order of violations. It names each permit that contradicts at least once. It
+// does not examine norms further that are dead, duplicates or overruled. The
+// list is in order of A, then of kind as above, then of B.
 //
-// The time is proportional to the number of norms: a norm is compared with
-// those it shares a rare token with, and with no more than 200 of them in
-// vain. Where more are that much alike, some conflicts may go unreported.
+// The time is proportional to the number of norms, because the work for each of
+// them is bounded: about 8,000 comparisons of tokens, or 200 of norms, for each
+// kind of conflict, and more if there are fewer than 3,000 norms. Where that is
+// not enough, because very many norms are very much alike, Conflicts gives up on
+// that norm and kind. It then misses conflicts, but what it reports is true.
 //
-// Repealed norms are passed over. An error is one that Compile reports of the
-// norms.
+// Repealed norms are ignored. Conflicts fails like [Compile] if the norms are
+// invalid or share a name.
 func Conflicts(norms []Norm) ([]Conflict, error) {
-	c, err := Compile(norms...)
+	f, err := newFinder(norms)
 	if err != nil {
 		return nil, err
 	}
-	f := &finder{found: []Conflict{}, silenced: map[Action]int{}}
-	if err := f.search(c); err != nil {
-		return nil, err
-	}
+	f.search()
 	return f.found, nil
 }
 
-// search finds the conflicts of a constitution.
-func (f *finder) search(c *Constitution) error {
-	var rules []*rule
-	for n := range c.All() {
-		if r := newRule(n); !f.dead(r) {
-			rules = append(rules, r)
+// conflictNorm is a norm with its tokens. The rank of the tokens is the position
+// of the norm in the order of violations.
+type conflictNorm struct {
+	Norm
+	tokens *implication.Norm
+}
+
+// finder finds the conflicts of a set of norms.
+type finder struct {
+	norms []*conflictNorm // by rank
+	found []Conflict
+
+	// These hold norms that are neither dead nor duplicates. Permits do not
+	// include shadow norms.
+	prohibitions, permits *implication.Candidates
+	priorities            []int                         // of the permits, ascending
+	overlaps              map[int]*implication.Overlaps // the permits, by priority
+	named                 map[*conflictNorm]bool        // the permits that a contradiction names
+
+	units int // of work that one question may take
+	work  int // units spent on all questions
+}
+
+// The witnesses of implication are made for norms as large as Validate allows.
+const _ = uint(implication.MaxTokens - maxTokens)
+
+// What one question about one norm may cost, in units of an implication.Budget:
+// leastUnits, or more for a small set. These bounds keep 10,000 norms with 64
+// tokens in each field within two seconds.
+const (
+	leastUnits = 1 << 13
+	totalUnits = 1 << 26
+	questions  = 4 // per norm, about
+)
+
+func newFinder(norms []Norm) (*finder, error) {
+	f := &finder{found: []Conflict{}, named: map[*conflictNorm]bool{}}
+	err := eachInForce("find conflicts", norms, func(n Norm) { f.norms = append(f.norms, &conflictNorm{Norm: n}) })
+	slices.SortFunc(f.norms, func(a, b *conflictNorm) int { return compareNorms(&a.Norm, &b.Norm) })
+	f.units = max(leastUnits, totalUnits/(questions*max(1, len(f.norms))))
+	return f, err
+}
+
+// ask returns a budget for one question, and a function that ends it.
+func (f *finder) ask() (b *implication.Budget, done func()) {
+	b = implication.NewBudget(f.units)
+	return b, func() { f.work += f.units - b.Left() }
+}
+
+func (f *finder) search() {
+	var norms []*conflictNorm
+	for rank, n := range f.norms {
+		n.tokens = implication.New(rank, n.verbs(), n.Condition, n.Unless)
+		if !f.dead(n) {
+			norms = append(norms, n)
 		}
 	}
-	rules, copies := distinct(rules)
-	if err := f.index(rules); err != nil {
-		return err
-	}
-	for _, pair := range copies {
+	slices.SortFunc(norms, func(a, b *conflictNorm) int { return strings.Compare(a.Name, b.Name) })
+	norms, duplicates := distinct(norms)
+	for _, pair := range duplicates {
 		f.duplicate(pair[0], pair[1])
 	}
-	for _, r := range rules {
-		if r.Prohibited == "" || f.overruled(r) {
-			continue
+	f.file(norms)
+	for _, n := range norms {
+		if n.Prohibited != "" && !f.overruled(n) {
+			f.redundant(n)
+			f.contradictions(n)
 		}
-		f.redundant(r)
-		f.contradictions(r)
 	}
-	rank := []ConflictKind{ConflictDead, ConflictDuplicate, ConflictOverruled, ConflictRedundant, ConflictContradiction}
+	order := []ConflictKind{ConflictDead, ConflictDuplicate, ConflictOverruled, ConflictRedundant, ConflictContradiction}
 	slices.SortFunc(f.found, func(a, b Conflict) int {
 		return cmp.Or(
 			strings.Compare(a.A, b.A),
-			cmp.Compare(slices.Index(rank, a.Kind), slices.Index(rank, b.Kind)),
+			cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)),
 			strings.Compare(a.B, b.B))
 	})
-	return nil
 }
 
-// distinct parts the rules into those without a double that counts wherever
-// they do, and pairs of a rule and such a double.
-func distinct(rules []*rule) (kept []*rule, copies [][2]*rule) {
-	type best struct{ bites, shadow *rule }
-	groups := map[string]*best{}
-	keys := make([]string, len(rules))
-	for i, r := range rules {
-		keys[i] = r.key()
+// distinct separates the norms into those without a duplicate that counts
+// wherever they do, and pairs of a norm and such a duplicate.
+func distinct(norms []*conflictNorm) (kept []*conflictNorm, duplicates [][2]*conflictNorm) {
+	// The norms of each group that come first in the order of violations.
+	type first struct{ denying, shadow *conflictNorm }
+	groups := map[string]*first{}
+	keys := make([]string, len(norms))
+	for i, n := range norms {
+		keys[i] = n.tokens.Key()
+		if n.Permitted != "" {
+			keys[i] += "+"
+		}
 		g := groups[keys[i]]
 		if g == nil {
-			g = &best{}
+			g = &first{}
 			groups[keys[i]] = g
 		}
-		first := &g.bites
-		if r.Shadow {
-			first = &g.shadow
+		best := &g.denying
+		if n.Shadow {
+			best = &g.shadow
 		}
-		if *first == nil || r.before(*first) {
-			*first = r
+		if *best == nil || n.tokens.Rank < (*best).tokens.Rank {
+			*best = n
 		}
 	}
-	for i, r := range rules {
+	for i, n := range norms {
 		g := groups[keys[i]]
 		switch {
-		case g.bites != nil && r != g.bites && r.Priority <= g.bites.Priority:
-			copies = append(copies, [2]*rule{r, g.bites})
-		case r.Shadow && r != g.shadow:
-			copies = append(copies, [2]*rule{r, g.shadow})
+		case g.denying != nil && n != g.denying && n.Priority <= g.denying.Priority:
+			duplicates = append(duplicates, [2]*conflictNorm{n, g.denying})
+		case n.Shadow && n != g.shadow:
+			duplicates = append(duplicates, [2]*conflictNorm{n, g.shadow})
 		default:
-			kept = append(kept, r)
+			kept = append(kept, n)
 		}
 	}
-	return kept, copies
+	return kept, duplicates
 }
 
-// finder looks for conflicts among distinct rules that are not dead.
-type finder struct {
-	found    []Conflict
-	compared int // pairs of rules: what the search costs
-
-	prohibitions, permits shelf // permits that count: no shadow norms
-	byVerb                map[int]*verbs
-	priorities            []int // of those permits, ascending
-	named                 map[*rule]bool
-
-	// asks is the permits as if they prohibited, so that Check tells which of
-	// them match.
-	asks     *Constitution
-	buf      []Violation
-	silenced map[Action]int // answers of silencedUpTo
-}
-
-func (f *finder) index(rules []*rule) error {
-	var asks []Norm
-	var permits, prohibitions []*rule
-	for _, r := range rules {
+// file prepares the distinct norms for being found.
+func (f *finder) file(norms []*conflictNorm) {
+	var permits, prohibitions []*implication.Norm
+	byPriority := map[int][]*implication.Norm{}
+	for _, n := range norms {
 		switch {
-		case r.Prohibited != "":
-			prohibitions = append(prohibitions, r)
-		case !r.Shadow:
-			permits = append(permits, r)
-			f.priorities = append(f.priorities, r.Priority)
-			n := r.Norm
-			n.Prohibited, n.Permitted = n.Permitted, ""
-			asks = append(asks, n)
+		case n.Prohibited != "":
+			prohibitions = append(prohibitions, n.tokens)
+		case !n.Shadow:
+			permits = append(permits, n.tokens)
+			f.priorities = append(f.priorities, n.Priority)
+			byPriority[n.Priority] = append(byPriority[n.Priority], n.tokens)
 		}
 	}
 	slices.Sort(f.priorities)
 	f.priorities = slices.Compact(f.priorities)
-	f.prohibitions, f.permits = newShelf(prohibitions), newShelf(permits)
-	f.byVerb, f.named = newVerbs(permits), map[*rule]bool{}
-	var err error
-	f.asks, err = Compile(asks...)
-	return err
+	f.prohibitions, f.permits = implication.NewCandidates(prohibitions), implication.NewCandidates(permits)
+	f.overlaps = map[int]*implication.Overlaps{}
+	for priority, list := range byPriority {
+		f.overlaps[priority] = implication.NewOverlaps(list)
+	}
 }
 
-func (f *finder) report(kind ConflictKind, a, b *rule, witness Action, detail string) {
-	c := Conflict{Kind: kind, A: a.Name, Detail: detail, Witness: witness}
+// of returns the norm that has these tokens.
+func (f *finder) of(tokens *implication.Norm) *conflictNorm { return f.norms[tokens.Rank] }
+
+func (f *finder) report(kind ConflictKind, a, b *conflictNorm, witness implication.Witness, detail string) {
+	c := Conflict{Kind: kind, A: a.Name, Detail: detail, Witness: actionWith(witness.Texts())}
 	if b != nil {
 		c.B = b.Name
 	}
 	f.found = append(f.found, c)
 }
 
-func (f *finder) dead(r *rule) bool {
-	because, lifting := r.dead()
-	if because == nil {
+func (f *finder) dead(n *conflictNorm) bool {
+	budget, done := f.ask()
+	defer done()
+	needed, lifting := n.tokens.Dead(budget)
+	if needed == nil {
 		return false
 	}
-	w, _ := smallest(r.verbs[0], r.condition, nil)
-	f.report(ConflictDead, r, nil, w, fmt.Sprintf("no action has %s without %s, which lifts the norm", either(because), either(lifting)))
-	return true
+	w, ok := implication.Smallest(&n.tokens.Verbs[0], n.tokens.Condition, nil, budget)
+	if ok {
+		f.report(ConflictDead, n, nil, w, fmt.Sprintf("no action has %s without %s, which lifts the norm", either(needed), either(lifting)))
+	}
+	return ok
 }
 
 func either(tokens []string) string {
 	return `"` + strings.Join(tokens, `" or "`) + `"`
 }
 
-func (f *finder) duplicate(r, b *rule) {
+func (f *finder) duplicate(n, b *conflictNorm) {
 	detail := "both have the same tokens"
-	if r.Priority != b.Priority {
-		detail += fmt.Sprintf(", and the other has priority %d over %d", b.Priority, r.Priority)
+	if n.Priority != b.Priority {
+		detail += fmt.Sprintf(", and the other has priority %d over %d", b.Priority, n.Priority)
 	}
-	if r.Shadow != b.Shadow {
+	if n.Shadow != b.Shadow {
 		detail += ", and the other is no dry run"
 	}
-	w, _ := f.show(r)
-	f.report(ConflictDuplicate, r, b, w, detail)
+	if w, ok := f.meeting(n, nil); ok {
+		f.report(ConflictDuplicate, n, b, w, detail)
+	}
 }
 
-// overruled looks for a permit that silences r wherever it applies.
-func (f *finder) overruled(r *rule) bool {
-	b := f.permits.first(r, func(b *rule) bool {
-		f.compared++
-		return b.Priority > r.Priority && b.covers(r)
+// overruled looks up a permit that overrides n wherever n applies.
+func (f *finder) overruled(n *conflictNorm) bool {
+	budget, done := f.ask()
+	defer done()
+	b := f.permits.Covering(n.tokens, budget, func(b *implication.Norm) bool {
+		return f.of(b).Priority > n.Priority && b.Covers(n.tokens, budget)
 	})
 	if b == nil {
 		return false
 	}
-	w, _ := f.show(r)
-	f.report(ConflictOverruled, r, b, w, fmt.Sprintf("a permit of priority %d over %d matches wherever the prohibition applies", b.Priority, r.Priority))
-	return true
+	w, ok := f.meeting(n, nil)
+	if ok {
+		f.report(ConflictOverruled, n, f.of(b), w, fmt.Sprintf("a permit of priority %d over %d matches wherever the prohibition applies", f.of(b).Priority, n.Priority))
+	}
+	return ok
 }
 
-// redundant looks for a prohibition that everything breaks that breaks r.
-func (f *finder) redundant(r *rule) {
-	b := f.prohibitions.first(r, func(b *rule) bool {
-		f.compared++
-		return r != b && f.breaks(r, b) && !(r.before(b) && f.breaks(b, r))
+// redundant looks up a prohibition that every violation of n also violates.
+func (f *finder) redundant(n *conflictNorm) {
+	budget, done := f.ask()
+	defer done()
+	b := f.prohibitions.Covering(n.tokens, budget, func(tokens *implication.Norm) bool {
+		b := f.of(tokens)
+		return n != b && f.implies(n, b, budget) && !(n.tokens.Rank < b.tokens.Rank && f.implies(b, n, budget)) && !budget.Exhausted()
 	})
 	if b == nil {
 		return
 	}
-	if w, breaks := f.show(r); breaks {
-		f.report(ConflictRedundant, r, b, w, "whatever breaks it breaks the other norm, too")
+	if w, ok := f.meeting(n, f.notOverridden(n.Priority)); ok {
+		f.report(ConflictRedundant, n, f.of(b), w, "whatever breaks it breaks the other norm, too")
 	}
 }
 
-// breaks reports whether whatever breaks r breaks b.
-func (f *finder) breaks(r, b *rule) bool {
-	if b.Shadow && !r.Shadow || !b.covers(r) {
+// implies reports whether every violation of n is also one of b.
+func (f *finder) implies(n, b *conflictNorm, budget *implication.Budget) bool {
+	if b.Shadow && !n.Shadow || !b.tokens.Covers(n.tokens, budget) {
 		return false
 	}
-	// Between the two priorities a permit silences b and not r.
-	i, at := slices.BinarySearch(f.priorities, b.Priority)
-	if at {
+	// A permit with a priority above b's, but not above n's, overrides only b.
+	i, equal := slices.BinarySearch(f.priorities, b.Priority)
+	if equal {
 		i++
 	}
-	return i == len(f.priorities) || f.priorities[i] > r.Priority
+	return i == len(f.priorities) || f.priorities[i] > n.Priority
 }
 
-// contradictions looks for permits of r's priority that permit what r denies:
-// the first, and any that no other prohibition has named.
-func (f *finder) contradictions(r *rule) {
+// contradictions looks up permits of n's priority that permit what n forbids. It
+// reports the first, and each one that no other prohibition has named.
+func (f *finder) contradictions(n *conflictNorm) {
+	permits := f.overlaps[n.Priority]
+	if permits == nil {
+		return
+	}
+	budget, done := f.ask()
+	defer done()
 	reported := false
-	f.byVerb[r.Priority].each(r, func(b *rule, verb word) (cost int) {
-		f.compared++
-		if reported && f.named[b] || r.lifted(verb) || b.lifted(verb) {
-			return 1
+	notOverridden := f.notOverridden(n.Priority)
+	permits.Each(n.tokens, budget, func(b *implication.Norm, verb *implication.Token) {
+		if reported && f.named[f.of(b)] || n.tokens.Lifts(verb, budget) || b.Lifts(verb, budget) {
+			return
 		}
-		if slices.ContainsFunc(r.condition, b.lifted) || slices.ContainsFunc(b.condition, r.lifted) {
-			return 2
+		lifted := func(by *implication.Norm) func(implication.Token) bool {
+			return func(t implication.Token) bool { return by.Lifts(&t, budget) }
 		}
-		w, ok := smallest(verb, slices.Concat(r.condition, b.condition), slices.Concat(r.unless, b.unless))
-		if !ok || f.silencedUpTo(w) > r.Priority {
-			return 40
+		if slices.ContainsFunc(n.tokens.Condition, lifted(b)) || slices.ContainsFunc(b.Condition, lifted(n.tokens)) {
+			return
 		}
-		reported, f.named[b] = true, true
-		f.report(ConflictContradiction, r, b, w, fmt.Sprintf("at priority %d one forbids and one permits it, and the prohibition wins", r.Priority))
-		return 1
+		w, ok := implication.Smallest(verb, slices.Concat(n.tokens.Condition, b.Condition), slices.Concat(n.tokens.Unless, b.Unless), budget)
+		if !ok || !notOverridden(w, budget) {
+			return
+		}
+		reported, f.named[f.of(b)] = true, true
+		f.report(ConflictContradiction, n, f.of(b), w, fmt.Sprintf("at priority %d one forbids and one permits it, and the prohibition wins", n.Priority))
 	})
 }
 
-// show returns a smallest action that meets r, and whether no permit silences
-// r there.
-func (f *finder) show(r *rule) (Action, bool) {
-	var shown Action
-	found := false
-	for _, verb := range r.verbs {
-		if w, ok := smallest(verb, r.condition, r.unless); ok {
-			if f.silencedUpTo(w) <= r.Priority {
-				return w, true
-			}
-			if !found {
-				shown, found = w, true
-			}
+// meeting returns a smallest action that meets n, for any of its verbs. If
+// accept is not nil, it must accept the action.
+func (f *finder) meeting(n *conflictNorm, accept func(implication.Witness, *implication.Budget) bool) (implication.Witness, bool) {
+	budget, done := f.ask()
+	defer done()
+	for i := range n.tokens.Verbs {
+		w, ok := implication.Smallest(&n.tokens.Verbs[i], n.tokens.Condition, n.tokens.Unless, budget)
+		if ok && (accept == nil || accept(w, budget)) {
+			return w, true
 		}
 	}
-	return shown, false
+	return nil, false
 }
 
-// silencedUpTo returns the highest priority of a permit that permits the
-// action: prohibitions below it are silent. It asks the matcher itself.
-func (f *finder) silencedUpTo(a Action) int {
-	if f.asks.Len() == 0 {
-		return math.MinInt
+// notOverridden returns a function that reports whether no permit above a
+// priority permits an action. It returns false if the budget is exhausted.
+func (f *finder) notOverridden(priority int) func(implication.Witness, *implication.Budget) bool {
+	if len(f.priorities) == 0 || f.priorities[len(f.priorities)-1] <= priority {
+		return func(implication.Witness, *implication.Budget) bool { return true }
 	}
-	p, ok := f.silenced[a]
-	if !ok {
-		p = math.MinInt
-		if f.buf = f.asks.AppendCheck(f.buf[:0], a); len(f.buf) > 0 {
-			n, _ := f.asks.Norm(f.buf[0].NormName)
-			p = n.Priority
-		}
-		f.silenced[a] = p
+	return func(w implication.Witness, budget *implication.Budget) bool {
+		permit := f.permits.Met(w, budget, func(b *implication.Norm) bool {
+			return f.of(b).Priority > priority && w.Meets(b, budget)
+		})
+		return permit == nil && !budget.Exhausted()
 	}
-	return p
 }

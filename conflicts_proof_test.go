@@ -3,12 +3,15 @@ package normsync
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/internal/implication"
 )
 
 // smallWorld judges all the norms that can be written with a few tokens on all
@@ -148,11 +151,13 @@ func (w *smallWorld) norms(r *rand.Rand, count int, permits bool) []Norm {
 }
 
 // Conflicts in random small worlds: what is reported holds for every action,
-// and what holds for every action is reported.
+// and what holds for every action is reported. With a small budget less is
+// reported, and all of it holds.
 func TestConflictsAreTrueAndComplete(t *testing.T) {
 	w := newSmallWorld()
 	r := rand.New(rand.NewPCG(5, uint64(len(w.actions))))
 	counts := map[ConflictKind]int{}
+	fewer := 0 // conflicts that were not found for want of a budget
 	worlds := 6000
 	if testing.Short() {
 		worlds = 600
@@ -160,44 +165,59 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 	for world := range worlds {
 		permits := world%3 > 0
 		norms := w.norms(r, 2+r.IntN(4), permits)
-		conflicts, err := Conflicts(norms)
-		require.NoError(t, err)
 		byName, met := map[string]Norm{}, map[string]bitset{}
 		for _, n := range norms {
 			byName[n.Name], met[n.Name] = n, w.meets(n)
 		}
 		broken := w.breaks(norms)
-		kinds := map[string][]ConflictKind{}
+
+		// requireTrue returns the kinds of conflicts by the norm's name.
+		requireTrue := func(conflicts []Conflict) map[string][]ConflictKind {
+			kinds := map[string][]ConflictKind{}
+			for _, c := range conflicts {
+				kinds[c.A] = append(kinds[c.A], c.Kind)
+				requireShown(t, norms, c)
+				a, b := byName[c.A], byName[c.B]
+				holds := true
+				switch c.Kind {
+				case ConflictDead:
+					holds = met[c.A].empty()
+				case ConflictDuplicate:
+					holds = slices.Equal(met[c.A], met[c.B]) && (a.Permitted == "") == (b.Permitted == "") && a.Priority <= b.Priority && (a.Shadow || !b.Shadow)
+				case ConflictOverruled:
+					holds = met[c.A].within(met[c.B]) && b.Permitted != "" && !b.Shadow && b.Priority > a.Priority
+				case ConflictRedundant:
+					holds = broken[c.A].within(broken[c.B]) && (a.Shadow || !b.Shadow)
+				case ConflictContradiction:
+					holds = a.Prohibited != "" && b.Permitted != "" && a.Priority == b.Priority
+				}
+				require.True(t, holds, "%+v\nin %+v", c, norms)
+			}
+			// All norms that should be repealed can be repealed at once.
+			kept := slices.DeleteFunc(slices.Clone(norms), func(n Norm) bool {
+				return slices.ContainsFunc(kinds[n.Name], func(k ConflictKind) bool { return k != ConflictContradiction })
+			})
+			reported, denied := w.reported(norms)
+			reportedThen, deniedThen := w.reported(kept)
+			require.Equal(t, denied, deniedThen, "the same actions are denied without what is reported: %v\nin %+v", conflicts, norms)
+			require.Equal(t, reported, reportedThen, "the same actions are reported without what is reported: %v\nin %+v", conflicts, norms)
+			return kinds
+		}
+
+		starved, err := newFinder(norms)
+		require.NoError(t, err)
+		starved.units = 1 + r.IntN(300)
+		starved.search()
+		requireTrue(starved.found)
+
+		conflicts, err := Conflicts(norms)
+		require.NoError(t, err)
 		for _, c := range conflicts {
 			counts[c.Kind]++
-			kinds[c.A] = append(kinds[c.A], c.Kind)
-			requireShown(t, norms, c)
-			a, b := byName[c.A], byName[c.B]
-			holds := true
-			switch c.Kind {
-			case ConflictDead:
-				holds = met[c.A].empty()
-			case ConflictDuplicate:
-				holds = slices.Equal(met[c.A], met[c.B]) && (a.Permitted == "") == (b.Permitted == "") && a.Priority <= b.Priority && (a.Shadow || !b.Shadow)
-			case ConflictOverruled:
-				holds = met[c.A].within(met[c.B]) && b.Permitted != "" && !b.Shadow && b.Priority > a.Priority
-			case ConflictRedundant:
-				holds = broken[c.A].within(broken[c.B]) && (a.Shadow || !b.Shadow)
-			case ConflictContradiction:
-				holds = a.Prohibited != "" && b.Permitted != "" && a.Priority == b.Priority
-			}
-			require.True(t, holds, "%+v\nin %+v", c, norms)
 		}
+		fewer += len(conflicts) - len(starved.found)
+		kinds := requireTrue(conflicts)
 		has := func(name string, kind ConflictKind) bool { return slices.Contains(kinds[name], kind) }
-
-		// All that is to be repealed can be at once.
-		kept := slices.DeleteFunc(slices.Clone(norms), func(n Norm) bool {
-			return slices.ContainsFunc(kinds[n.Name], func(k ConflictKind) bool { return k != ConflictContradiction })
-		})
-		reported, denied := w.reported(norms)
-		reportedThen, deniedThen := w.reported(kept)
-		require.Equal(t, denied, deniedThen, "the same actions are denied without what is reported: %v\nin %+v", conflicts, norms)
-		require.Equal(t, reported, reportedThen, "the same actions are reported without what is reported: %v\nin %+v", conflicts, norms)
 
 		for _, n := range norms {
 			require.Equal(t, met[n.Name].empty(), has(n.Name, ConflictDead), "dead is what no action meets: %+v", n)
@@ -236,7 +256,8 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d actions, %d worlds: %v", len(w.actions), worlds, counts)
+	t.Logf("%d actions, %d worlds: %v, %d fewer with a small budget", len(w.actions), worlds, counts, fewer)
+	require.Greater(t, fewer, worlds/10, "the small budgets are small enough")
 	for _, kind := range []ConflictKind{ConflictDead, ConflictDuplicate, ConflictOverruled, ConflictRedundant, ConflictContradiction} {
 		require.Greater(t, counts[kind], worlds/100, "the worlds are rich enough in %s", kind)
 	}
@@ -245,14 +266,11 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 // shareVerb reports whether two norms have a verb in common that is lifted by
 // neither's Unless.
 func shareVerb(a, b Norm) bool {
-	r, s := newRule(a), newRule(b)
-	shared := func(w word) bool { return !blocked(w, slices.Concat(r.unless, s.unless)) }
-	for _, u := range r.verbs {
-		for _, v := range s.verbs {
-			if u.implies(v) && shared(u) || v.implies(u) && shared(v) {
-				return true
-			}
-		}
-	}
-	return false
+	r, s := implication.New(0, a.verbs(), a.Condition, a.Unless), implication.New(1, b.verbs(), b.Condition, b.Unless)
+	both := &implication.Norm{Unless: slices.Concat(r.Unless, s.Unless)}
+	budget, shared := implication.NewBudget(math.MaxInt), false
+	implication.NewOverlaps([]*implication.Norm{s}).Each(r, budget, func(_ *implication.Norm, verb *implication.Token) {
+		shared = shared || !both.Lifts(verb, budget)
+	})
+	return shared
 }

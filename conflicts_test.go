@@ -270,17 +270,62 @@ func TestConflictsFindsTheWideAmongTheMany(t *testing.T) {
 func TestConflictsIsNotQuadratic(t *testing.T) {
 	for name, world := range conflictWorlds {
 		t.Run(name, func(t *testing.T) {
-			compared := func(n int) int {
-				c, err := Compile(world(n)...)
+			work := func(n int) int {
+				f, err := newFinder(world(n))
 				require.NoError(t, err)
-				f := &finder{silenced: map[Action]int{}}
-				require.NoError(t, f.search(c))
+				f.search()
 				require.LessOrEqual(t, len(f.found), 2*n)
-				return f.compared
+				return f.work
 			}
-			small, large := compared(1000), compared(10_000)
-			require.LessOrEqual(t, large, 15*small+2*patience*10_000/100, "1,000 norms took %d comparisons", small)
-			require.LessOrEqual(t, large, 2*(patience+1)*10_000)
+			small, large := work(1000), work(10_000)
+			require.LessOrEqual(t, large, 15*small, "1,000 norms took %d units", small)
+			require.LessOrEqual(t, large, questions*2*leastUnits*10_000)
+		})
+	}
+}
+
+// Norms as large as Validate allows, which are alike: the work for each of them
+// is bounded, whatever the norms are.
+func TestConflictsGivesUpOnHostileNorms(t *testing.T) {
+	list := func(word func(k int) string) string {
+		words := make([]string, maxTokens)
+		for k := range words {
+			words[k] = word(k)
+		}
+		return strings.Join(words, " ")
+	}
+	for name, norm := range map[string]func(i int) Norm{
+		"words": func(i int) Norm {
+			return prohibition("", list(func(k int) string { return fmt.Sprint("c", k) }), list(func(k int) string { return fmt.Sprint("v", (k+i)%70) })).
+				unless(list(func(k int) string { return fmt.Sprint("u", (k+i)%100) }))
+		},
+		"prefixes that Unless leaves no letter": func(i int) Norm {
+			return prohibition("", list(func(k int) string { return fmt.Sprint("c", k, "*") }), list(func(k int) string { return fmt.Sprint("v", k, "*") })).
+				unless(list(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) }))
+		},
+		"prefixes of all lengths": func(i int) Norm {
+			all := func(letter string) string {
+				return list(func(k int) string { return strings.Repeat(letter, 1+(k+i)%120) + "*" })
+			}
+			return prohibition("", all("z"), all("x")).unless(all("y"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			norms := manyNorms(600, func(i int) Norm {
+				n := norm(i)
+				if n.Priority = i % 3; i%2 == 0 {
+					n.Prohibited, n.Permitted = "", n.Prohibited
+				}
+				return n
+			})
+			f, err := newFinder(norms)
+			require.NoError(t, err)
+			f.units = leastUnits // as for many norms
+			f.search()
+			require.LessOrEqual(t, f.work, 2*questions*leastUnits*len(norms))
+			for _, c := range f.found[:min(3, len(f.found))] {
+				requireShown(t, norms, c)
+			}
 		})
 	}
 }

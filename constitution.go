@@ -28,6 +28,16 @@ type Constitution struct {
 // The time is O(n log n) for n norms, about a microsecond per norm.
 func Compile(norms ...Norm) (*Constitution, error) {
 	t := emptyConstitution.txn(len(norms))
+	err := eachInForce("compile", norms, func(n Norm) { t.insert(n, normMeta{id: n.ID()}) })
+	if err != nil {
+		return nil, err
+	}
+	return t.commit(0), nil
+}
+
+// eachInForce calls do with each norm that is not Repealed, in its normal form.
+// It fails at the first norm that is invalid or has the name of an earlier one.
+func eachInForce(verb string, norms []Norm, do func(Norm)) error {
 	names := make(map[string]struct{}, len(norms))
 	for i, n := range norms {
 		if n.Repealed {
@@ -38,13 +48,12 @@ func Compile(norms ...Norm) (*Constitution, error) {
 			err = fmt.Errorf("%w: an earlier norm has the name %q, too; rename one of them", ErrExists, n.Name)
 		}
 		if err != nil {
-			return nil, while(fmt.Sprintf("compile: norm %d of %d", i+1, len(norms)), err)
+			return while(fmt.Sprintf("%s: norm %d of %d", verb, i+1, len(norms)), err)
 		}
 		names[n.Name] = struct{}{}
-		n = n.normal()
-		t.insert(n, normMeta{id: n.ID()})
+		do(n.normal())
 	}
-	return t.commit(0), nil
+	return nil
 }
 
 // All returns an iterator over the norms in force, in order of name.
