@@ -274,12 +274,11 @@ func writeRevisions(tb testing.TB, dir string, n, norms, perApply int) {
 			r.Change = Amend(norm)
 		}
 		r.Change = r.Change.Signed("warden", "season "+fmt.Sprint(i/1_000))
-		r, err := r.stored()
+		r, err := r.canonical()
 		require.NoError(tb, err)
-		last = identify(r).tip()
-		if apply, err = r.appendJSON(append(apply, ',')); err != nil {
-			tb.Fatal(err)
-		}
+		known := identify(r)
+		last = known.tip()
+		apply = known.appendJSON(append(apply, ','))
 		if (i+1)%perApply == 0 || i == n-1 {
 			apply[0] = '['
 			entries = append(entries, journal.Entry{Count: i%perApply + 1, JSON: append(apply, ']')})

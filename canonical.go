@@ -8,11 +8,39 @@ import (
 	"github.com/normsync/normsync/internal/unixtime"
 )
 
-// stored returns a as every store keeps it: its time in UTC without a
-// monotonic reading, each invalid byte of its texts as U+FFFD, its metadata
-// compact. Metadata that is not one JSON text is refused with an error that
-// wraps ErrInvalid. The ID stays the same.
-func (a Action) stored() (Action, error) {
+// The canonical form of a value is the one that comes back from a store: its text
+// is valid UTF-8, each invalid byte having become U+FFFD, and its time is in UTC
+// without a monotonic clock reading. It has the same ID as the value. Each store
+// makes the values canonical that it is given.
+
+// canonical returns the canonical form of a norm, with "global" as the empty scope.
+func (n Norm) canonical() Norm {
+	n.Name = strictjson.ReplaceInvalid(n.Name)
+	n.Description = strictjson.ReplaceInvalid(n.Description)
+	n.Condition = strictjson.ReplaceInvalid(n.Condition)
+	n.Unless = strictjson.ReplaceInvalid(n.Unless)
+	n.Prohibited = strictjson.ReplaceInvalid(n.Prohibited)
+	n.Permitted = strictjson.ReplaceInvalid(n.Permitted)
+	n.Scope = canonicalScope(strictjson.ReplaceInvalid(n.Scope))
+	n.Severity = Severity(strictjson.ReplaceInvalid(string(n.Severity)))
+	return n
+}
+
+// globalScope is how the empty scope is written.
+const globalScope = "global"
+
+// canonicalScope returns the scope of a canonical norm. For a valid norm this is
+// the only difference between it and its canonical form.
+func canonicalScope(scope string) string {
+	if scope == globalScope {
+		return ""
+	}
+	return scope
+}
+
+// canonical returns the canonical form of an action, with compact metadata. The
+// error wraps ErrInvalid if the metadata is not a single JSON text.
+func (a Action) canonical() (Action, error) {
 	if a.Metadata != "" {
 		var room [512]byte
 		compact, err := appendMetadata(room[:0], a.Metadata)
@@ -23,56 +51,54 @@ func (a Action) stored() (Action, error) {
 			a.Metadata = string(compact)
 		}
 	}
-	a.Agent = strictjson.Mend(a.Agent)
-	a.Verb = strictjson.Mend(a.Verb)
-	a.Location = strictjson.Mend(a.Location)
-	a.Target = strictjson.Mend(a.Target)
-	a.Faction = strictjson.Mend(a.Faction)
-	a.Time = unixtime.Plain(a.Time)
+	a.Agent = strictjson.ReplaceInvalid(a.Agent)
+	a.Verb = strictjson.ReplaceInvalid(a.Verb)
+	a.Location = strictjson.ReplaceInvalid(a.Location)
+	a.Target = strictjson.ReplaceInvalid(a.Target)
+	a.Faction = strictjson.ReplaceInvalid(a.Faction)
+	a.Time = unixtime.Canonical(a.Time)
 	return a, nil
 }
 
-// stored returns v as every store keeps it: its action likewise, and never
-// with an empty severity.
-func (v Violation) stored() (Violation, error) {
-	var err error
-	v.Action, err = v.Action.stored()
-	v.NormName = strictjson.Mend(v.NormName)
-	v.Severity = Severity(strictjson.Mend(string(cmp.Or(v.Severity, SeverityWarn))))
-	return v, err
-}
-
-// stored returns r as every store keeps it. A kind that is none of the three
-// is refused with an error that wraps ErrInvalid.
-func (r Revision) stored() (Revision, error) {
-	if !r.Kind.known() {
-		return r, fmt.Errorf("%w revision %d: Kind %q is unknown; make its change with Enact, Amend or Repeal", ErrInvalid, r.Edition, r.Kind)
+// storable returns the error that canonical would return.
+func (a Action) storable() error {
+	if a.Metadata == "" {
+		return nil
 	}
-	r.Norm = r.Norm.stored()
-	r.By = strictjson.Mend(r.By)
-	r.Reason = strictjson.Mend(r.Reason)
-	r.Time = unixtime.Plain(r.Time)
-	return r, nil
+	var room [512]byte
+	_, err := appendMetadata(room[:0], a.Metadata)
+	return err
 }
 
-func (n Norm) stored() Norm {
-	n.Name = strictjson.Mend(n.Name)
-	n.Description = strictjson.Mend(n.Description)
-	n.Condition = strictjson.Mend(n.Condition)
-	n.Unless = strictjson.Mend(n.Unless)
-	n.Prohibited = strictjson.Mend(n.Prohibited)
-	n.Permitted = strictjson.Mend(n.Permitted)
-	n.Scope = strictjson.Mend(n.Scope)
-	n.Severity = Severity(strictjson.Mend(string(n.Severity)))
-	return n.normal()
-}
-
-// appendMetadata appends an action's metadata, which is not empty, as it is
-// stored.
+// appendMetadata appends the metadata of an action, which is not empty, in its
+// canonical form.
 func appendMetadata(b []byte, metadata string) ([]byte, error) {
 	b, err := strictjson.AppendCompact(b, metadata)
 	if err != nil {
-		return b, fmt.Errorf("%w action: Metadata is not one JSON text (%w); encode it with json.Marshal, or leave it empty", ErrInvalid, err)
+		return b, fmt.Errorf("%w action: Metadata is not a single JSON text (%w); encode it with json.Marshal, or leave it empty", ErrInvalid, err)
 	}
 	return b, nil
+}
+
+// canonical returns the canonical form of a violation, with "warn" as the empty
+// severity. The errors are those of [Action.canonical].
+func (v Violation) canonical() (Violation, error) {
+	var err error
+	v.NormName = strictjson.ReplaceInvalid(v.NormName)
+	v.Severity = Severity(strictjson.ReplaceInvalid(string(cmp.Or(v.Severity, SeverityWarn))))
+	v.Action, err = v.Action.canonical()
+	return v, err
+}
+
+// canonical returns the canonical form of a revision. The error wraps ErrInvalid if
+// its kind is unknown.
+func (r Revision) canonical() (Revision, error) {
+	if !r.Kind.known() {
+		return r, fmt.Errorf("%w revision %d: Kind %q is unknown; make the change with Enact, Amend or Repeal", ErrInvalid, r.Edition, r.Kind)
+	}
+	r.Norm = r.Norm.canonical()
+	r.By = strictjson.ReplaceInvalid(r.By)
+	r.Reason = strictjson.ReplaceInvalid(r.Reason)
+	r.Time = unixtime.Canonical(r.Time)
+	return r, nil
 }

@@ -68,7 +68,7 @@ func Diff(from, to []Norm) []Change {
 		if n.Repealed {
 			continue
 		}
-		n = n.normal()
+		n.Scope = canonicalScope(n.Scope)
 		old, isOld := current[n.Name]
 		twin, isTwin := wanted[n.Name]
 		switch {
@@ -96,7 +96,8 @@ func inForce(norms []Norm) map[string]Norm {
 	m := make(map[string]Norm, len(norms))
 	for _, n := range norms {
 		if !n.Repealed {
-			m[n.Name] = n.normal()
+			n.Scope = canonicalScope(n.Scope)
+			m[n.Name] = n
 		}
 	}
 	return m
@@ -110,7 +111,7 @@ type FieldDiff struct{ Field, From, To string }
 // Norm's fields. It is empty when, and only when, the norms are equal, an
 // explicit global scope being equal to the empty one.
 func DiffFields(from, to Norm) []FieldDiff {
-	from, to = from.normal(), to.normal()
+	from.Scope, to.Scope = canonicalScope(from.Scope), canonicalScope(to.Scope)
 	var diffs []FieldDiff
 	add := func(field, from, to string) {
 		if from != to {

@@ -86,7 +86,7 @@ func TestDiffOfRandomSetsLeadsFromOneToTheOther(t *testing.T) {
 func TestDiffFieldsListsWhatDiffersInOrder(t *testing.T) {
 	a := Norm{Name: "n", Condition: "a", Prohibited: "attack", Scope: "global"}
 	require.Empty(t, DiffFields(a, a))
-	require.Empty(t, DiffFields(a, a.normal()), "an explicit global scope is the empty one")
+	require.Empty(t, DiffFields(a, a.canonical()), "an explicit global scope is the empty one")
 	b := Norm{"m", "d", "b", "u", "", "heal", "town", -7, SeverityError, true, true}
 	require.Equal(t, []FieldDiff{
 		{"Name", "n", "m"}, {"Description", "", "d"}, {"Condition", "a", "b"}, {"Unless", "", "u"}, {"Prohibited", "attack", ""}, {"Permitted", "", "heal"},
@@ -99,7 +99,7 @@ func TestDiffFieldsListsWhatDiffersInOrder(t *testing.T) {
 			y = x
 			y.Priority = []int{x.Priority, 5}[o.IntN(2)]
 		}
-		require.Equal(t, x.normal() == y.normal(), len(DiffFields(x, y)) == 0)
+		require.Equal(t, x.canonical() == y.canonical(), len(DiffFields(x, y)) == 0)
 	}
 }
 

@@ -51,7 +51,8 @@ func eachInForce(verb string, norms []Norm, do func(Norm)) error {
 			return while(fmt.Sprintf("%s: norm %d of %d", verb, i+1, len(norms)), err)
 		}
 		names[n.Name] = struct{}{}
-		do(n.normal())
+		n.Scope = canonicalScope(n.Scope)
+		do(n)
 	}
 	return nil
 }

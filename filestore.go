@@ -233,16 +233,14 @@ func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error
 		if want := revs[0].Edition + uint64(i); r.Edition != want || want == 0 {
 			return fmt.Errorf("%w: %s: edition %d is number %d of a batch that begins with %d", ErrConflict, verb, r.Edition, i+1, revs[0].Edition)
 		}
-		r, err := r.stored()
+		r, err := r.canonical()
 		if err != nil {
 			return err
 		}
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if b, err = r.appendJSON(b); err != nil {
-			return err
-		}
+		b = identify(r).appendJSON(b)
 	}
 	err = s.append(ctx, verb, s.revisions, revs[0].Edition, journal.Entry{Count: len(revs), JSON: append(b, ']')})
 	if err == nil {
@@ -344,7 +342,7 @@ func (s *FileStore) AppendViolations(ctx context.Context, vs ...Violation) error
 	var b []byte
 	ends := make([]int, len(vs))
 	for i, v := range vs {
-		v, err := v.stored()
+		v, err := v.canonical()
 		if err != nil {
 			return err
 		}

@@ -111,9 +111,9 @@ func TestFileStoreRefusesWhatWasEditedByHand(t *testing.T) {
 
 // Whoever makes up a checksum, too, is found out when the line is read.
 func TestFileStoreRefusesLinesWithOtherRecords(t *testing.T) {
-	one, err := fileRevision(1).appendJSON(nil)
+	one, err := fileRevision(1).MarshalJSON()
 	require.NoError(t, err)
-	two, err := fileRevision(2).appendJSON(nil)
+	two, err := fileRevision(2).MarshalJSON()
 	require.NoError(t, err)
 	for _, text := range []string{"[]", "[1]", "{}", "null", "[" + string(two) + "]", "[" + string(one) + "," + string(two) + "]", "[{}]"} {
 		dir := t.TempDir()

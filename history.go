@@ -63,7 +63,7 @@ func (p *replay) add(r identified) error {
 		if err := r.Norm.validateStored(); err != nil {
 			return fmt.Errorf("%w (edition %d of the log)", err, r.Edition)
 		}
-		r.Norm = r.Norm.normal()
+		r.Norm.Scope = canonicalScope(r.Norm.Scope)
 	}
 	if r.Edition > 1 && instant(r.Time).Before(instant(p.last)) {
 		return bad("is of %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), p.last.Format(time.RFC3339Nano))

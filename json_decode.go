@@ -14,73 +14,259 @@ import (
 	"github.com/normsync/normsync/internal/unixtime"
 )
 
-// UnmarshalJSON reads n strictly, since a typo in a rule must be heard. It
-// refuses unknown and repeated keys, keys in another case, values of another
-// type, null included, invalid UTF-8, and an id that is not n's; the id may be
-// left out, as may every key whose zero value is meant. The scope "global" is
-// read as the empty one.
+// Each type has UnmarshalJSON and a read function that it calls. The results are in
+// canonical form.
+
+// UnmarshalJSON reads n strictly, since a typo in a rule must not pass unnoticed.
+// It refuses unknown and repeated keys, keys in another case, values of another
+// type, including null, invalid UTF-8, and an id other than n's. The id may be left
+// out, and so may every key with a zero value. The scope "global" is read as the
+// empty one.
 //
-// The error wraps [ErrInvalid] and names the key and its offset from the
-// beginning of b; n is left as it was then. UnmarshalJSON does not call
-// [Norm.Validate]; [ReadNorms] does.
+// The error wraps [ErrInvalid] and names the key and its offset from the beginning
+// of b; n is unchanged then. UnmarshalJSON does not call [Norm.Validate], but
+// [ReadNorms] does.
 func (n *Norm) UnmarshalJSON(b []byte) error {
-	return unmarshal("norm", b, true, n, readNorm)
+	d := strictjson.NewDecoder(b)
+	return unmarshal("norm", d, n, readNorm)
 }
 
-// UnmarshalJSON reads a leniently, since actions come from elsewhere: unknown
-// keys and the id, which may be another program's, are passed over, a null is
-// a value that is not set, and invalid UTF-8 is mended with U+FFFD. A key that
-// is there twice, and a value of another type, are refused all the same. A key
-// that is missing leaves its field empty, so an object of foreign keys only is the
-// zero Action, which no norm forbids: refuse one without a word in its Verb.
+// readNorm reads a norm. With an error it returns the fields that were read before.
+func readNorm(d *strictjson.Decoder) (n Norm, err error) {
+	var id claim[ID]
+	err = d.ReadObject(&normKeys, func(key string) (err error) {
+		switch key {
+		case keyID:
+			id, err = readClaim(d, readID)
+		case keyName:
+			n.Name, err = d.ReadString()
+		case keyDescription:
+			n.Description, err = d.ReadString()
+		case keyCondition:
+			n.Condition, err = d.ReadString()
+		case keyProhibited:
+			n.Prohibited, err = d.ReadString()
+		case keyScope:
+			n.Scope, err = d.ReadString()
+			n.Scope = canonicalScope(n.Scope)
+		case keyActive:
+			var active bool
+			active, err = d.ReadBool()
+			n.Repealed = !active
+		case keyPriority:
+			n.Priority, err = readPriority(d)
+		case keyUnless:
+			n.Unless, err = d.ReadString()
+		case keyPermitted:
+			n.Permitted, err = d.ReadString()
+		case keySeverity:
+			n.Severity, err = readSeverity(d)
+		case keyShadow:
+			n.Shadow, err = d.ReadBool()
+		}
+		return err
+	})
+	if err != nil {
+		return n, err
+	}
+	return n, id.check(keyID, n.ID(), "the norm's ID is %s; leave the id out, and it is computed")
+}
+
+// UnmarshalJSON reads a leniently, since actions come from elsewhere. It skips
+// unknown keys and the id, which another program may compute differently, reads
+// null as a value that is not set, and invalid UTF-8 as U+FFFD. It refuses repeated
+// keys and values of another type.
 //
-// Metadata is any JSON value, and is kept as its text without white space
-// between its parts. The timestamp is rounded to the nearest nanosecond, and 0
-// is the zero time. The error wraps [ErrInvalid] and names the key and its
-// offset from the beginning of b; a is left as it was then.
+// A missing key leaves its field empty, so an object that has only foreign keys is
+// the zero Action, which no norm forbids. Refuse an action without a word in its
+// Verb.
+//
+// The metadata is any JSON value. It is kept as text, without white space between
+// its parts. The timestamp is rounded to the nearest nanosecond, and 0 is the zero
+// time. The error wraps [ErrInvalid] and names the key and its offset from the
+// beginning of b; a is unchanged then.
 func (a *Action) UnmarshalJSON(b []byte) error {
 	if string(bytes.Trim(b, " \t\r\n")) == "null" {
-		return nil // what encoding/json asks of an Unmarshaler
+		return nil // the convention of encoding/json
 	}
-	return unmarshal("action", b, false, a, readAction)
+	d := strictjson.NewDecoder(b)
+	d.AllowInvalidUTF8 = true
+	return unmarshal("action", d, a, readAction)
 }
 
-// UnmarshalJSON reads v. It is strict about types and about keys that are
-// there twice or in another case, but passes over keys that it does not know.
-// The keys norm_id and action must be there, and an empty severity is read as
-// [SeverityWarn]. The description is not looked at, since it follows from the
-// rest; where an id, action_id, agent_id or timestamp contradicts the rest, v
-// was tampered with or damaged, and is refused.
+func readAction(d *strictjson.Decoder) (a Action, err error) {
+	err = d.ReadObject(&actionKeys, func(key string) (err error) {
+		if key == keyMetadata {
+			a.Metadata, err = readMetadata(d)
+			return err
+		}
+		if d.SkipNull() {
+			return nil
+		}
+		switch key {
+		case keyAgentID:
+			a.Agent, err = d.ReadString()
+		case keyAction:
+			a.Verb, err = d.ReadString()
+		case keyLocation:
+			a.Location, err = d.ReadString()
+		case keyTarget:
+			a.Target, err = d.ReadString()
+		case keyFaction:
+			a.Faction, err = d.ReadString()
+		case keyTimestamp:
+			a.Time, err = readTime(d)
+		}
+		return err
+	})
+	return a, err
+}
+
+// UnmarshalJSON reads v. It refuses repeated keys, keys in another case and values
+// of another type, but it skips unknown keys. The keys norm_id and action are
+// required. An empty severity is read as [SeverityWarn]. The description is not
+// read, since it follows from the rest. An id, action_id, agent_id or timestamp that
+// contradicts the rest is refused: v was tampered with or damaged.
 //
-// The error wraps [ErrInvalid] and names the key and its offset from the
-// beginning of b; v is left as it was then.
+// The error wraps [ErrInvalid] and names the key and its offset from the beginning
+// of b; v is unchanged then.
 func (v *Violation) UnmarshalJSON(b []byte) error {
-	return unmarshal("violation", b, true, v, readViolation)
+	return unmarshal("violation", strictjson.NewDecoder(b), v, readViolation)
 }
 
-// UnmarshalJSON reads r as strictly as a violation is read, and its norm as
-// strictly as a norm. The keys edition, revision_type, version and norm must
-// be there; an id or norm_id that contradicts the rest is refused.
+func readViolation(d *strictjson.Decoder) (v Violation, err error) {
+	var id, actionID claim[ID]
+	var agent claim[string]
+	var stamp claim[time.Time]
+	err = d.ReadObject(&violationKeys, func(key string) (err error) {
+		switch key {
+		case keyID:
+			id, err = readClaim(d, readID)
+		case keyNormID:
+			v.NormID, err = readID(d)
+		case keyNormName:
+			v.NormName, err = d.ReadString()
+		case keyActionID:
+			actionID, err = readClaim(d, readID)
+		case keyAgentID:
+			agent, err = readClaim(d, (*strictjson.Decoder).ReadString)
+		case keySeverity:
+			v.Severity, err = readSeverity(d)
+		case keyTimestamp:
+			stamp, err = readClaim(d, readTime)
+		case keyShadow:
+			v.Shadow, err = d.ReadBool()
+		case keyEdition:
+			v.Edition, err = d.ReadUint()
+		case keyAction:
+			v.Action, err = readAction(d)
+		}
+		return err
+	})
+	if err != nil {
+		return v, err
+	}
+	v.Severity = cmp.Or(v.Severity, SeverityWarn)
+	trueActionID := v.Action.ID()
+	return v, cmp.Or(
+		agent.check(keyAgentID, v.Action.Agent, "the action's agent is %q"),
+		stamp.check(keyTimestamp, v.Action.Time, "the action's time is %v"),
+		actionID.check(keyActionID, trueActionID, "the action's ID is %s"),
+		id.check(keyID, violationID(v.NormID, trueActionID), "the violation's ID is %s"),
+	)
+}
+
+// UnmarshalJSON reads r as strictly as a violation is read, and its norm as strictly
+// as a norm. The keys edition, revision_type, version and norm are required. An id
+// or norm_id that contradicts the rest is refused.
 //
-// The error wraps [ErrInvalid] and names the key and its offset from the
-// beginning of b; r is left as it was then.
+// The error wraps [ErrInvalid] and names the key and its offset from the beginning
+// of b; r is unchanged then.
 func (r *Revision) UnmarshalJSON(b []byte) error {
-	return unmarshal("revision", b, true, r, func(d *strictjson.Reader) (Revision, error) {
+	return unmarshal("revision", strictjson.NewDecoder(b), r, func(d *strictjson.Decoder) (Revision, error) {
 		known, err := readRevision(d)
 		return known.Revision, err
 	})
 }
 
+func readRevision(d *strictjson.Decoder) (identified, error) {
+	var r Revision
+	var id, normID claim[ID]
+	err := d.ReadObject(&revisionKeys, func(key string) (err error) {
+		switch key {
+		case keyID:
+			id, err = readClaim(d, readID)
+		case keyEdition:
+			r.Edition, err = d.ReadUint()
+		case keyNormID:
+			normID, err = readClaim(d, readID)
+		case keyType:
+			r.Kind, err = readKind(d)
+		case keyVersion:
+			r.Version, err = readInt(d)
+		case keyBy:
+			r.By, err = d.ReadString()
+		case keyReason:
+			r.Reason, err = d.ReadString()
+		case keyTimestamp:
+			r.Time, err = readTime(d)
+		case keyNorm:
+			r.Norm, err = readNorm(d)
+		case keyPrev:
+			r.Prev, err = readID(d)
+		}
+		return err
+	})
+	if err != nil {
+		return identified{Revision: r}, err
+	}
+	known := identify(r)
+	return known, cmp.Or(
+		normID.check(keyNormID, known.normID, "the norm's ID is %s"),
+		id.check(keyID, known.id, "the revision's ID is %s"),
+	)
+}
+
+// appendRevisions reads a JSON array of revisions, as strictly as
+// Revision.UnmarshalJSON reads one, and appends them to revs.
+func appendRevisions(revs []identified, text []byte) ([]identified, error) {
+	d := strictjson.NewDecoder(text)
+	err := d.ReadArray(func() error {
+		r, err := readRevision(d)
+		revs = append(revs, r)
+		return err
+	})
+	if err == nil {
+		err = d.CheckEOF()
+	}
+	if err != nil {
+		return revs, fmt.Errorf("%w revision %w", ErrInvalid, err)
+	}
+	return revs, nil
+}
+
+// unmarshal sets *into to the only value in a text.
+func unmarshal[T any](what string, d *strictjson.Decoder, into *T, read func(*strictjson.Decoder) (T, error)) error {
+	v, err := read(d)
+	if err == nil {
+		err = d.CheckEOF()
+	}
+	if err != nil {
+		return fmt.Errorf("%w %s %w", ErrInvalid, what, err)
+	}
+	*into = v
+	return nil
+}
+
 // ReadNorms reads a JSON array of norms, or an object with such an array under
-// "norms", which is what [Report.WriteJSON] writes; the object's other keys
-// are passed over. Norms are read as strictly as by [Norm.UnmarshalJSON], and
-// validated. They keep their order; whether their names are unique is left to
-// [Compile].
+// "norms", which is what [Report.WriteJSON] writes; it skips the object's other
+// keys. It reads norms as strictly as [Norm.UnmarshalJSON] and validates them. The
+// norms keep their order. ReadNorms does not check that names are unique; [Compile]
+// does.
 //
-// A byte-order mark before the text, which some editors write, is passed over.
-// An error of r is returned as it is, wrapped. Any other wraps [ErrInvalid]
-// and says which norm is meant, by number, name and line. ReadNorms reads all
-// of r into memory.
+// A byte-order mark at the beginning of the text, which some editors write, is
+// skipped. An error of r is wrapped. All other errors wrap [ErrInvalid] and identify
+// the norm by its number, name and line. ReadNorms reads all of r into memory.
 func ReadNorms(r io.Reader) ([]Norm, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -90,16 +276,15 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 	if bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {
 		return nil, fmt.Errorf("%w list of norms: it is in UTF-16; save it as UTF-8", ErrInvalid)
 	}
-	in := strictjson.NewReader(text)
-	in.Strict = true
+	d := strictjson.NewDecoder(text)
 	norms := []Norm{}
-	list := func() error {
-		return in.Array(func() error {
-			at := in.Offset()
-			n, err := readNorm(in)
+	readList := func() error {
+		return d.ReadArray(func() error {
+			at := d.NextOffset()
+			n, err := readNorm(d)
 			if err == nil {
 				if problem := n.problem(); problem != "" {
-					err = in.Errorf(at, "%s", problem)
+					err = d.Errorf(at, "%s", problem)
 				}
 			}
 			if err != nil {
@@ -109,16 +294,16 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 			return nil
 		})
 	}
-	switch rest := text[in.Offset():]; {
-	case bytes.HasPrefix(rest, []byte("[")):
-		err = list()
-	case bytes.HasPrefix(rest, []byte("{")):
-		err = in.Object(&listKeys, func(string) error { return list() })
+	switch d.PeekKind() {
+	case '[':
+		err = readList()
+	case '{':
+		err = d.ReadObject(&normListKeys, func(string) error { return readList() })
 	default:
-		err = in.Want(`an array of norms, or an object with one under "norms"`)
+		err = d.Want(`an array of norms, or an object with one under "norms"`)
 	}
 	if err == nil {
-		err = in.End()
+		err = d.CheckEOF()
 	}
 	if err != nil {
 		return nil, atLine(text, err, "list of norms")
@@ -126,266 +311,73 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 	return norms, nil
 }
 
-// atLine returns the error of reading what in text with its line, unless it
-// has one.
+// atLine returns an error of a Decoder with the line and column in text instead of
+// the offset. It returns any other error as it is.
 func atLine(text []byte, err error, what string) error {
 	e, ok := err.(*strictjson.Error)
 	if !ok {
 		return err
 	}
-	before := text[:e.Offset]
+	before := text[:e.ByteOffset]
 	line, column := 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')
 	return fmt.Errorf("%w %s in line %d, column %d: %s", ErrInvalid, what, line, column, e.Text())
 }
 
-func unmarshal[T any](what string, b []byte, strict bool, into *T, read func(*strictjson.Reader) (T, error)) error {
-	r := strictjson.NewReader(b)
-	r.Strict = strict
-	v, err := read(r)
-	if err == nil {
-		err = r.End()
-	}
-	if err != nil {
-		return fmt.Errorf("%w %s %w", ErrInvalid, what, err)
-	}
-	*into = v
-	return nil
-}
-
-var (
-	listKeys = strictjson.Keys{Rule: strictjson.Open, Known: []string{"norms"}, Required: []string{"norms"}}
-
-	normKeys = strictjson.Keys{Rule: strictjson.Exact, Known: []string{"id", "name", "description", "condition", "prohibited", "scope", "active",
-		"priority", "unless", "permitted", "severity", "shadow"}}
-
-	// The id of an action is not known: another program may compute it otherwise.
-	actionKeys = strictjson.Keys{Rule: strictjson.Loose, Known: []string{"agent_id", "action", "location", "target", "faction", "timestamp", "metadata"}}
-
-	violationKeys = strictjson.Keys{Rule: strictjson.Open, Required: []string{"norm_id", "action"},
-		Known: []string{"id", "norm_id", "norm_name", "action_id", "agent_id", "severity", "timestamp", "shadow", "edition", "action"}}
-
-	revisionKeys = strictjson.Keys{Rule: strictjson.Open, Required: []string{"edition", "revision_type", "version", "norm"},
-		Known: []string{"id", "edition", "norm_id", "revision_type", "version", "by", "reason", "timestamp", "norm", "prev"}}
-)
-
-// readNorm reads a norm. With an error it returns what it has read so far.
-func readNorm(r *strictjson.Reader) (n Norm, err error) {
-	var id claim[ID]
-	err = r.Object(&normKeys, func(key string) (err error) {
-		switch key {
-		case "id":
-			id, err = read(r, readID)
-		case "name":
-			n.Name, err = r.String()
-		case "description":
-			n.Description, err = r.String()
-		case "condition":
-			n.Condition, err = r.String()
-		case "prohibited":
-			n.Prohibited, err = r.String()
-		case "scope":
-			n.Scope, err = r.String()
-		case "active":
-			var active bool
-			active, err = r.Bool()
-			n.Repealed = !active
-		case "priority":
-			n.Priority, err = readPriority(r)
-		case "unless":
-			n.Unless, err = r.String()
-		case "permitted":
-			n.Permitted, err = r.String()
-		case "severity":
-			n.Severity, err = readSeverity(r)
-		case "shadow":
-			n.Shadow, err = r.Bool()
-		}
-		return err
-	})
-	if err == nil {
-		err = id.check("id", n.ID(), "the norm's ID is %s; leave the id out, and it is computed")
-	}
-	return n.normal(), err
-}
-
-func readAction(r *strictjson.Reader) (a Action, err error) {
-	err = r.Object(&actionKeys, func(key string) (err error) {
-		switch {
-		case key == "metadata":
-			a.Metadata, err = readMetadata(r)
-		case r.Null():
-		case key == "agent_id":
-			a.Agent, err = r.String()
-		case key == "action":
-			a.Verb, err = r.String()
-		case key == "location":
-			a.Location, err = r.String()
-		case key == "target":
-			a.Target, err = r.String()
-		case key == "faction":
-			a.Faction, err = r.String()
-		case key == "timestamp":
-			a.Time, err = readTime(r)
-		}
-		return err
-	})
-	return a, err
-}
-
-func readViolation(r *strictjson.Reader) (v Violation, err error) {
-	var id, action claim[ID]
-	var agent claim[string]
-	var stamp claim[time.Time]
-	err = r.Object(&violationKeys, func(key string) (err error) {
-		switch key {
-		case "id":
-			id, err = read(r, readID)
-		case "norm_id":
-			v.NormID, err = readID(r)
-		case "norm_name":
-			v.NormName, err = r.String()
-		case "action_id":
-			action, err = read(r, readID)
-		case "agent_id":
-			agent, err = read(r, (*strictjson.Reader).String)
-		case "severity":
-			v.Severity, err = readSeverity(r)
-		case "timestamp":
-			stamp, err = read(r, readTime)
-		case "shadow":
-			v.Shadow, err = r.Bool()
-		case "edition":
-			v.Edition, err = r.Uint()
-		case "action":
-			v.Action, err = readAction(r)
-		}
-		return err
-	})
-	if err != nil {
-		return v, err
-	}
-	v.Severity = cmp.Or(v.Severity, SeverityWarn)
-	actionID := v.Action.ID()
-	return v, cmp.Or(
-		agent.check("agent_id", v.Action.Agent, "the action's agent is %q"),
-		stamp.check("timestamp", v.Action.Time, "the action's time is %v"),
-		action.check("action_id", actionID, "the action's ID is %s"),
-		id.check("id", violationID(v.NormID, actionID), "the violation's ID is %s"),
-	)
-}
-
-func readRevision(r *strictjson.Reader) (v identified, err error) {
-	var id, norm claim[ID]
-	err = r.Object(&revisionKeys, func(key string) (err error) {
-		switch key {
-		case "id":
-			id, err = read(r, readID)
-		case "edition":
-			v.Edition, err = r.Uint()
-		case "norm_id":
-			norm, err = read(r, readID)
-		case "revision_type":
-			v.Kind, err = readKind(r)
-		case "version":
-			v.Version, err = readVersion(r)
-		case "by":
-			v.By, err = r.String()
-		case "reason":
-			v.Reason, err = r.String()
-		case "timestamp":
-			v.Time, err = readTime(r)
-		case "norm":
-			v.Norm, err = readNorm(r)
-		case "prev":
-			v.Prev, err = readID(r)
-		}
-		return err
-	})
-	if err != nil {
-		return v, err
-	}
-	v = identify(v.Revision)
-	return v, cmp.Or(
-		norm.check("norm_id", v.normID, "the norm's ID is %s"),
-		id.check("id", v.id, "the revision's ID is %s"),
-	)
-}
-
-// appendRevisions appends the revisions of a JSON array to revs. Each is read as
-// by Revision.UnmarshalJSON.
-func appendRevisions(revs []identified, text []byte) ([]identified, error) {
-	r := strictjson.NewReader(text)
-	r.Strict = true
-	err := r.Array(func() error {
-		v, err := readRevision(r)
-		revs = append(revs, v)
-		return err
-	})
-	if err == nil {
-		err = r.End()
-	}
-	if err != nil {
-		return revs, fmt.Errorf("%w revision %w", ErrInvalid, err)
-	}
-	return revs, nil
-}
-
-// claim is a value that follows from others, as a text has it.
+// claim is the value of a key that follows from other keys. It may be absent.
 type claim[T comparable] struct {
-	value T
-	made  bool
-	at    int
+	value   T
+	present bool
+	at      int
 }
 
-// read reads a claim, by the reader of its value.
-func read[T comparable](r *strictjson.Reader, value func(*strictjson.Reader) (T, error)) (claim[T], error) {
-	at := r.Offset()
-	v, err := value(r)
+func readClaim[T comparable](d *strictjson.Decoder, read func(*strictjson.Decoder) (T, error)) (claim[T], error) {
+	at := d.NextOffset()
+	v, err := read(d)
 	return claim[T]{v, true, at}, err
 }
 
-// check returns an error where a claim was made that is not the truth.
+// check returns an error if the claim is present and its value is not truth.
 func (c claim[T]) check(key string, truth T, format string) error {
-	if !c.made || c.value == truth {
+	if !c.present || c.value == truth {
 		return nil
 	}
-	return &strictjson.Error{Offset: c.at, Path: key, Problem: fmt.Sprintf("it contradicts the rest: "+format, truth)}
+	return &strictjson.Error{ByteOffset: c.at, Path: key, Problem: fmt.Sprintf("it contradicts the rest: "+format, truth)}
 }
 
-func readID(r *strictjson.Reader) (ID, error) {
-	at := r.Offset()
-	text, err := r.Text()
+func readID(d *strictjson.Decoder) (ID, error) {
+	at := d.NextOffset()
+	text, err := d.ReadStringBytes()
 	if err != nil {
 		return ID{}, err
 	}
 	var id ID
 	if id.UnmarshalText(text) != nil {
-		return ID{}, r.Errorf(at, "want an ID of 16 lower-case hex digits, found %.40q", text)
+		return ID{}, d.Errorf(at, "want an ID of 16 lower-case hex digits, found %.40q", text)
 	}
 	return id, nil
 }
 
-// errPriority is about a priority that an int of 64 bits holds, and that of this
-// platform does not. Version 0.1 took any int.
+// errPriority marks a priority that an int of this platform cannot hold. Version
+// 0.1 accepted any int.
 var errPriority = errors.New("priority beyond 32 bits")
 
-func readPriority(r *strictjson.Reader) (int, error) {
-	at := r.Offset()
-	n, err := r.Int(64)
+func readPriority(d *strictjson.Decoder) (int, error) {
+	at := d.NextOffset()
+	n, err := d.ReadInt(64)
 	if err == nil && int64(int(n)) != n {
-		err = &strictjson.Error{Offset: at, Err: errPriority,
-			Problem: beyondPriority(n) + "; only a program of 64 bits can read a log that holds it"}
+		err = &strictjson.Error{ByteOffset: at, Err: errPriority,
+			Problem: beyondPriority(n) + "; only a 64-bit program can read a log that holds it"}
 	}
 	return int(n), err
 }
 
-func readVersion(r *strictjson.Reader) (int, error) {
-	n, err := r.Int(strconv.IntSize)
+func readInt(d *strictjson.Decoder) (int, error) {
+	n, err := d.ReadInt(strconv.IntSize)
 	return int(n), err
 }
 
-func readSeverity(r *strictjson.Reader) (Severity, error) {
-	text, err := r.Text()
+func readSeverity(d *strictjson.Decoder) (Severity, error) {
+	text, err := d.ReadStringBytes()
 	for _, s := range [...]Severity{SeverityInfo, SeverityWarn, SeverityError} {
 		if string(text) == string(s) {
 			return s, err // without allocating
@@ -394,40 +386,45 @@ func readSeverity(r *strictjson.Reader) (Severity, error) {
 	return Severity(text), err
 }
 
-func readKind(r *strictjson.Reader) (ChangeKind, error) {
-	at := r.Offset()
-	text, err := r.Text()
-	if kind := ChangeKind(text); err != nil || kind.known() {
-		return kind, err
+func readKind(d *strictjson.Decoder) (ChangeKind, error) {
+	at := d.NextOffset()
+	text, err := d.ReadStringBytes()
+	if err != nil {
+		return "", err
 	}
-	return "", r.Errorf(at, "want add, modify or repeal, found %.40q", text)
+	for _, k := range [...]ChangeKind{KindAdd, KindModify, KindRepeal} {
+		if string(text) == string(k) {
+			return k, nil // without allocating
+		}
+	}
+	return "", d.Errorf(at, "want add, modify or repeal, found %.40q", text)
 }
 
-func readTime(r *strictjson.Reader) (time.Time, error) {
-	at := r.Offset()
-	text, err := r.Number()
+func readTime(d *strictjson.Decoder) (time.Time, error) {
+	at := d.NextOffset()
+	text, err := d.ReadNumber()
 	if err != nil {
 		return time.Time{}, err
 	}
 	t, err := unixtime.ParseSeconds(text)
 	if err != nil {
-		return time.Time{}, r.Errorf(at, "%.40s %v", text, err)
+		return time.Time{}, d.Errorf(at, "%.40s %v", text, err)
 	}
 	return t, nil
 }
 
-func readMetadata(r *strictjson.Reader) (string, error) {
-	at := r.Offset()
-	text, compact, err := r.Value()
+func readMetadata(d *strictjson.Decoder) (string, error) {
+	at := d.NextOffset()
+	text, compact, err := d.ReadValue()
 	if err != nil {
 		return "", err
 	}
 	if compact && utf8.Valid(text) {
 		return string(text), nil
 	}
-	if !utf8.Valid(text) && r.Strict {
-		return "", r.Errorf(at, "the text is not valid UTF-8")
+	if !utf8.Valid(text) && !d.AllowInvalidUTF8 {
+		return "", d.Errorf(at, "the text is not valid UTF-8")
 	}
-	b, err := strictjson.AppendCompact(nil, strictjson.Mend(string(text)))
+	b, err := strictjson.AppendCompact(nil, strictjson.ReplaceInvalid(string(text)))
 	return string(b), err
 }

@@ -3,132 +3,166 @@ package normsync
 import (
 	"cmp"
 	"strconv"
+	"time"
 
 	"github.com/normsync/normsync/internal/strictjson"
 	"github.com/normsync/normsync/internal/unixtime"
 )
 
-// The encoders append; the value that is encoded is the one that a store
-// keeps, so that it has the ID that it is written with when it is read again.
+// Each type has MarshalJSON and an appendJSON that it calls. They write the
+// canonical form of a value, so that it has the same ID when it is read again.
 
-// MarshalJSON writes n with the keys id, name, description, condition,
-// prohibited, scope, active and priority, always, and then unless, permitted,
-// severity and shadow where they are set. An empty scope is written "global".
-// The error is always nil.
-func (n Norm) MarshalJSON() ([]byte, error) { return n.appendJSON(nil) }
+// MarshalJSON returns n as an object with the keys id, name, description,
+// condition, prohibited, scope, active and priority. The keys unless, permitted,
+// severity and shadow follow if they are set. An empty scope is written as
+// "global". The error is always nil.
+func (n Norm) MarshalJSON() ([]byte, error) { return n.appendJSON(nil, n.ID()), nil }
 
-func (n Norm) appendJSON(b []byte) ([]byte, error) { return n.appendJSONWith(b, n.ID()), nil }
-
-func (n Norm) appendJSONWith(b []byte, id ID) []byte {
-	b = appendID(b, `{"id":`, id)
-	b = appendText(b, `,"name":`, n.Name)
-	b = appendText(b, `,"description":`, n.Description)
-	b = appendText(b, `,"condition":`, n.Condition)
-	b = appendText(b, `,"prohibited":`, n.Prohibited)
-	b = appendText(b, `,"scope":`, cmp.Or(n.Scope, globalScope))
-	b = strconv.AppendBool(append(b, `,"active":`...), !n.Repealed)
-	b = strconv.AppendInt(append(b, `,"priority":`...), int64(n.Priority), 10)
-	if n.Unless != "" {
-		b = appendText(b, `,"unless":`, n.Unless)
-	}
-	if n.Permitted != "" {
-		b = appendText(b, `,"permitted":`, n.Permitted)
-	}
-	if n.Severity != "" {
-		b = appendText(b, `,"severity":`, string(n.Severity))
-	}
+// appendJSON appends n as an object. The ID is n's.
+func (n Norm) appendJSON(b []byte, id ID) []byte {
+	start := len(b)
+	b = appendID(b, keyID, id)
+	b = appendText(b, keyName, n.Name)
+	b = appendText(b, keyDescription, n.Description)
+	b = appendText(b, keyCondition, n.Condition)
+	b = appendText(b, keyProhibited, n.Prohibited)
+	b = appendText(b, keyScope, cmp.Or(n.Scope, globalScope))
+	b = appendBool(b, keyActive, !n.Repealed)
+	b = appendInt(b, keyPriority, n.Priority)
+	b = appendTextIfSet(b, keyUnless, n.Unless)
+	b = appendTextIfSet(b, keyPermitted, n.Permitted)
+	b = appendTextIfSet(b, keySeverity, string(n.Severity))
 	if n.Shadow {
-		b = append(b, `,"shadow":true`...)
+		b = appendBool(b, keyShadow, true)
 	}
-	return append(b, '}')
+	return appendEnd(b, start)
 }
 
-// MarshalJSON writes a with the keys id, agent_id, action, location, target,
-// faction and timestamp, always, and then metadata where it is set. The
+// MarshalJSON returns a as an object with the keys id, agent_id, action, location,
+// target, faction and timestamp. The key metadata follows if it is set. The
 // timestamp is the number of seconds since 1970, in decimal and exact to the
-// nanosecond, 0 for the zero time. Metadata is written as it is, without white
-// space between its parts; what is not one JSON text is refused with an error
-// that wraps [ErrInvalid].
+// nanosecond; it is 0 for the zero time. Metadata is written as it is, without
+// white space between its parts. If it is not a single JSON text, the error wraps
+// [ErrInvalid].
 //
-// Like all of encoding/json, [encoding/json.Marshal] writes <, > and & in what
-// MarshalJSON returns as escapes, in metadata too; SetEscapeHTML turns it off.
-func (a Action) MarshalJSON() ([]byte, error) { return a.appendJSON(nil) }
+// Note that [encoding/json.Marshal] escapes <, > and & in the result, and so in
+// metadata, unless SetEscapeHTML turns that off.
+func (a Action) MarshalJSON() ([]byte, error) { return a.appendJSON(nil, a.ID()) }
 
-func (a Action) appendJSON(b []byte) ([]byte, error) { return a.appendJSONWith(b, a.ID()) }
-
-func (a Action) appendJSONWith(b []byte, id ID) ([]byte, error) {
-	b = appendID(b, `{"id":`, id)
-	b = appendText(b, `,"agent_id":`, a.Agent)
-	b = appendText(b, `,"action":`, a.Verb)
-	b = appendText(b, `,"location":`, a.Location)
-	b = appendText(b, `,"target":`, a.Target)
-	b = appendText(b, `,"faction":`, a.Faction)
-	b = unixtime.AppendSeconds(append(b, `,"timestamp":`...), a.Time)
+// appendJSON appends a as an object. The ID is a's. With an error it returns b
+// with a part of the object.
+func (a Action) appendJSON(b []byte, id ID) ([]byte, error) {
+	start := len(b)
+	b = appendID(b, keyID, id)
+	b = appendText(b, keyAgentID, a.Agent)
+	b = appendText(b, keyAction, a.Verb)
+	b = appendText(b, keyLocation, a.Location)
+	b = appendText(b, keyTarget, a.Target)
+	b = appendText(b, keyFaction, a.Faction)
+	b = appendTime(b, keyTimestamp, a.Time)
 	if a.Metadata != "" {
 		var err error
-		if b, err = appendMetadata(append(b, `,"metadata":`...), a.Metadata); err != nil {
+		if b, err = appendMetadata(appendKey(b, keyMetadata), a.Metadata); err != nil {
 			return b, err
 		}
 	}
-	return append(b, '}'), nil
+	return appendEnd(b, start), nil
 }
 
-// MarshalJSON writes v with the keys id, norm_id, norm_name, action_id,
-// agent_id, description, severity and timestamp, then shadow where it is set,
-// edition, and action: the whole action. The description is v's String, the
-// agent_id and timestamp are the action's, and an empty severity is written
-// "warn". It fails where [Action.MarshalJSON] does.
+// MarshalJSON returns v as an object with the keys id, norm_id, norm_name,
+// action_id, agent_id, description, severity and timestamp, then shadow if it is
+// set, edition, and action with the whole action. The description is the result of
+// String, agent_id and timestamp are those of the action, and an empty severity is
+// written as "warn". The errors are those of [Action.MarshalJSON].
 func (v Violation) MarshalJSON() ([]byte, error) { return v.appendJSON(nil) }
 
-// appendJSON appends what MarshalJSON writes. It does not allocate where b has
-// room. With an error it returns b with some of it.
+// appendJSON appends v as an object. It does not allocate if b has room. With an
+// error it returns b with a part of the object.
 func (v Violation) appendJSON(b []byte) ([]byte, error) {
-	action := v.Action.ID()
-	b = appendID(b, `{"id":`, violationID(v.NormID, action))
-	b = appendID(b, `,"norm_id":`, v.NormID)
-	b = appendText(b, `,"norm_name":`, v.NormName)
-	b = appendID(b, `,"action_id":`, action)
-	b = appendText(b, `,"agent_id":`, v.Action.Agent)
-	b = append(b, `,"description":"`...)
+	start := len(b)
+	actionID := v.Action.ID()
+	b = appendID(b, keyID, violationID(v.NormID, actionID))
+	b = appendID(b, keyNormID, v.NormID)
+	b = appendText(b, keyNormName, v.NormName)
+	b = appendID(b, keyActionID, actionID)
+	b = appendText(b, keyAgentID, v.Action.Agent)
+	b = append(appendKey(b, keyDescription), '"')
 	for i, part := range v.sentence() {
 		b = strictjson.AppendEscaped(append(b, sentence[i]...), part)
 	}
-	b = appendText(append(b, `'"`...), `,"severity":`, string(cmp.Or(v.Severity, SeverityWarn)))
-	b = unixtime.AppendSeconds(append(b, `,"timestamp":`...), v.Action.Time)
+	b = append(b, `'"`...)
+	b = appendText(b, keySeverity, string(cmp.Or(v.Severity, SeverityWarn)))
+	b = appendTime(b, keyTimestamp, v.Action.Time)
 	if v.Shadow {
-		b = append(b, `,"shadow":true`...)
+		b = appendBool(b, keyShadow, true)
 	}
-	b = strconv.AppendUint(append(b, `,"edition":`...), v.Edition, 10)
-	b, err := v.Action.appendJSONWith(append(b, `,"action":`...), action)
-	return append(b, '}'), err
+	b = appendUint(b, keyEdition, v.Edition)
+	b, err := v.Action.appendJSON(appendKey(b, keyAction), actionID)
+	return appendEnd(b, start), err
 }
 
-// MarshalJSON writes r with the keys id, edition, norm_id, revision_type,
-// version, by, reason, timestamp and norm: the whole norm. The key prev follows
-// if Prev is set. The error is always nil.
-func (r Revision) MarshalJSON() ([]byte, error) { return r.appendJSON(nil) }
+// MarshalJSON returns r as an object with the keys id, edition, norm_id,
+// revision_type, version, by, reason, timestamp, and norm with the whole norm. The
+// key prev follows if Prev is set. The error is always nil.
+func (r Revision) MarshalJSON() ([]byte, error) { return identify(r).appendJSON(nil), nil }
 
-func (r Revision) appendJSON(b []byte) ([]byte, error) {
-	norm := r.Norm.ID()
-	b = appendID(b, `{"id":`, r.idWith(norm))
-	b = strconv.AppendUint(append(b, `,"edition":`...), r.Edition, 10)
-	b = appendID(b, `,"norm_id":`, norm)
-	b = appendText(b, `,"revision_type":`, string(r.Kind))
-	b = strconv.AppendInt(append(b, `,"version":`...), int64(r.Version), 10)
-	b = appendText(b, `,"by":`, r.By)
-	b = appendText(b, `,"reason":`, r.Reason)
-	b = unixtime.AppendSeconds(append(b, `,"timestamp":`...), r.Time)
-	b = r.Norm.appendJSONWith(append(b, `,"norm":`...), norm)
+// appendJSON appends r as an object.
+func (r identified) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendID(b, keyID, r.id)
+	b = appendUint(b, keyEdition, r.Edition)
+	b = appendID(b, keyNormID, r.normID)
+	b = appendText(b, keyType, string(r.Kind))
+	b = appendInt(b, keyVersion, r.Version)
+	b = appendText(b, keyBy, r.By)
+	b = appendText(b, keyReason, r.Reason)
+	b = appendTime(b, keyTimestamp, r.Time)
+	b = r.Norm.appendJSON(appendKey(b, keyNorm), r.normID)
 	if r.Prev != (ID{}) {
-		b = appendID(b, `,"prev":`, r.Prev)
+		b = appendID(b, keyPrev, r.Prev)
 	}
-	return append(b, '}'), nil
+	return appendEnd(b, start)
 }
 
-func appendText(b []byte, key, s string) []byte { return strictjson.AppendString(append(b, key...), s) }
+// appendKey appends a comma, a key and a colon. [appendEnd] turns the comma before
+// the first key of an object into its brace.
+func appendKey(b []byte, key string) []byte {
+	b = append(b, `,"`...)
+	b = append(b, key...)
+	return append(b, `":`...)
+}
+
+func appendEnd(b []byte, start int) []byte {
+	b[start] = '{'
+	return append(b, '}')
+}
+
+func appendText(b []byte, key, s string) []byte {
+	return strictjson.AppendQuote(appendKey(b, key), s)
+}
+
+func appendTextIfSet(b []byte, key, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return appendText(b, key, s)
+}
 
 func appendID(b []byte, key string, id ID) []byte {
-	b = append(append(b, key...), '"')
-	b, _ = id.AppendText(b)
+	b, _ = id.AppendText(append(appendKey(b, key), '"'))
 	return append(b, '"')
+}
+
+func appendTime(b []byte, key string, t time.Time) []byte {
+	return unixtime.AppendSeconds(appendKey(b, key), t)
+}
+
+func appendBool(b []byte, key string, v bool) []byte { return strconv.AppendBool(appendKey(b, key), v) }
+
+func appendInt(b []byte, key string, n int) []byte {
+	return strconv.AppendInt(appendKey(b, key), int64(n), 10)
+}
+
+func appendUint(b []byte, key string, n uint64) []byte {
+	return strconv.AppendUint(appendKey(b, key), n, 10)
 }

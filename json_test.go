@@ -46,24 +46,30 @@ func TestWhatIsReadIsWhatIsStored(t *testing.T) {
 	o := oddValues{rand.New(rand.NewPCG(3, 4))}
 	for range 3000 {
 		n := o.norm()
-		comesBack(t, n, n.stored(), Norm.appendJSON, (*Norm).UnmarshalJSON)
+		comesBack(t, n, n.canonical(), appendNormJSON, (*Norm).UnmarshalJSON)
 		a := o.action()
-		kept, err := a.stored()
+		kept, err := a.canonical()
 		require.NoError(t, err)
 		require.Equal(t, a.ID(), kept.ID(), "storing keeps the ID")
-		comesBack(t, a, kept, Action.appendJSON, (*Action).UnmarshalJSON)
+		comesBack(t, a, kept, appendActionJSON, (*Action).UnmarshalJSON)
 		v := o.violation()
-		keptV, err := v.stored()
+		keptV, err := v.canonical()
 		require.NoError(t, err)
 		require.NotEmpty(t, keptV.Severity)
 		require.Equal(t, v.ID(), keptV.ID())
 		comesBack(t, v, keptV, Violation.appendJSON, (*Violation).UnmarshalJSON)
 		r := o.revision()
-		keptR, err := r.stored()
+		keptR, err := r.canonical()
 		require.NoError(t, err)
 		require.Equal(t, r.ID(), keptR.ID())
-		comesBack(t, r, keptR, Revision.appendJSON, (*Revision).UnmarshalJSON)
+		comesBack(t, r, keptR, appendRevisionJSON, (*Revision).UnmarshalJSON)
 	}
+}
+
+func appendNormJSON(n Norm, b []byte) ([]byte, error)     { return n.appendJSON(b, n.ID()), nil }
+func appendActionJSON(a Action, b []byte) ([]byte, error) { return a.appendJSON(b, a.ID()) }
+func appendRevisionJSON(r Revision, b []byte) ([]byte, error) {
+	return identify(r).appendJSON(b), nil
 }
 
 // comesBack checks that a value's JSON is that of the stored value, which can be shown, and is read as it.
@@ -124,11 +130,11 @@ func TestKeysAreWrittenInTheirOrder(t *testing.T) {
 func TestMetadataIsOneJSONText(t *testing.T) {
 	for _, odd := range []string{"{", " ", "nonsense", `1,"agent_id":"evil"`, `{"a":1}{"b":2}`, "\"\xff\"", strings.Repeat("[", 2000) + strings.Repeat("]", 2000)} {
 		a := Action{Agent: "hero", Metadata: odd}
-		_, err := a.stored()
+		_, err := a.canonical()
 		require.ErrorIs(t, err, ErrInvalid)
-		require.ErrorContains(t, err, "normsync: invalid action: Metadata is not one JSON text (")
+		require.ErrorContains(t, err, "normsync: invalid action: Metadata is not a single JSON text (")
 		require.ErrorContains(t, err, "; encode it with json.Marshal, or leave it empty")
-		_, err = Violation{Action: a}.stored()
+		_, err = Violation{Action: a}.canonical()
 		require.ErrorIs(t, err, ErrInvalid)
 		_, err = a.MarshalJSON()
 		require.ErrorIs(t, err, ErrInvalid)
@@ -138,9 +144,9 @@ func TestMetadataIsOneJSONText(t *testing.T) {
 }
 
 func TestARevisionOfNoKindIsNotStored(t *testing.T) {
-	_, err := Revision{Edition: 5, Change: Change{Kind: "annul"}}.stored()
+	_, err := Revision{Edition: 5, Change: Change{Kind: "annul"}}.canonical()
 	require.ErrorIs(t, err, ErrInvalid)
-	require.EqualError(t, err, `normsync: invalid revision 5: Kind "annul" is unknown; make its change with Enact, Amend or Repeal`)
+	require.EqualError(t, err, `normsync: invalid revision 5: Kind "annul" is unknown; make the change with Enact, Amend or Repeal`)
 }
 
 func TestANormIsReadStrictly(t *testing.T) {
@@ -184,7 +190,7 @@ func TestAnActionIsReadLeniently(t *testing.T) {
 		got := Action{Agent: "left over"}
 		require.NoError(t, got.UnmarshalJSON([]byte(in)), in)
 		require.Equal(t, want, got, in)
-		_, err := got.stored()
+		_, err := got.canonical()
 		require.NoError(t, err, "what is read can be stored")
 	}
 	for in, want := range map[string]string{
@@ -415,8 +421,8 @@ func FuzzNormJSON(f *testing.F) {
 			require.Zero(t, n)
 			return
 		}
-		comesBack(t, n, n.stored(), Norm.appendJSON, (*Norm).UnmarshalJSON)
-		require.Equal(t, n, n.stored(), "what is read is as it is stored")
+		comesBack(t, n, n.canonical(), appendNormJSON, (*Norm).UnmarshalJSON)
+		require.Equal(t, n, n.canonical(), "what is read is as it is stored")
 		list, err := ReadNorms(io.MultiReader(strings.NewReader("["), bytes.NewReader(text), strings.NewReader("]")))
 		require.Equal(t, n.Validate() == nil, err == nil, "ReadNorms validates")
 		if err == nil {
@@ -438,10 +444,10 @@ func FuzzActionJSON(f *testing.F) {
 			return
 		}
 		require.True(t, json.Valid(text))
-		kept, err := a.stored()
+		kept, err := a.canonical()
 		require.NoError(t, err)
 		require.Equal(t, a, kept, "what is read is as it is stored")
-		comesBack(t, a, kept, Action.appendJSON, (*Action).UnmarshalJSON)
+		comesBack(t, a, kept, appendActionJSON, (*Action).UnmarshalJSON)
 
 		m, ok := slowObject(text)
 		require.True(t, ok || string(bytes.TrimSpace(text)) == "null")
@@ -472,7 +478,7 @@ func FuzzViolationJSON(f *testing.F) {
 			require.ErrorIs(t, err, ErrInvalid)
 			return
 		}
-		kept, err := v.stored()
+		kept, err := v.canonical()
 		require.NoError(t, err)
 		require.Equal(t, v, kept)
 		comesBack(t, v, kept, Violation.appendJSON, (*Violation).UnmarshalJSON)

@@ -45,7 +45,7 @@ func (s *MemStore) AppendRevisions(ctx context.Context, revs ...Revision) error 
 	if err := ctx.Err(); err != nil {
 		return while("append revisions", err)
 	}
-	batch, err := storedAll(revs)
+	batch, err := canonicalAll(revs)
 	if err != nil {
 		return while("append revisions", err)
 	}
@@ -90,7 +90,7 @@ func (s *MemStore) AppendViolations(ctx context.Context, vs ...Violation) error 
 	if err := ctx.Err(); err != nil {
 		return while("append violations", err)
 	}
-	batch, err := storedAll(vs)
+	batch, err := canonicalAll(vs)
 	if err != nil {
 		return while("append violations", err)
 	}
@@ -171,12 +171,12 @@ func (s *MemStore) Dropped() uint64 {
 	return s.dropped
 }
 
-// storedAll returns values as every store keeps them, in a new slice.
-func storedAll[T interface{ stored() (T, error) }](values []T) ([]T, error) {
+// canonicalAll returns the canonical forms of values, in a new slice.
+func canonicalAll[T interface{ canonical() (T, error) }](values []T) ([]T, error) {
 	out := make([]T, len(values))
 	for i, v := range values {
 		var err error
-		if out[i], err = v.stored(); err != nil {
+		if out[i], err = v.canonical(); err != nil {
 			return nil, err
 		}
 	}

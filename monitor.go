@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/normsync/normsync/internal/unixtime"
 )
 
 // Options are those of [Open]. A nil *Options means the defaults.
@@ -261,14 +263,14 @@ func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
 	}
 	p := m.replay()
 	clock := now()
-	stamp := clock
+	stamp := unixtime.Canonical(clock)
 	if p.edition > 0 && instant(clock).Before(instant(p.last)) {
-		stamp = p.last
+		stamp = unixtime.Canonical(p.last)
 	}
 	var revs []Revision
 	for i, c := range changes {
 		old, version, ok, last := p.norm(c.Norm.Name)
-		c.Norm = c.Norm.normal()
+		c.Norm.Scope = canonicalScope(c.Norm.Scope)
 		switch {
 		case c.Kind == KindAdd && ok && c.Norm != old:
 			return nil, nil, c.failed(i, fmt.Errorf("%w: another norm of that name is in force, or enacted by a change before: amend it, repeal it first, or give this one another name", ErrExists))
@@ -280,10 +282,7 @@ func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
 			c.Norm = old
 			c.Norm.Repealed = true
 		}
-		r, err := Revision{Edition: p.edition + 1, Prev: p.tip.id, Version: version + 1, Change: c, Time: stamp}.stored()
-		if err != nil {
-			return nil, nil, c.failed(i, err)
-		}
+		r := Revision{Edition: p.edition + 1, Prev: p.tip.id, Version: version + 1, Change: c, Time: stamp}
 		known := identify(r)
 		p.push(known, last)
 		p.tip = known.tip()

@@ -85,7 +85,7 @@ const payloadSize = 512
 
 func (p payload) first(s string) payload {
 	if !utf8.ValidString(s) {
-		s = strictjson.Mend(s)
+		s = strictjson.ReplaceInvalid(s)
 	}
 	done := 0
 	for i := range len(s) {
@@ -158,18 +158,6 @@ func (n Norm) ID() ID {
 		p = append(p, "|permitted="...).first(n.Permitted)
 	}
 	return p.id()
-}
-
-// globalScope is how the empty Scope is written.
-const globalScope = "global"
-
-// normal returns n as it is compared and kept: with the explicit global scope
-// as the empty one.
-func (n Norm) normal() Norm {
-	if n.Scope == globalScope {
-		n.Scope = ""
-	}
-	return n
 }
 
 // Action is one thing that an agent does. Its zero value is an action of

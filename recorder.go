@@ -366,8 +366,7 @@ func (r *Recorder) keep(err error) {
 func storable(vs []Violation) (batch []Violation, refused error) {
 	batch = vs[:0]
 	for _, v := range vs {
-		v, err := v.stored()
-		if err == nil {
+		if err := v.Action.storable(); err == nil {
 			batch = append(batch, v)
 		} else if refused == nil {
 			refused = err

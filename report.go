@@ -136,7 +136,7 @@ func (j *jsonObject) value(v any) {
 		j.err = fmt.Errorf("normsync: write report: %w", err)
 		return
 	}
-	_, j.err = j.w.Write(strictjson.AppendShown(nil, b))
+	_, j.err = j.w.Write(strictjson.AppendVisible(nil, b))
 }
 
 func (j *jsonObject) field(name string, v any) {

@@ -5,82 +5,82 @@ import (
 	"strings"
 )
 
-// Rule says what becomes of the keys of an object that it is not known to
-// have. A known key that is there twice is always an error.
-type Rule int
+// UnknownKeys says what [Decoder.ReadObject] does with a key that is not one of
+// the known keys. A known key that occurs twice is always an error.
+type UnknownKeys int
 
 const (
-	Exact Rule = iota // unknown keys are errors
-	Open              // unknown keys are passed over, but for known ones in another case
-	Loose             // unknown keys are passed over
+	RejectUnknown      UnknownKeys = iota // an unknown key is an error
+	SkipUnlessMisspelt                    // skip an unknown key, unless it is a known one in another case
+	SkipUnknown                           // skip every unknown key
 )
 
-// Keys are the keys that an object may have.
+// Keys describes the keys of an object.
 type Keys struct {
-	Rule     Rule
-	Known    []string // at most 64; it is best when they are in the order in which they are written
-	Required []string // those of them that must be there
+	Unknown  UnknownKeys
+	Known    []string // at most 64; reading is fastest if objects have them in this order
+	Required []string // the known keys that every object must have
 }
 
-// Object reads an object. For each known key it calls value, which reads what
-// the key stands for. Keys are compared as what they stand for, whether or
-// not they are written with escapes. An error of value is given the key.
-func (r *Reader) Object(keys *Keys, value func(key string) error) error {
-	if r.peek() != '{' {
-		return r.Want("an object")
+// ReadObject reads an object. It calls value for each known key, to read the
+// key's value. A key that is written with escapes is the same key. Errors of
+// value that are [Error]s get the key in front of their path.
+func (d *Decoder) ReadObject(keys *Keys, value func(key string) error) error {
+	if d.peek() != '{' {
+		return d.Want("an object")
 	}
-	start := r.pos
-	r.pos++
-	var seen uint64
-	next := 0 // the key to expect, by its place among the known
+	start := d.pos
+	d.pos++
+	var seen uint64 // a bit for each known key
+	next := 0       // the index of the known key that is likely next
 	for first := true; ; first = false {
-		if first && r.eat('}') {
+		if first && d.eat('}') {
 			break
 		}
-		if r.peek() != '"' {
-			return r.Want("a key in quotes")
+		if d.peek() != '"' {
+			return d.Want("a key in quotes")
 		}
-		at := r.pos
-		key, err := r.Text()
+		at := d.pos
+		key, err := d.ReadStringBytes()
 		if err != nil {
 			return err
 		}
-		if !r.eat(':') {
-			return r.Want("a colon")
+		if !d.eat(':') {
+			return d.Want("a colon")
 		}
-		if k := keys.find(key, next); k < 0 {
-			if err := r.unknown(keys, string(key), at); err != nil {
+		if i := keys.index(key, next); i < 0 {
+			if err := d.skipUnknown(keys, string(key), at); err != nil {
 				return err
 			}
 		} else {
-			name := keys.Known[k]
-			if seen&(1<<k) != 0 {
-				return r.Errorf(at, "key %q is there twice", name)
+			name := keys.Known[i]
+			if seen&(1<<i) != 0 {
+				return d.Errorf(at, "key %q is there twice", name)
 			}
-			seen |= 1 << k
-			next = k + 1
+			seen |= 1 << i
+			next = i + 1
 			if err := value(name); err != nil {
 				return within(err, name)
 			}
 		}
-		if r.eat('}') {
+		if d.eat('}') {
 			break
 		}
-		if !r.eat(',') {
-			return r.Want("a comma or the end of the object")
+		if !d.eat(',') {
+			return d.Want("a comma or the end of the object")
 		}
 	}
 	for _, name := range keys.Required {
-		if k := slices.Index(keys.Known, name); seen&(1<<k) == 0 {
-			return r.Errorf(start, "key %q is missing", name)
+		if i := slices.Index(keys.Known, name); seen&(1<<i) == 0 {
+			return d.Errorf(start, "key %q is missing", name)
 		}
 	}
 	return nil
 }
 
-// find returns the place of key among the known keys, or -1. It begins to
-// look at next, where a key is that comes in its turn.
-func (k *Keys) find(key []byte, next int) int {
+// index returns the index of a key among the known keys, -1 if it is not known.
+// The search begins at next.
+func (k *Keys) index(key []byte, next int) int {
 	for i := range k.Known {
 		if i += next; i >= len(k.Known) {
 			i -= len(k.Known)
@@ -92,23 +92,23 @@ func (k *Keys) find(key []byte, next int) int {
 	return -1
 }
 
-// unknown passes over the value of a key that is not known, or refuses it.
-func (r *Reader) unknown(keys *Keys, key string, at int) error {
-	if keys.Rule != Loose {
+// skipUnknown skips the value of an unknown key, or returns an error about the
+// key, which begins at at.
+func (d *Decoder) skipUnknown(keys *Keys, key string, at int) error {
+	if keys.Unknown != SkipUnknown {
 		for _, name := range keys.Known {
 			if strings.EqualFold(name, key) {
-				return r.Errorf(at, "key %.40q is unknown; it is written %q", key, name)
+				return d.Errorf(at, "key %.40q is unknown; it is written %q", key, name)
 			}
 		}
 	}
-	if keys.Rule == Exact {
-		return r.Errorf(at, "key %.40q is unknown; the keys are %s", key, strings.Join(keys.Known, ", "))
+	if keys.Unknown == RejectUnknown {
+		return d.Errorf(at, "key %.40q is unknown; the keys are %s", key, strings.Join(keys.Known, ", "))
 	}
-	_, _, err := r.Value()
-	return err
+	return d.SkipValue()
 }
 
-// within gives an error the key in whose value it is.
+// within puts a key in front of the path of an error in the key's value.
 func within(err error, key string) error {
 	if e, ok := err.(*Error); ok {
 		if e.Path != "" {

@@ -11,19 +11,19 @@ const hex = "0123456789abcdef"
 
 // AppendString appends s as a JSON string. See [AppendEscaped] for what is
 // between the quotes.
-func AppendString(b []byte, s string) []byte {
+func AppendQuote(b []byte, s string) []byte {
 	b = append(b, '"')
 	b = AppendEscaped(b, s)
 	return append(b, '"')
 }
 
-// AppendEscaped appends what stands for s between the quotes of a JSON
-// string, so that a string can be made of several.
+// AppendEscaped appends s as the text between the quotes of a JSON string. A string
+// can be made of several such texts.
 //
-// What it appends is valid UTF-8, each invalid byte of s as U+FFFD, and can be
-// shown: control characters, the separators U+2028 and U+2029, and the
-// characters that override the direction of writing are escaped. Characters
-// that matter in HTML are not.
+// The text is valid UTF-8, with each invalid byte of s as U+FFFD, and is safe to
+// show: control characters, the separators U+2028 and U+2029, and characters that
+// override the direction of writing are escaped. Unlike encoding/json,
+// AppendEscaped does not escape characters that matter in HTML.
 func AppendEscaped(b []byte, s string) []byte {
 	done := 0
 	for i := 0; i < len(s); {
@@ -43,7 +43,7 @@ func AppendEscaped(b []byte, s string) []byte {
 			b = append(b, s[done:i]...)
 			b = append(b, "\uFFFD"...)
 			done = i + size
-		} else if hidden(r) {
+		} else if unsafe(r) {
 			b = append(b, s[done:i]...)
 			b = appendUnicode(b, r)
 			done = i + size
@@ -53,13 +53,13 @@ func AppendEscaped(b []byte, s string) []byte {
 	return append(b, s[done:]...)
 }
 
-// AppendShown appends a JSON text with all characters escaped that AppendString
-// escapes, and with those that cannot be seen. They can stand in its strings only.
-func AppendShown(b, text []byte) []byte {
+// AppendVisible appends a JSON text. It escapes the characters that AppendQuote
+// escapes, and all invisible ones. A JSON text can have them in its strings only.
+func AppendVisible(b, text []byte) []byte {
 	done := 0
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
-		if r == 0x7F || r >= utf8.RuneSelf && (hidden(r) || invisible.Is(r)) {
+		if r == 0x7F || r >= utf8.RuneSelf && (unsafe(r) || invisible.Is(r)) {
 			b = append(b, text[done:i]...)
 			b = appendUnicode(b, r)
 			done = i + size
@@ -83,7 +83,7 @@ func appendControl(b []byte, c byte) []byte {
 	return appendUnicode(b, rune(c))
 }
 
-// appendUnicode appends r as an escape, or as two if it is beyond U+FFFF.
+// appendUnicode appends r as a \u escape, or as two beyond U+FFFF.
 func appendUnicode(b []byte, r rune) []byte {
 	if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
 		return appendUnicode(appendUnicode(b, high), low)
@@ -91,16 +91,16 @@ func appendUnicode(b []byte, r rune) []byte {
 	return append(b, '\\', 'u', hex[r>>12], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
 
-// hidden reports whether r, which is not ASCII, is a control character, ends
-// a line or overrides the direction of writing.
-func hidden(r rune) bool {
+// unsafe reports whether r, which is not ASCII, is a control character, ends a
+// line or overrides the direction of writing.
+func unsafe(r rune) bool {
 	return r < 0xA0 || r == 0x2028 || r == 0x2029 || invisible.Override(r)
 }
 
-// Mend returns s with each invalid byte replaced by U+FFFD. It returns s
-// itself where there is none. Unlike strings.ToValidUTF8 it keeps the number
-// of invalid bytes.
-func Mend(s string) string {
+// ReplaceInvalid returns s with each invalid byte replaced by U+FFFD. Unlike
+// strings.ToValidUTF8 it keeps the number of invalid bytes. It does not allocate if
+// s is valid.
+func ReplaceInvalid(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}

@@ -15,18 +15,18 @@ import (
 func TestWrittenStringsAreReadBackByEncodingJSON(t *testing.T) {
 	for _, s := range []string{"", "plain", `quo"te \ back`, "line\nend\r\n\ttab\b\f\x00\x1b\x7f", "\u0080\u009f\u00a0", "<b>&amp;</b>", "\u2027\u2028\u2029\u202a\u202e\u202f\u2065\u2066\u2069\u206a",
 		"睡觉 🐉 \uFFFD \uFFFF", "a\xffb\xc3", "\xe2\x82", "\xed\xa0\x80"} {
-		text := AppendString([]byte("x"), s)
+		text := AppendQuote([]byte("x"), s)
 		var back string
 		require.NoError(t, json.Unmarshal(text[1:], &back), "%s", text)
 		require.Equal(t, string([]rune(s)), back)
 		requireShowable(t, text)
-		require.Equal(t, Mend(s), back)
+		require.Equal(t, ReplaceInvalid(s), back)
 		parts := append([]byte{'"'}, AppendEscaped(AppendEscaped(nil, s), s)...)
 		require.NoError(t, json.Unmarshal(append(parts, '"'), &back))
-		require.Equal(t, Mend(s)+Mend(s), back, "a string is written in two parts")
+		require.Equal(t, ReplaceInvalid(s)+ReplaceInvalid(s), back, "a string is written in two parts")
 	}
-	require.Equal(t, `"<b>&"`, string(AppendString(nil, "<b>&")), "HTML is left alone")
-	require.Equal(t, `"\u2028\u202e\u009b\u007f"`, string(AppendString(nil, "\u2028\u202e\u009b\x7f")))
+	require.Equal(t, `"<b>&"`, string(AppendQuote(nil, "<b>&")), "HTML is left alone")
+	require.Equal(t, `"\u2028\u202e\u009b\u007f"`, string(AppendQuote(nil, "\u2028\u202e\u009b\x7f")))
 }
 
 func requireShowable(t *testing.T, text []byte) {
@@ -65,7 +65,7 @@ func TestCompactTextIsKeptByteForByte(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestOneBlankAnywhereIsTakenOut(t *testing.T) {
+func TestOneBlankAnywhereIsRemoved(t *testing.T) {
 	parts := []string{"{", `"a b"`, ":", "[", "1", ",", "{", "}", ",", "[", "]", "]", ",", `""`, ":", "null", "}"}
 	want := strings.Join(parts, "")
 	for i := range len(parts) + 1 {
@@ -77,26 +77,26 @@ func TestOneBlankAnywhereIsTakenOut(t *testing.T) {
 	}
 }
 
-// readAll reads an object with the keys a to e, of five types.
-func readAll(rule Rule, strict bool, text string) (got map[string]any, err error) {
-	r := NewReader([]byte(text))
-	r.Strict = strict
+// readAll reads an object with keys of five types.
+func readAll(unknown UnknownKeys, allowInvalid bool, text string) (got map[string]any, err error) {
+	d := NewDecoder([]byte(text))
+	d.AllowInvalidUTF8 = allowInvalid
 	got = map[string]any{}
-	keys := &Keys{Rule: rule, Known: []string{"a", "b", "c", "d", "list"}}
-	err = r.Object(keys, func(key string) (err error) {
+	keys := &Keys{Unknown: unknown, Known: []string{"a", "b", "c", "d", "list"}}
+	err = d.ReadObject(keys, func(key string) (err error) {
 		switch key {
 		case "a":
-			got[key], err = r.String()
+			got[key], err = d.ReadString()
 		case "b":
-			got[key], err = r.Bool()
+			got[key], err = d.ReadBool()
 		case "c":
-			got[key], err = r.Int(64)
+			got[key], err = d.ReadInt(64)
 		case "d":
-			got[key], err = r.Uint()
+			got[key], err = d.ReadUint()
 		case "list":
 			list := []string{}
-			err = r.Array(func() error {
-				s, err := r.String()
+			err = d.ReadArray(func() error {
+				s, err := d.ReadString()
 				list = append(list, s)
 				return err
 			})
@@ -105,16 +105,16 @@ func readAll(rule Rule, strict bool, text string) (got map[string]any, err error
 		return err
 	})
 	if err == nil {
-		err = r.End()
+		err = d.CheckEOF()
 	}
 	return got, err
 }
 
 func TestObjectsAreReadWhateverTheirOrderAndSpelling(t *testing.T) {
-	got, err := readAll(Exact, true, ` { "d" : 18446744073709551615, "\u0061" :"\u00e9\ud83d\udc09\n\/", "list":[ "x" , "睡" ],"c":-5 , "b":true } `)
+	got, err := readAll(RejectUnknown, false, ` { "d" : 18446744073709551615, "\u0061" :"\u00e9\ud83d\udc09\n\/", "list":[ "x" , "睡" ],"c":-5 , "b":true } `)
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{"a": "é🐉\n/", "b": true, "c": int64(-5), "d": uint64(1<<64 - 1), "list": []string{"x", "睡"}}, got)
-	got, err = readAll(Exact, true, `{}`)
+	got, err = readAll(RejectUnknown, false, `{}`)
 	require.NoError(t, err)
 	require.Empty(t, got)
 }
@@ -151,61 +151,61 @@ func TestErrorsNameTheKeyAndThePlace(t *testing.T) {
 		`{"a":"\udc00"}`:         `at offset 5: key "a": the string is not valid UTF-8`,
 		"{\"\xff\":1}":           `at offset 1: the string is not valid UTF-8`,
 	} {
-		_, err := readAll(Exact, true, text)
+		_, err := readAll(RejectUnknown, false, text)
 		require.EqualError(t, err, want, "%q", text)
 	}
 }
 
-func TestUnknownKeysArePassedOverByRule(t *testing.T) {
+func TestUnknownKeysAreRejectedOrSkipped(t *testing.T) {
 	const unknown = `{"z":{"deep":[1,{"a":"x"},"\u0000"]},"a":"y","z":1}`
-	_, err := readAll(Exact, true, unknown)
+	_, err := readAll(RejectUnknown, false, unknown)
 	require.Error(t, err)
-	for _, rule := range []Rule{Open, Loose} {
-		got, err := readAll(rule, true, unknown)
+	for _, policy := range []UnknownKeys{SkipUnlessMisspelt, SkipUnknown} {
+		got, err := readAll(policy, false, unknown)
 		require.NoError(t, err)
 		require.Equal(t, map[string]any{"a": "y"}, got)
-		_, err = readAll(rule, true, `{"z":[1,],"a":"y"}`)
-		require.Error(t, err, "what is passed over must be JSON")
-		_, err = readAll(rule, true, `{"a":"y","a":"y"}`)
+		_, err = readAll(policy, false, `{"z":[1,],"a":"y"}`)
+		require.Error(t, err, "a skipped value must be JSON")
+		_, err = readAll(policy, false, `{"a":"y","a":"y"}`)
 		require.Error(t, err)
 	}
-	_, err = readAll(Open, true, `{"A":"x"}`)
+	_, err = readAll(SkipUnlessMisspelt, false, `{"A":"x"}`)
 	require.Error(t, err)
-	_, err = readAll(Loose, true, `{"A":"x"}`)
+	_, err = readAll(SkipUnknown, false, `{"A":"x"}`)
 	require.NoError(t, err)
 }
 
 func TestRequiredKeysMustBeThere(t *testing.T) {
-	r := NewReader([]byte(`  {"a":1}`))
-	err := r.Object(&Keys{Known: []string{"a", "b"}, Required: []string{"a", "b"}}, func(string) error { _, err := r.Int(64); return err })
+	d := NewDecoder([]byte(`  {"a":1}`))
+	err := d.ReadObject(&Keys{Known: []string{"a", "b"}, Required: []string{"a", "b"}}, func(string) error { _, err := d.ReadInt(64); return err })
 	require.EqualError(t, err, `at offset 2: key "b" is missing`)
 }
 
 func TestErrorsInsideObjectsHaveAPath(t *testing.T) {
-	r := NewReader([]byte(`{"a":{"b":x}}`))
+	d := NewDecoder([]byte(`{"a":{"b":x}}`))
 	keys := &Keys{Known: []string{"a", "b"}}
-	err := r.Object(keys, func(string) error {
-		return r.Object(keys, func(string) error { _, err := r.Bool(); return err })
+	err := d.ReadObject(keys, func(string) error {
+		return d.ReadObject(keys, func(string) error { _, err := d.ReadBool(); return err })
 	})
 	require.EqualError(t, err, `at offset 10: key "a.b": want true or false, found 'x'`)
 
 	other := errors.New("other")
-	r = NewReader([]byte(`{"a":1}`))
-	require.ErrorIs(t, r.Object(keys, func(string) error { return other }), other)
+	d = NewDecoder([]byte(`{"a":1}`))
+	require.ErrorIs(t, d.ReadObject(keys, func(string) error { return other }), other)
 }
 
-func TestLenientStringsAreMended(t *testing.T) {
+func TestInvalidUTF8IsReplacedIfItIsAllowed(t *testing.T) {
 	for text, want := range map[string]string{
 		"\"a\xff\xfe\"": "a\uFFFD\uFFFD", `"\ud800"`: "\uFFFD", `"\ud800\u0041"`: "\uFFFDA", `"\udc00\ud83d\udc09"`: "\uFFFD🐉", "\"\\n\xe2\x82\"": "\n\uFFFD\uFFFD",
 	} {
-		got, err := NewReader([]byte(text)).String()
+		got, err := (&Decoder{text: []byte(text), AllowInvalidUTF8: true}).ReadString()
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
 }
 
-// FuzzAppendCompact compares with encoding/json: what is JSON, and what is
-// left of it without white space.
+// FuzzAppendCompact compares with encoding/json: which texts are JSON, and their
+// form without white space.
 func FuzzAppendCompact(f *testing.F) {
 	for _, s := range []string{`{"a":[1,2.5e3,"x\u00e9\\"],"b":null}`, ` [ true , false ] `, `"\ud800"`, "[1,]", "-", "1e", "\"\x7f\"", "{\"a\" :1}", `"\" "`} {
 		f.Add(s)
@@ -225,25 +225,25 @@ func FuzzAppendCompact(f *testing.F) {
 		if got = got[1:]; got[0] == '"' {
 			var s string
 			require.NoError(t, json.Unmarshal(got, &s))
-			read, err := NewReader(got).String()
+			read, err := (&Decoder{text: got, AllowInvalidUTF8: true}).ReadString()
 			require.NoError(t, err)
 			require.Equal(t, s, read)
 		}
 	})
 }
 
-// FuzzAppendString compares with encoding/json, which mends likewise.
-func FuzzAppendString(f *testing.F) {
+// FuzzAppendQuote compares with encoding/json, which also replaces invalid bytes.
+func FuzzAppendQuote(f *testing.F) {
 	for _, s := range []string{"", "a\xffb", "\u2028\x00", "睡觉", "\xed\xa0\x80"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		text := AppendString(nil, s)
+		text := AppendQuote(nil, s)
 		requireShowable(t, text)
 		var back string
 		require.NoError(t, json.Unmarshal(text, &back))
-		require.Equal(t, Mend(s), back)
-		read, err := NewReader(text).String()
+		require.Equal(t, ReplaceInvalid(s), back)
+		read, err := NewDecoder(text).ReadString()
 		require.NoError(t, err)
 		require.Equal(t, back, read)
 	})
@@ -251,8 +251,8 @@ func FuzzAppendString(f *testing.F) {
 
 func TestAllocs(t *testing.T) {
 	room := make([]byte, 0, 4096)
-	t.Run("AppendString into a slice with room", func(t *testing.T) {
-		require.Zero(t, testing.AllocsPerRun(100, func() { AppendString(room, "a\n睡觉\u2028\xff") }))
+	t.Run("AppendQuote into a slice with room", func(t *testing.T) {
+		require.Zero(t, testing.AllocsPerRun(100, func() { AppendQuote(room, "a\n睡觉\u2028\xff") }))
 	})
 	t.Run("AppendCompact into a slice with room", func(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = AppendCompact(room, ` {"a": [1, "x"]} `) }))

@@ -5,59 +5,60 @@ import (
 	"unicode/utf8"
 )
 
-// String reads a string.
-func (r *Reader) String() (string, error) {
-	text, err := r.Text()
+// ReadString reads a string.
+func (d *Decoder) ReadString() (string, error) {
+	text, err := d.ReadStringBytes()
 	return string(text), err
 }
 
-// Text reads a string. What it returns is part of the Reader's text where the
-// string has no escapes, and not to be changed.
-func (r *Reader) Text() ([]byte, error) {
-	if r.peek() != '"' {
-		return nil, r.Want("a string")
+// ReadStringBytes reads a string. If the string has no escapes the result shares
+// memory with the Decoder's text, so it must not be modified.
+func (d *Decoder) ReadStringBytes() ([]byte, error) {
+	if d.peek() != '"' {
+		return nil, d.Want("a string")
 	}
-	start := r.pos
-	inner, plain, err := r.quoted()
+	start := d.pos
+	inner, plain, err := d.quoted()
 	if err != nil || plain {
 		return inner, err
 	}
 	text, valid := unescape(inner)
-	if !valid && r.Strict {
-		return nil, r.Errorf(start, "the string is not valid UTF-8")
+	if !valid && !d.AllowInvalidUTF8 {
+		return nil, d.Errorf(start, "the string is not valid UTF-8")
 	}
 	return text, nil
 }
 
-// quoted passes over a string and returns what is between its quotes, and
-// whether it is plain: valid UTF-8 without escapes, which stands for itself.
-func (r *Reader) quoted() (inner []byte, plain bool, err error) {
-	start := r.pos + 1
+// quoted reads a string and returns the text between its quotes. It reports
+// whether this is plain: valid UTF-8 without escapes, so that it is the value of
+// the string.
+func (d *Decoder) quoted() (inner []byte, plain bool, err error) {
+	start := d.pos + 1
 	escapes, ascii := false, true
-	for i := start; i < len(r.text); i++ {
-		switch c := r.text[i]; {
+	for i := start; i < len(d.text); i++ {
+		switch c := d.text[i]; {
 		case c == '"':
-			r.pos = i + 1
-			inner = r.text[start:i]
+			d.pos = i + 1
+			inner = d.text[start:i]
 			return inner, !escapes && (ascii || utf8.Valid(inner)), nil
 		case c < ' ':
-			return nil, false, r.Errorf(i, "a string holds a control character; write it as \\u%04x", c)
+			return nil, false, d.Errorf(i, "a string holds a control character; write it as \\u%04x", c)
 		case c >= utf8.RuneSelf:
 			ascii = false
 		case c == '\\':
 			escapes = true
-			n := escapeLen(r.text[i:])
+			n := escapeLen(d.text[i:])
 			if n == 0 {
-				return nil, false, r.Errorf(i, "a string holds an escape that JSON does not know")
+				return nil, false, d.Errorf(i, "a string holds an escape that JSON does not know")
 			}
 			i += n - 1
 		}
 	}
-	return nil, false, r.Errorf(start-1, "a string has no closing quote")
+	return nil, false, d.Errorf(start-1, "a string has no closing quote")
 }
 
-// escapeLen returns the length of the escape with which s begins, 0 if it is
-// not one of JSON's.
+// escapeLen returns the length of the escape at the beginning of s, 0 if JSON has
+// no such escape.
 func escapeLen(s []byte) int {
 	if len(s) < 2 {
 		return 0
@@ -73,7 +74,7 @@ func escapeLen(s []byte) int {
 	return 0
 }
 
-// hexRune returns the number in an escape of the form \u0000.
+// hexRune returns the number in an escape of the form \u0000 at the beginning of s.
 func hexRune(s []byte) (rune, bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
@@ -92,9 +93,9 @@ func hexRune(s []byte) (rune, bool) {
 	return r, true
 }
 
-// unescape returns what the inside of a string, which quoted has passed,
-// stands for. Invalid bytes and halves of surrogate pairs become U+FFFD, and
-// valid is false.
+// unescape returns the value of a string, given the text between its quotes as
+// quoted returns it. Invalid bytes and unpaired surrogates become U+FFFD, and valid
+// is false then.
 func unescape(inner []byte) (text []byte, valid bool) {
 	text, valid = make([]byte, 0, len(inner)), true
 	for i := 0; i < len(inner); {

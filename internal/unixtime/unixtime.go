@@ -19,10 +19,10 @@ var (
 	errRange  = errors.New("is no instant: it is too many seconds away from 1970")
 )
 
-// Plain returns t as ParseSeconds would read it: in UTC, without a reading of
-// the monotonic clock, and the zero time for the beginning of 1970. Plain
+// Canonical returns t as ParseSeconds would read it: in UTC, without a reading of
+// the monotonic clock, and the zero time for the beginning of 1970. Canonical
 // times are equal under == when they are the same instant.
-func Plain(t time.Time) time.Time {
+func Canonical(t time.Time) time.Time {
 	if isZero(t) {
 		return time.Time{}
 	}
@@ -94,7 +94,7 @@ func appendNine(b []byte, n uint64) []byte {
 var powers = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
 
 // ParseSeconds returns the instant that is text seconds after 1970, as
-// [Plain] has it. The text is a JSON number, with an exponent if its writer
+// [Canonical] has it. The text is a JSON number, with an exponent if its writer
 // likes; it is rounded to the nearest nanosecond, halves away from 1970. The
 // time taken grows with the length of text, whatever its exponent.
 func ParseSeconds(text []byte) (time.Time, error) {

@@ -77,18 +77,18 @@ func TestSecondsArePlainDecimals(t *testing.T) {
 		require.Equal(t, slowNanoseconds(instant).String(), string(AppendNanoseconds(nil, instant)), "nanoseconds of %s", text)
 		back, err := ParseSeconds([]byte(text))
 		require.NoError(t, err, text)
-		require.True(t, back == Plain(instant), "%s comes back as %v, was %v", text, back, instant)
+		require.True(t, back == Canonical(instant), "%s comes back as %v, was %v", text, back, instant)
 	}
 }
 
 func TestPlainTimesAreEqualWhenTheyAreTheSameInstant(t *testing.T) {
 	now := time.Now()
-	require.True(t, Plain(now) == Plain(now.In(time.FixedZone("east", 3600))))
-	require.True(t, Plain(now).Equal(now))
-	require.Equal(t, time.UTC, Plain(now).Location())
-	require.NotContains(t, Plain(now).String(), "m=")
-	require.True(t, Plain(time.Unix(0, 0)) == time.Time{}, "the beginning of 1970 is no time")
-	require.False(t, Plain(time.Unix(0, 1)).IsZero())
+	require.True(t, Canonical(now) == Canonical(now.In(time.FixedZone("east", 3600))))
+	require.True(t, Canonical(now).Equal(now))
+	require.Equal(t, time.UTC, Canonical(now).Location())
+	require.NotContains(t, Canonical(now).String(), "m=")
+	require.True(t, Canonical(time.Unix(0, 0)) == time.Time{}, "the beginning of 1970 is no time")
+	require.False(t, Canonical(time.Unix(0, 1)).IsZero())
 }
 
 func TestRandomInstantsComeBack(t *testing.T) {
@@ -100,7 +100,7 @@ func TestRandomInstantsComeBack(t *testing.T) {
 		require.Equal(t, "x"+slowSeconds(instant), string(text))
 		back, err := ParseSeconds(text[1:])
 		require.NoError(t, err)
-		require.True(t, back == Plain(instant), "%s came back as %v, was %v", text, back, instant)
+		require.True(t, back == Canonical(instant), "%s came back as %v, was %v", text, back, instant)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestParseSecondsRoundsToTheNearestNanosecond(t *testing.T) {
 	} {
 		got, err := ParseSeconds([]byte(text))
 		require.NoError(t, err, text)
-		require.True(t, got == Plain(want), "%.40s gave %v, want %v", text, got, want)
+		require.True(t, got == Canonical(want), "%.40s gave %v, want %v", text, got, want)
 	}
 }
 

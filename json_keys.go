@@ -1,0 +1,62 @@
+package normsync
+
+import "github.com/normsync/normsync/internal/strictjson"
+
+// The keys of the JSON objects. A key that several types have means the same in
+// each.
+const (
+	keyAction      = "action" // the verb of an action, and the whole action of a violation
+	keyActionID    = "action_id"
+	keyActive      = "active"
+	keyAgentID     = "agent_id"
+	keyBy          = "by"
+	keyCondition   = "condition"
+	keyDescription = "description"
+	keyEdition     = "edition"
+	keyFaction     = "faction"
+	keyID          = "id"
+	keyLocation    = "location"
+	keyMetadata    = "metadata"
+	keyName        = "name"
+	keyNorm        = "norm"
+	keyNormID      = "norm_id"
+	keyNormName    = "norm_name"
+	keyNorms       = "norms"
+	keyPermitted   = "permitted"
+	keyPrev        = "prev"
+	keyPriority    = "priority"
+	keyProhibited  = "prohibited"
+	keyReason      = "reason"
+	keyScope       = "scope"
+	keySeverity    = "severity"
+	keyShadow      = "shadow"
+	keyTarget      = "target"
+	keyTimestamp   = "timestamp"
+	keyType        = "revision_type"
+	keyUnless      = "unless"
+	keyVersion     = "version"
+)
+
+// The keys that are read, for each type, in the order in which they are written.
+// Not read are the id of an action, which another program may compute differently,
+// and the description of a violation, which follows from its other keys.
+var (
+	normKeys = strictjson.Keys{Unknown: strictjson.RejectUnknown, Known: []string{
+		keyID, keyName, keyDescription, keyCondition, keyProhibited, keyScope, keyActive, keyPriority,
+		keyUnless, keyPermitted, keySeverity, keyShadow,
+	}}
+
+	actionKeys = strictjson.Keys{Unknown: strictjson.SkipUnknown, Known: []string{
+		keyAgentID, keyAction, keyLocation, keyTarget, keyFaction, keyTimestamp, keyMetadata,
+	}}
+
+	violationKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{
+		keyID, keyNormID, keyNormName, keyActionID, keyAgentID, keySeverity, keyTimestamp, keyShadow, keyEdition, keyAction,
+	}, Required: []string{keyNormID, keyAction}}
+
+	revisionKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{
+		keyID, keyEdition, keyNormID, keyType, keyVersion, keyBy, keyReason, keyTimestamp, keyNorm, keyPrev,
+	}, Required: []string{keyEdition, keyType, keyVersion, keyNorm}}
+
+	normListKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keyNorms}, Required: []string{keyNorms}}
+)
