@@ -69,7 +69,8 @@ const defaultSegmentBytes = 64 << 20
 //
 // A batch of violations is no transaction: without nil, its beginning may be
 // there. What a crash leaves behind the last whole line was never acknowledged:
-// OpenFile cuts it off and keeps it, in a file with .torn behind its name.
+// OpenFile cuts it off, keeps it in a file with .torn behind its name if there
+// is room, and tells of it through [FileStore.TornTails].
 //
 // The two are told apart by what each line says of those before it: up to which
 // number the log was known to be on disk. What no log can tell from a crash is
@@ -116,6 +117,30 @@ func (e *CorruptError) Error() string {
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }
+
+// TornTail describes bytes that [OpenFile] cut off behind the last whole line of
+// a file: what a crash left of an append that was never acknowledged.
+type TornTail struct {
+	Path   string // of the file that they were in
+	Offset int64  // in that file
+	Size   int64  // number of bytes
+	Kept   string // path of the file to which they were moved; empty if that failed
+	Err    error  // why they could not be kept, as on a full disk
+}
+
+// TornTails returns the torn tails that OpenFile cut off: at most one of the
+// revisions and one of the violations, and none if the store was closed
+// properly. A program should log them. The fields of a TornTail tell where its
+// bytes are now.
+func (s *FileStore) TornTails() []TornTail {
+	var all []TornTail
+	for _, l := range []*journal.Log{s.revisions, s.violations} {
+		if tail := l.TornTail(); tail != nil {
+			all = append(all, TornTail(*tail))
+		}
+	}
+	return all
+}
 
 // OpenFile opens the store in a directory, which it makes where it is not
 // there, with those above it. It reads all revisions and the last segment of

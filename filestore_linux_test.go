@@ -92,4 +92,41 @@ func fillDisk(t *testing.T, mount string) {
 	require.Greater(t, n, before, "there is room again")
 	check()
 	require.NoError(t, s.Close())
+
+	// A crash leaves half a line while not a byte is free: in the last block of
+	// a file there is room for it.
+	require.NoError(t, os.WriteFile(ballast, nil, 0o600))
+	f, err := os.OpenFile(ballast, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	for off := int64(0); err == nil; off += 512 {
+		_, err = f.WriteAt(make([]byte, 512), off)
+	}
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.NoError(t, f.Close())
+	segments, err := filepath.Glob(filepath.Join(dir, "violations-*.jsonl"))
+	require.NoError(t, err)
+	torn := segments[len(segments)-1]
+	tear := func() {
+		f, err := os.OpenFile(torn, os.O_WRONLY|os.O_APPEND, 0)
+		require.NoError(t, err)
+		_, err = f.WriteString("{")
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	}
+	tear()
+	s = openFileStore(t, dir, o)
+	check()
+	tails := s.TornTails()
+	require.Len(t, tails, 1)
+	require.ErrorIs(t, tails[0].Err, syscall.ENOSPC)
+	require.Equal(t, TornTail{Path: torn, Offset: tails[0].Offset, Size: 1, Err: tails[0].Err}, tails[0])
+	require.NoError(t, s.Close())
+
+	tear()
+	s = openFileStore(t, dir, &FileOptions{SegmentBytes: o.SegmentBytes, MaxBytes: 100_000})
+	require.Equal(t, []TornTail{{Path: torn, Offset: tails[0].Offset, Size: 1, Kept: torn + ".torn"}}, s.TornTails(), "the oldest segments make room")
+	left := fileGather(t, s.Violations(t.Context()))
+	require.Less(t, len(left), n)
+	require.Equal(t, uint64(n-1), left[len(left)-1].Edition)
+	require.NoError(t, s.Close())
 }

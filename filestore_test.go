@@ -238,6 +238,45 @@ func TestFileStoreDeletedUnderIt(t *testing.T) {
 	require.Empty(t, fileGather(t, s.Revisions(t.Context(), 0)))
 }
 
+func TestFileStoreTellsOfTornTails(t *testing.T) {
+	for _, blocked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("a directory is in the place of the .torn file=%v", blocked), func(t *testing.T) {
+			dir := t.TempDir()
+			s := openFileStore(t, dir, nil)
+			require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
+			require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
+			require.Empty(t, s.TornTails())
+			require.NoError(t, s.Close())
+			var want []TornTail
+			for _, name := range []string{"revisions.jsonl", "violations-00000000000000000001.jsonl"} {
+				path := filepath.Join(dir, name)
+				whole := strings.Join(fileLines(t, path), "")
+				require.NoError(t, os.WriteFile(path, []byte(whole+`{"half`), 0o600))
+				tail := TornTail{Path: path, Offset: int64(len(whole)), Size: 6, Kept: path + ".torn"}
+				if blocked {
+					tail.Kept = ""
+					require.NoError(t, os.MkdirAll(filepath.Join(path+".torn", "in use"), 0o755))
+				}
+				want = append(want, tail)
+			}
+			require.Empty(t, openFileStore(t, dir, &FileOptions{ReadOnly: true}).TornTails(), "nothing is cut off")
+			s = openFileStore(t, dir, nil)
+			got := s.TornTails()
+			require.Len(t, got, 2)
+			for i := range got {
+				require.Equal(t, blocked, got[i].Err != nil)
+				got[i].Err = nil
+			}
+			require.Equal(t, want, got)
+			require.Equal(t, fileRevisions(1, 1), fileGather(t, s.Revisions(t.Context(), 0)))
+			require.Equal(t, fileViolations(1, 1), fileGather(t, s.Violations(t.Context())))
+			require.NoError(t, s.AppendViolations(t.Context(), fileViolation(2)))
+			require.NoError(t, s.Close())
+			require.Empty(t, openFileStore(t, dir, nil).TornTails())
+		})
+	}
+}
+
 func TestFileStoreBreaksWhenAnotherProgramChangesItsFiles(t *testing.T) {
 	for _, name := range []string{"revisions.jsonl", "violations-00000000000000000001.jsonl"} {
 		for how, change := range map[string]func(path string) error{

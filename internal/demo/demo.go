@@ -58,6 +58,9 @@ func (d *demo) live(ctx context.Context, dir string) (stats normsync.RecorderSta
 		return stats, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	for _, tail := range store.TornTails() {
+		d.say("A crash has left %d bytes at the end of %s.", tail.Size, tail.Path)
+	}
 	monitor, err := normsync.Open(ctx, store, nil)
 	if err != nil {
 		return stats, err

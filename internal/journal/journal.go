@@ -77,6 +77,8 @@ type Log struct {
 	crowded bool   // the last commit was for several
 	broken  error
 
+	tornTail *TornTail // set by Recover
+
 	mu       sync.Mutex // guards what follows; held for moments, never while the disk works
 	queue    []*request
 	writable bool

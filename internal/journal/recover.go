@@ -2,7 +2,6 @@ package journal
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -97,11 +96,28 @@ func (l *Log) openRead(name string) (File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// Recover makes a log ready for Append: it cuts off a torn tail, whose bytes it
-// keeps in a file of the same name with .torn behind it, and makes the first
-// file where there is none. When it returns nil, everything that can be read is
-// on disk. Nobody else may write meanwhile.
+// TornTail describes the bytes that Recover cut off behind the last whole line
+// of a log: what a crash left of an append that was never acknowledged.
+type TornTail struct {
+	Path   string // of the file that they were in
+	Offset int64  // in that file
+	Size   int64  // number of bytes
+	Kept   string // path of the file to which they were moved; empty if that failed
+	Err    error  // why they could not be kept
+}
+
+// Recover makes a log ready for Append: it cuts off a torn tail and creates the
+// first file if there is none. The bytes of the tail are appended to a file of
+// the same name with the suffix .torn. If they cannot be kept, as on a full
+// disk, they are cut off all the same, and TornTail says why. When Recover
+// returns nil, everything that can be read is on disk. No other program may
+// write to the log meanwhile.
 func (l *Log) Recover() (err error) {
+	// MaxBytes may be smaller than it was. The disk may be full, so room is made
+	// before anything is written.
+	if err := l.retain(l.end.offset); err != nil {
+		return err
+	}
 	if len(l.segments) == 0 {
 		s := segment{first: 1, name: l.segmentName(1)}
 		if l.file, err = l.create(s.name); err != nil {
@@ -115,8 +131,11 @@ func (l *Log) Recover() (err error) {
 	l.mu.Lock()
 	l.writable = true
 	l.mu.Unlock()
-	return l.retain(l.end.offset) // MaxBytes may be smaller than it was, and the disk full
+	return nil
 }
+
+// TornTail returns the torn tail that Recover cut off, or nil if there was none.
+func (l *Log) TornTail() *TornTail { return l.tornTail }
 
 func (l *Log) recoverLast(name string) (File, error) {
 	f, err := l.FS.OpenFile(l.path(name), writeOld, 0)
@@ -125,16 +144,17 @@ func (l *Log) recoverLast(name string) (File, error) {
 	}
 	err = func() error {
 		if l.torn > 0 {
-			if err := l.keepTorn(f, name); err != nil {
-				return fmt.Errorf("keeping a torn tail: %w", err)
+			tail := &TornTail{Path: l.path(name), Offset: l.end.offset, Size: l.torn}
+			if tail.Err = l.keepTorn(f, name); tail.Err == nil {
+				tail.Kept = tail.Path + tornSuffix
 			}
+			l.tornTail = tail
 			if err := f.Truncate(l.end.offset); err != nil {
 				return err
 			}
 		}
-		// What was read may be known to the system's cache alone, and so may
-		// the file's name: its writer may have been killed before it could
-		// fsync either.
+		// The bytes that were read and the file's name may exist only in the
+		// system's cache, if the writer was killed before it could fsync them.
 		if err := f.Sync(); err != nil {
 			return err
 		}
@@ -149,7 +169,7 @@ func (l *Log) recoverLast(name string) (File, error) {
 
 // keepTorn appends the torn tail to a file beside the segment, as closed to
 // others as the segment is.
-func (l *Log) keepTorn(f File, name string) error {
+func (l *Log) keepTorn(f File, name string) (err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -163,6 +183,15 @@ func (l *Log) keepTorn(f File, name string) error {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		// The tail may be too large for the disk; no part of it stays then.
+		if err != nil {
+			to.Truncate(had.Size())
+			if had.Size() == 0 {
+				l.FS.Remove(l.path(name + tornSuffix))
+			}
+		}
+	}()
 	buf := make([]byte, min(l.torn, 1<<20))
 	for done := int64(0); done < l.torn; done += int64(len(buf)) {
 		buf = buf[:min(int64(len(buf)), l.torn-done)]
@@ -170,7 +199,6 @@ func (l *Log) keepTorn(f File, name string) error {
 			return err
 		}
 		if _, err := to.WriteAt(buf, had.Size()+done); err != nil {
-			to.Truncate(had.Size()) // the tail itself is still where it was
 			return err
 		}
 	}

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -30,6 +32,7 @@ func TestTornTailsAreKeptOneBehindTheOther(t *testing.T) {
 
 		w := open(t, m, nil)
 		kept += tail
+		require.Equal(t, &TornTail{Path: name, Offset: int64(len(whole)), Size: int64(len(tail)), Kept: name + tornSuffix}, w.TornTail())
 		require.Equal(t, whole, m.files()[name])
 		require.Equal(t, kept, m.files()[name+tornSuffix])
 		require.Equal(t, fs.FileMode(0o640), m.names[name+tornSuffix].perm)
@@ -39,29 +42,64 @@ func TestTornTailsAreKeptOneBehindTheOther(t *testing.T) {
 	require.Equal(t, numbers(1, 5), texts(t, open(t, m, nil), 0))
 }
 
-func TestATornTailThatCannotBeKeptIsNotCut(t *testing.T) {
+func TestATornTailThatCannotBeKeptIsCutAndTold(t *testing.T) {
+	for _, op := range []string{"create", "write", "sync", "stat"} {
+		for _, had := range []string{"", "an earlier tail"} {
+			t.Run(fmt.Sprintf("%s/%q is there", op, had), func(t *testing.T) {
+				m := newMemFS()
+				w := open(t, m, nil)
+				write(t, w, "1")
+				name := w.path(w.segments[0].name)
+				require.NoError(t, w.Close())
+				whole := m.files()[name]
+				m.put(name, whole+"torn")
+				if had != "" {
+					m.put(name+tornSuffix, had)
+				}
+				_, o := optionsOf(hookFS{m, func(now, name string) error {
+					if isTornName(name) && now == op {
+						return pathError(op, name, fs.ErrInvalid)
+					}
+					return nil
+				}}, "/data")
+				l, err := Open(o)
+				require.NoError(t, err)
+				require.NoError(t, l.Recover())
+				tail := *l.TornTail()
+				require.ErrorIs(t, tail.Err, fs.ErrInvalid)
+				require.Equal(t, TornTail{Path: name, Offset: int64(len(whole)), Size: 4, Err: tail.Err}, tail)
+				require.Equal(t, whole, m.files()[name])
+				require.Equal(t, had, m.files()[name+tornSuffix])
+				write(t, l, "2")
+				require.Equal(t, []string{"1", "2"}, texts(t, l, 0))
+			})
+		}
+	}
+}
+
+// The deletion of old segments is what makes room on a full disk.
+func TestRoomIsMadeBeforeATornTailIsKept(t *testing.T) {
 	m := newMemFS()
 	w := open(t, m, nil)
-	write(t, w, "1")
-	name := w.path(w.segments[0].name)
+	write(t, w, numbers(1, 40)...)
+	name := w.path(w.segments[len(w.segments)-1].name)
 	require.NoError(t, w.Close())
 	m.put(name, m.files()[name]+"torn")
-	before := m.files()
-	for _, op := range []string{"create", "write", "sync", "syncdir", "stat", "read"} {
-		_, o := optionsOf(hookFS{m, func(now, name string) error {
-			if isTornName(name) && now == op || now == "syncdir" && op == now || now == "read" && op == now {
-				return pathError(op, name, fs.ErrInvalid)
+	removed := false
+	l := follow(t, m, func(o *Options) {
+		o.MaxBytes = 800
+		o.FS = hookFS{m, func(op, name string) error {
+			removed = removed || op == "remove"
+			if isTornName(name) && !removed {
+				return pathError(op, name, errors.New("no space"))
 			}
 			return nil
-		}}, "/data")
-		l, err := Open(o)
-		if err == nil {
-			err = l.Recover()
-		}
-		require.ErrorIs(t, err, fs.ErrInvalid, op)
-		require.Equal(t, before[name], m.files()[name], op)
-	}
-	require.Equal(t, []string{"1"}, texts(t, open(t, m, nil), 0))
+		}}
+	})
+	require.NoError(t, l.Recover())
+	require.NoError(t, l.TornTail().Err)
+	require.Equal(t, name+tornSuffix, l.TornTail().Kept)
+	require.Equal(t, "torn", m.files()[name+tornSuffix])
 }
 
 func TestEmptyFiles(t *testing.T) {
