@@ -57,7 +57,7 @@ func BenchmarkMonitorApply(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			m.publish(p)
+			m.commit(p)
 			i := 0
 			b.ReportAllocs()
 			for b.Loop() {

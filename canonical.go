@@ -60,16 +60,6 @@ func (a Action) canonical() (Action, error) {
 	return a, nil
 }
 
-// storable returns the error that canonical would return.
-func (a Action) storable() error {
-	if a.Metadata == "" {
-		return nil
-	}
-	var room [512]byte
-	_, err := appendMetadata(room[:0], a.Metadata)
-	return err
-}
-
 // appendMetadata appends the metadata of an action, which is not empty, in its
 // canonical form.
 func appendMetadata(b []byte, metadata string) ([]byte, error) {

@@ -284,11 +284,11 @@ func TestSyncReadsWhatIsNewAndAtMostOneRevisionMore(t *testing.T) {
 			s.after, s.read = nil, 0
 			follower := &Monitor{store: s}
 			follower.current.Store(other.Constitution())
-			follower.tip, follower.last = other.tip, other.last
+			follower.tip = other.tip
 			for i := range c.news {
-				r := Revision{Edition: uint64(51 + i), Version: 1, Change: Enact(ban(fmt.Sprint("new", i), "", "x")), Time: m.last}
+				r := Revision{Edition: uint64(51 + i), Version: 1, Change: Enact(ban(fmt.Sprint("new", i), "", "x")), Time: m.tip.time}
 				if c.prev {
-					r.Prev = s.last
+					r.Prev = s.tip.id
 				}
 				require.NoError(t, s.AppendRevisions(t.Context(), r))
 			}
@@ -297,7 +297,7 @@ func TestSyncReadsWhatIsNewAndAtMostOneRevisionMore(t *testing.T) {
 			require.Equal(t, c.news, n)
 			require.Equal(t, c.after, s.after)
 			require.Equal(t, c.read, s.read)
-			s.revs, s.last = s.revs[:50], other.tip.id // for the next case
+			s.revs, s.tip = s.revs[:50], other.tip // for the next case
 		})
 	}
 }

@@ -2,7 +2,6 @@ package normsync
 
 import (
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,16 +165,3 @@ func (r Revision) idWith(norm ID) ID {
 // follows reports whether r can come after the revision with the ID last: Prev
 // is that ID, or r was written without one.
 func (r Revision) follows(last ID) bool { return r.Prev == last || r.Prev == (ID{}) }
-
-// chained returns an error that is ErrConflict unless each of revs follows the
-// one before it, and the first follows the revision with the ID last. It returns
-// the ID of the last one.
-func chained(revs []Revision, last ID) (ID, error) {
-	for _, r := range revs {
-		if !r.follows(last) {
-			return last, fmt.Errorf("%w: edition %d has Prev %v, but the revision before it is %v", ErrConflict, r.Edition, r.Prev, last)
-		}
-		last = r.ID()
-	}
-	return last, nil
-}

@@ -20,6 +20,8 @@ type Constitution struct {
 	permit  normIndex // of the norms with Permitted
 }
 
+var emptyConstitution = new(Constitution)
+
 // Compile returns a constitution of the given norms, except those marked
 // Repealed. Its edition is 0. Compile fails with [ErrInvalid] if
 // [Norm.Validate] does, and with [ErrExists] if two norms have the same name. It
@@ -48,7 +50,7 @@ func eachInForce(verb string, norms []Norm, do func(Norm)) error {
 			err = fmt.Errorf("%w: an earlier norm has the name %q, too; rename one of them", ErrExists, n.Name)
 		}
 		if err != nil {
-			return while(fmt.Sprintf("%s: norm %d of %d", verb, i+1, len(norms)), err)
+			return opError(fmt.Sprintf("%s: norm %d of %d", verb, i+1, len(norms)), err)
 		}
 		names[n.Name] = struct{}{}
 		n.Scope = canonicalScope(n.Scope)

@@ -37,7 +37,7 @@ func ExampleMonitor_Apply() {
 	// edition 1: add peace, version 1
 	// edition 2: add no-looting, version 1
 	// after: false
-	// normsync: apply change 2 (repeal "taxes"): norm not found: no norm of that name is in force: see to the name, or enact it first
+	// normsync: apply change 2 (repeal "taxes"): norm not found: no norm with that name is in force; check the name, or enact it first
 	// true 2 norms in force
 }
 

@@ -249,15 +249,16 @@ func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error
 	if err := s.unbroken(verb); err != nil {
 		return err
 	}
-	last, err := s.chained(ctx, revs)
+	before, err := s.tipBefore(ctx, revs[0])
 	if err != nil {
-		return while(verb, err)
+		return opError(verb, err)
+	}
+	last, err := before.extend(revs)
+	if err != nil {
+		return opError(verb, err)
 	}
 	b := []byte{'['}
 	for i, r := range revs {
-		if want := revs[0].Edition + uint64(i); r.Edition != want || want == 0 {
-			return fmt.Errorf("%w: %s: edition %d is number %d of a batch that begins with %d", ErrConflict, verb, r.Edition, i+1, revs[0].Edition)
-		}
 		r, err := r.canonical()
 		if err != nil {
 			return err
@@ -274,26 +275,20 @@ func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error
 	return err
 }
 
-// chained returns the last of revs, or an error that is ErrConflict unless each
-// follows the one before it, and the first the one in the log. What it finds in
-// the log never changes, so the log can be asked before the append: the append
-// refuses an edition that is not the next by then.
-func (s *FileStore) chained(ctx context.Context, revs []Revision) (tip, error) {
-	first := revs[0]
-	before := tip{edition: first.Edition - 1}
+// tipBefore returns the tip that r has to follow, with its ID if r has a Prev. A
+// revision in the log never changes, so the log can be read before the append:
+// the append refuses an edition that is not the next one by then.
+func (s *FileStore) tipBefore(ctx context.Context, r Revision) (tip, error) {
+	before := tip{edition: r.Edition - 1}
 	if known := s.last.Load(); known != nil && known.edition == before.edition {
-		before = *known
-	} else if first.Prev != (ID{}) && first.Edition > 1 {
-		for r, err := range s.identified(ctx, first.Edition-2) {
-			if err != nil {
-				return tip{}, err
-			}
-			before = r.tip()
-			break
+		return *known, nil
+	}
+	if r.Prev != (ID{}) && r.Edition > 1 {
+		for r, err := range s.identified(ctx, before.edition-1) {
+			return r.tip(), err
 		}
 	}
-	id, err := chained(revs, before.id)
-	return tip{revs[len(revs)-1].Edition, id}, err
+	return before, nil
 }
 
 // Revisions yields the revisions with an edition greater than after, and reads

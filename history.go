@@ -1,57 +1,227 @@
 package normsync
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
 )
 
-// emptyConstitution is the empty constitution.
-var emptyConstitution = new(Constitution)
+// History returns the revisions of the norm with that name, oldest first. A
+// norm that was repealed and enacted again has one history. History reads the
+// whole log. It fails with [ErrNotFound] if no revision has the name.
+func History(ctx context.Context, s Store, name string) ([]Revision, error) {
+	op := fmt.Sprintf("history of %q", name)
+	var revs []Revision
+	for r, err := range readLog(ctx, s, tip{}) {
+		if err != nil {
+			return nil, opError(op, err)
+		}
+		if r.Norm.Name == name {
+			revs = append(revs, r.Revision)
+		}
+	}
+	if len(revs) == 0 {
+		return nil, opError(op, fmt.Errorf("%w: no revision has that name", ErrNotFound))
+	}
+	return revs, nil
+}
 
-// A replay carries a constitution on through a log of revisions. At and
-// AtEdition replay from the empty constitution. A Monitor replays on top of its
-// current state and commits the result only on success.
+// At returns the constitution as it stood at time t, including the revisions
+// made at exactly t. Checking the same actions against it gives the same
+// violations again. At reads the log up to t.
+//
+// At goes by the times that [Monitor.Apply] stamped the revisions with, which
+// never run backwards. If a clock once ran ahead, say to 2099, then that revision
+// and all later ones have a time of 2099 or later. At of the present time is then
+// the constitution before them, although they are in force. [AtEdition] does not
+// depend on clocks.
+func At(ctx context.Context, s Store, t time.Time) (*Constitution, error) {
+	p := replay{from: emptyConstitution}
+	for r, err := range readLog(ctx, s, tip{}) {
+		if err == nil && instant(r.Time).After(instant(t)) {
+			break
+		}
+		if err == nil {
+			err = p.add(r)
+		}
+		if err != nil {
+			return nil, opError("constitution at "+t.Format(time.RFC3339Nano), err)
+		}
+	}
+	return p.constitution(), nil
+}
+
+// AtEdition returns the constitution as it stood after the revision with that
+// edition, which may be one of several revisions of an Apply. Edition 0 is the
+// empty constitution. AtEdition reads the log up to that edition. It fails with
+// [ErrNotFound] if the store does not have the edition.
+func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, error) {
+	op := fmt.Sprintf("constitution at edition %d", edition)
+	if err := ctx.Err(); err != nil {
+		return nil, opError(op, err)
+	}
+	if edition == 0 {
+		return emptyConstitution, nil
+	}
+	p := replay{from: emptyConstitution}
+	for r, err := range readLog(ctx, s, tip{}) {
+		if err == nil {
+			err = p.add(r)
+		}
+		if err != nil {
+			return nil, opError(op, err)
+		}
+		if r.Edition == edition {
+			return p.constitution(), nil
+		}
+	}
+	return nil, opError(op, fmt.Errorf("%w: the last edition is %d", ErrNotFound, p.tip.edition))
+}
+
+// readLog yields the revisions of s after a tip. It is the one place where a log
+// is checked to be a chain. A revision that does not follow the one before it is
+// an error, and ends the sequence.
+func readLog(ctx context.Context, s Store, after tip) iter.Seq2[identified, error] {
+	return func(yield func(identified, error) bool) {
+		last := after
+		for r, err := range identifiedRevisions(ctx, s, after.edition) {
+			if err == nil {
+				if err = last.precedes(r.Revision); err != nil {
+					err = fmt.Errorf("%w log: %w; restore the log from a backup", ErrInvalid, err)
+				}
+			}
+			if err != nil {
+				yield(identified{}, err)
+				return
+			}
+			last = r.tip()
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// identified is a revision with its ID and the ID of its norm. Each is computed
+// once on the way from a store to a constitution.
+type identified struct {
+	Revision
+	id, normID ID
+}
+
+func identify(r Revision) identified {
+	normID := r.Norm.ID()
+	return identified{r, r.idWith(normID), normID}
+}
+
+func (r identified) tip() tip { return tip{r.Edition, r.id, r.Time} }
+
+// identifiedRevisions is s.Revisions with the IDs of the revisions. If the store
+// returns no sequence, that is an error.
+func identifiedRevisions(ctx context.Context, s Store, after uint64) iter.Seq2[identified, error] {
+	if s, ok := s.(*FileStore); ok {
+		return s.identified(ctx, after) // decoding has computed the IDs to check them
+	}
+	seq := s.Revisions(ctx, after)
+	return func(yield func(identified, error) bool) {
+		if seq == nil {
+			yield(identified{}, errors.New("normsync: the store's Revisions returned no sequence"))
+			return
+		}
+		for r, err := range seq {
+			if err != nil {
+				yield(identified{}, err)
+				return
+			}
+			if !yield(identify(r), nil) {
+				return
+			}
+		}
+	}
+}
+
+// tip is the last revision of a log: what the next revision has to follow. The
+// zero tip is that of an empty log.
+type tip struct {
+	edition uint64
+	id      ID
+	time    time.Time
+}
+
+// precedes returns an error if r cannot follow the tip: if its edition is not the
+// next one, or if it has a Prev that is not the ID of the tip.
+func (t tip) precedes(r Revision) error {
+	switch {
+	case r.Edition == 0:
+		return errors.New("edition 0: the first edition is 1")
+	case r.Edition != t.edition+1:
+		return fmt.Errorf("edition %d does not follow edition %d", r.Edition, t.edition)
+	case !r.follows(t.id):
+		return fmt.Errorf("edition %d has Prev %v, but the revision before it is %v", r.Edition, r.Prev, t.id)
+	}
+	return nil
+}
+
+// extend returns the tip after a batch of revisions. It fails with ErrConflict if
+// one of them does not follow the one before it.
+func (t tip) extend(batch []Revision) (tip, error) {
+	for _, r := range batch {
+		if err := t.precedes(r); err != nil {
+			return t, fmt.Errorf("%w: %w", ErrConflict, err)
+		}
+		t = identify(r).tip()
+	}
+	return t, nil
+}
+
+// confirm returns an error that is ErrDiverged if s does not have the tip. It
+// reads one revision. The tip must not be zero.
+func (t tip) confirm(ctx context.Context, s Store) error {
+	for r, err := range identifiedRevisions(ctx, s, t.edition-1) {
+		if err == nil && (r.Edition != t.edition || r.id != t.id) {
+			err = diverged("its edition %d is %v, but edition %d was %v", r.Edition, r.id, t.edition, t.id)
+		}
+		return err
+	}
+	return diverged("it ends before edition %d", t.edition)
+}
+
+func diverged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s; if a backup was restored, open a new monitor on the store", ErrDiverged, fmt.Sprintf(format, args...))
+}
+
+// replay carries a constitution on through a log of revisions. At and AtEdition
+// replay from the empty constitution. Monitor replays on top of its current state
+// and commits the result only on success.
 type replay struct {
 	from    *Constitution
 	retired map[string]int // last versions of names that are not in force in from; only read
-	latest  outcomes       // of what came after from
-	edition uint64
-	last    time.Time // of the last revision
-	tip     tip       // the last revision; whoever adds one moves it
+	latest  outcomes       // of the revisions after from
+	tip     tip            // the last revision
 }
 
-// norm returns the norm in force of that name, if there is one, the last version
-// of the name, and its outcome for push.
-func (p *replay) norm(name string) (n Norm, version int, ok bool, last *outcome) {
-	if last = p.latest.of(name); last != nil {
-		return last.norm, last.version, !last.norm.Repealed, last
-	}
-	if n, version, ok = p.from.versioned(name); ok {
-		return n, version, true, nil
-	}
-	return Norm{}, p.retired[name], false, nil
-}
-
-// add carries on with a revision that inOrder read from a store, when it
-// moved the tip. It checks everything else that a constitution rests on: a log
-// may have been written by other code, or by hand.
+// add checks the next revision of readLog and carries it out. readLog has checked
+// that the revision follows the one before it; add checks all else that a
+// constitution depends on, since a log may have been written by other programs or
+// by hand.
 func (p *replay) add(r identified) error {
 	bad := func(format string, args ...any) error {
-		return fmt.Errorf("%w log: edition %d (%s %q) %s", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
+		return fmt.Errorf("%w log: edition %d (%s %q) %s; restore the log from a backup", ErrInvalid, r.Edition, r.Kind, r.Norm.Name, fmt.Sprintf(format, args...))
 	}
-	_, version, ok, last := p.norm(r.Norm.Name)
+	_, version, inForce, last := p.norm(r.Norm.Name)
 	switch r.Kind {
 	case KindAdd:
-		if ok {
-			return bad("adds a norm of a name that is in force")
+		if inForce {
+			return bad("adds a norm with a name that is in force")
 		}
 	case KindModify, KindRepeal:
-		if !ok {
+		if !inForce {
 			return bad("is about a name that is not in force")
 		}
 	default:
-		return bad("is of no known kind: kinds are add, modify and repeal")
+		return bad("has an unknown kind: the kinds are add, modify and repeal")
 	}
 	if r.Version != version+1 {
 		return bad("has version %d after version %d", r.Version, version)
@@ -65,41 +235,53 @@ func (p *replay) add(r identified) error {
 		}
 		r.Norm.Scope = canonicalScope(r.Norm.Scope)
 	}
-	if r.Edition > 1 && instant(r.Time).Before(instant(p.last)) {
-		return bad("is of %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), p.last.Format(time.RFC3339Nano))
+	if r.Edition > 1 && instant(r.Time).Before(instant(p.tip.time)) {
+		return bad("has the time %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), p.tip.time.Format(time.RFC3339Nano))
 	}
 	p.push(r, last)
 	return nil
 }
 
-// push carries on with a revision that is known to fit. The outcome is that of
-// its name before it, which norm returns.
+// norm returns the norm in force with that name, if there is one, the last version
+// of the name, and the outcome of the name to pass to push.
+func (p *replay) norm(name string) (n Norm, version int, inForce bool, last *outcome) {
+	if last = p.latest.of(name); last != nil {
+		return last.norm, last.version, !last.norm.Repealed, last
+	}
+	if n, version, ok := p.from.versioned(name); ok {
+		return n, version, true, nil
+	}
+	return Norm{}, p.retired[name], false, nil
+}
+
+// push carries out a revision that is known to be valid. The outcome is the one
+// that norm returned for its name.
 func (p *replay) push(r identified, last *outcome) {
 	p.latest.put(r, last)
-	p.edition, p.last = r.Edition, r.Time
+	p.tip = r.tip()
 }
 
-// constitution returns the constitution after everything that was added. It
-// compiles each name once, however many revisions the name has.
-func (p *replay) constitution() *Constitution { return p.from.after(p.edition, &p.latest) }
+// constitution returns the constitution after the last revision. It compiles each
+// name once, however many revisions the name has.
+func (p *replay) constitution() *Constitution { return p.from.after(p.tip.edition, &p.latest) }
 
-// outcomes holds what the last revision of each name came to. Its memory grows
-// with the number of names, not with that of revisions.
+// outcomes holds the result of the last revision of each name. Its memory grows
+// with the number of names, not with the number of revisions.
 type outcomes struct {
 	byName map[string]*outcome
-	blocks [][]outcome // what byName points to; it never moves
+	blocks [][]outcome // hold what byName points to; an outcome never moves
 }
 
-// outcome is what the last revision of a name came to.
+// outcome is the result of the last revision of a name.
 type outcome struct {
-	norm    Norm // Repealed if it is not in force; then only its name is kept
+	norm    Norm // if it is not in force: only its name, and Repealed
 	id      ID   // of norm
 	version int
 }
 
 const outcomesPerBlock = 256
 
-// put replaces last, the outcome of r's name, or adds one if last is nil.
+// put replaces last, which is the outcome of r's name, or adds one if last is nil.
 func (o *outcomes) put(r identified, last *outcome) {
 	next := outcome{r.Norm, r.normID, r.Version}
 	if r.Kind == KindRepeal {
@@ -121,7 +303,7 @@ func (o *outcomes) put(r identified, last *outcome) {
 	o.byName[r.Norm.Name] = &o.blocks[n][len(o.blocks[n])-1]
 }
 
-// of returns the outcome of a name, nil if there is none.
+// of returns the outcome of a name, or nil if the name has none.
 func (o *outcomes) of(name string) *outcome { return o.byName[name] }
 
 // len returns the number of names.
@@ -140,7 +322,7 @@ func (o *outcomes) all() iter.Seq[*outcome] {
 	}
 }
 
-// instant is t with the zero time as what it stands for in a store: 1970.
+// instant returns t, or the time that the zero time is stored as: 1970.
 func instant(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Unix(0, 0)

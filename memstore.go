@@ -2,70 +2,66 @@ package normsync
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"sync"
 )
 
-// MemStore is a Store in memory. The zero value is an empty store, ready for
-// use. It keeps every revision, and the newest violations: when there are more
-// than MaxViolations, the oldest are dropped, and counted.
+// MemStore is a [Store] in memory. The zero value is an empty store. It keeps all
+// revisions, and the newest violations: if there are more than MaxViolations, it
+// drops the oldest and counts them.
 //
-// Appending takes amortized time in proportion to what is appended. A sequence
-// yields what was there when the range began, whatever is appended or dropped
+// Any number of goroutines may call any methods at the same time. The amortized
+// time of an append is proportional to the number of values appended. A sequence
+// yields what was in the store when the range began, even if violations are dropped
 // meanwhile, and holds no lock while it yields.
 //
 // A MemStore must not be copied after first use.
 type MemStore struct {
-	// MaxViolations is how many violations are kept; the zero value means
-	// 1<<20. It is set before first use.
+	// MaxViolations limits the number of violations that are kept; 0 means 1<<20.
+	// It must not change after first use.
 	MaxViolations int
 
-	mu      sync.Mutex // guards what follows
-	revs    []Revision // whose elements never change
-	last    ID         // of the last revision
-	oldest  *block     // of violations
-	newest  *block
-	used    int // violations in newest
-	skip    int // violations of oldest that were dropped
-	kept    int
+	mu      sync.Mutex      // guards what follows
+	revs    []Revision      // its elements never change
+	tip     tip             // the last of revs
+	oldest  *violationBlock // the first of a list of blocks; nil if there are no violations
+	newest  *violationBlock // the last one
+	used    int             // violations in newest
+	skip    int             // violations at the beginning of oldest that were dropped
+	kept    int             // violations in all blocks, without those
 	dropped uint64
 }
 
-// A block holds some of the violations. What is in one never changes, and next
-// is set before anything is put behind a full one; so who knows that there are
-// violations after some place can read them without a lock.
-type block struct {
-	vs   []Violation // made at full length
-	next *block
+// violationBlock holds some of the violations. An element never changes once it is
+// written, and next is set before anything is written to the next block. A reader
+// that knows how many violations follow can therefore read them without a lock.
+type violationBlock struct {
+	vs   []Violation // allocated at full length
+	next *violationBlock
 }
 
-// AppendRevisions appends revisions, all or none.
+// AppendRevisions appends revisions, all of them or none.
 func (s *MemStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
 	if err := ctx.Err(); err != nil {
-		return while("append revisions", err)
+		return opError("append revisions", err)
 	}
 	batch, err := canonicalAll(revs)
 	if err != nil {
-		return while("append revisions", err)
+		return opError("append revisions", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, r := range batch {
-		if next := uint64(len(s.revs)+i) + 1; r.Edition != next {
-			return while("append revisions", fmt.Errorf("%w: edition %d where %d is the next", ErrConflict, r.Edition, next))
-		}
-	}
-	last, err := chained(batch, s.last)
+	tip, err := s.tip.extend(batch)
 	if err != nil {
-		return while("append revisions", err)
+		return opError("append revisions", err)
 	}
 	s.revs = append(s.revs, batch...)
-	s.last = last
+	s.tip = tip
 	return nil
 }
 
-// Revisions yields the revisions with an edition greater than after.
+// Revisions returns an iterator over the revisions with an edition greater than
+// after.
 func (s *MemStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
 	return func(yield func(Revision, error) bool) {
 		s.mu.Lock()
@@ -74,7 +70,7 @@ func (s *MemStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revisi
 		revs = revs[min(after, uint64(len(revs))):]
 		for i := 0; ; i++ {
 			if err := ctx.Err(); err != nil {
-				yield(Revision{}, while("read revisions", err))
+				yield(Revision{}, opError("read revisions", err))
 				return
 			}
 			if i == len(revs) || !yield(revs[i], nil) {
@@ -84,22 +80,22 @@ func (s *MemStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revisi
 	}
 }
 
-// AppendViolations appends violations, all or none, and drops the oldest of
-// those that are too many.
+// AppendViolations appends violations, all of them or none, and drops the oldest
+// violations beyond MaxViolations.
 func (s *MemStore) AppendViolations(ctx context.Context, vs ...Violation) error {
 	if err := ctx.Err(); err != nil {
-		return while("append violations", err)
+		return opError("append violations", err)
 	}
 	batch, err := canonicalAll(vs)
 	if err != nil {
-		return while("append violations", err)
+		return opError("append violations", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for limit := s.limit(); len(batch) > 0; {
 		if s.newest == nil || s.used == len(s.newest.vs) {
-			// Blocks grow with what is kept, so that small stores stay small.
-			b := &block{vs: make([]Violation, min(max(16, s.kept), 1024))}
+			// A block is as large as all others together, so a small store stays small.
+			b := &violationBlock{vs: make([]Violation, min(max(16, s.kept), 1024))}
 			if s.newest == nil {
 				s.oldest = b
 			} else {
@@ -118,7 +114,7 @@ func (s *MemStore) AppendViolations(ctx context.Context, vs ...Violation) error 
 	return nil
 }
 
-// limit is how many violations are kept.
+// limit returns how many violations are kept.
 func (s *MemStore) limit() int {
 	if s.MaxViolations > 0 {
 		return s.MaxViolations
@@ -126,7 +122,7 @@ func (s *MemStore) limit() int {
 	return 1 << 20
 }
 
-// drop forgets the n oldest violations.
+// drop drops the n oldest violations.
 func (s *MemStore) drop(n int) {
 	s.kept -= n
 	s.dropped += uint64(n)
@@ -137,7 +133,7 @@ func (s *MemStore) drop(n int) {
 	}
 }
 
-// Violations yields the violations that are kept, oldest first.
+// Violations returns an iterator over the violations that are kept, oldest first.
 func (s *MemStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
 	return func(yield func(Violation, error) bool) {
 		s.mu.Lock()
@@ -145,7 +141,7 @@ func (s *MemStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
 		s.mu.Unlock()
 		for {
 			if err := ctx.Err(); err != nil {
-				yield(Violation{}, while("read violations", err))
+				yield(Violation{}, opError("read violations", err))
 				return
 			}
 			if left == 0 {
@@ -163,8 +159,8 @@ func (s *MemStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
 	}
 }
 
-// Dropped returns how many violations were dropped because there were more
-// than MaxViolations.
+// Dropped returns the number of violations that were dropped because there were
+// more than MaxViolations.
 func (s *MemStore) Dropped() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -130,7 +130,7 @@ func TestMemStoreSaysWhichEditionIsNext(t *testing.T) {
 	var s MemStore
 	require.NoError(t, s.AppendRevisions(t.Context(), probeRevisions(0, 2)...))
 	err := s.AppendRevisions(t.Context(), probeRevisions(3, 4)...)
-	require.EqualError(t, err, "normsync: append revisions: edition conflict: edition 4 where 3 is the next")
+	require.EqualError(t, err, "normsync: append revisions: edition conflict: edition 4 does not follow edition 2")
 }
 
 func TestMemStoreReadsWhileItIsAppendedTo(t *testing.T) {

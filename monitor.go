@@ -12,48 +12,40 @@ import (
 	"github.com/normsync/normsync/internal/unixtime"
 )
 
-// Options are those of [Open]. A nil *Options means the defaults.
+// Options configures [Open]. A nil *Options means the defaults.
 type Options struct {
-	Now func() time.Time // stamps revisions; nil means time.Now
-
-	// AllowClockBehind lets Apply stamp revisions with the time of the last one
-	// even if Now is more than a day behind it. Set it if a clock that once ran
-	// ahead has stamped the log, and its later editions are right all the same.
-	AllowClockBehind bool
+	Now func() time.Time // returns the time to stamp revisions with; nil means time.Now
 }
 
-// Monitor holds the constitution in force, and lets it be changed while others
-// check. The zero value is empty, and keeps its log in a MemStore of its own.
+// Monitor holds the constitution in force, and changes it while other goroutines
+// check actions. The zero value is an empty monitor with a MemStore of its own.
 //
-// Any number of goroutines may use every method at once. Those who check load
-// one atomic pointer: they never wait, neither for a change nor for the store,
-// and see all of an Apply or nothing of it. Changes wait for one another. Any
-// number of monitors can share a store, also in several processes where the
-// store can be shared; of a [FileStore] one writes, and the others are opened
-// with ReadOnly and follow by Sync.
+// Any number of goroutines may call any methods at the same time. A check loads a
+// single atomic pointer. It never waits for a change or for the store, and it sees
+// either all of an Apply or none of it. Apply and Sync wait for each other.
 //
-// A Monitor stores revisions only. Violations are kept by who checks, with a
-// [Recorder] or AppendViolations.
+// Any number of monitors can share a store, even in several processes if the store
+// allows that. A [FileStore] has one writer; other processes open it with ReadOnly
+// and follow the writer by Sync.
+//
+// A Monitor stores revisions only. To keep violations, use a [Recorder] or the
+// AppendViolations method of the store.
 //
 // A Monitor must not be copied after first use.
 type Monitor struct {
-	current atomic.Pointer[Constitution] // the one in force; nil means the empty one; stored with mu held
+	current atomic.Pointer[Constitution] // in force; nil means the empty one; mu is held to store it
 
-	store Store // nil means own; set once, by Open
-	own   MemStore
+	store Store            // nil means own; set once, by Open
+	own   MemStore         // the store of a monitor that Open did not make
 	now   func() time.Time // nil means time.Now; set once, by Open
 
-	allowBehind bool // set once, by Open
-
 	mu      sync.Mutex     // serializes Apply and Sync, and guards what follows
-	tip     tip            // the last revision
-	last    time.Time      // of the last revision
+	tip     tip            // the last revision that led to current
 	retired map[string]int // last versions of names that were in force and are not
 }
 
-// NewMonitor returns a monitor, backed by a MemStore, in which norms are in
-// force. Those marked as repealed are passed over. It refuses what [Compile]
-// refuses.
+// NewMonitor returns a monitor on a MemStore, with the given norms in force,
+// except those marked Repealed. It refuses what [Compile] refuses.
 func NewMonitor(norms ...Norm) (*Monitor, error) {
 	m := new(Monitor)
 	changes := make([]Change, 0, len(norms))
@@ -63,7 +55,7 @@ func NewMonitor(norms ...Norm) (*Monitor, error) {
 			continue
 		}
 		if names[n.Name] {
-			return nil, while("new monitor", fmt.Errorf("%w: two norms are named %q: give one another name", ErrExists, n.Name))
+			return nil, opError("new monitor", fmt.Errorf("%w: two norms have the name %q; rename one of them", ErrExists, n.Name))
 		}
 		names[n.Name] = true
 		changes = append(changes, Enact(n))
@@ -74,24 +66,24 @@ func NewMonitor(norms ...Norm) (*Monitor, error) {
 	return m, nil
 }
 
-// Open returns a monitor on a store, with the constitution that the store's
-// revisions add up to. It reads all of them, and refuses a log that does not
-// add up. The store stays the caller's to close.
+// Open returns a monitor on a store. The constitution in force is the result of the
+// store's revisions. Open reads all of them, and fails with [ErrInvalid] if they are
+// not a valid log. The caller must close the store, if it has to be closed.
 func Open(ctx context.Context, s Store, o *Options) (*Monitor, error) {
 	if s == nil {
-		return nil, while("open", fmt.Errorf("%w: no store: give it a MemStore, or use new(Monitor)", ErrInvalid))
+		return nil, opError("open", fmt.Errorf("%w: the store is nil; pass a MemStore, or use new(Monitor)", ErrInvalid))
 	}
 	m := &Monitor{store: s}
 	if o != nil {
-		m.now, m.allowBehind = o.Now, o.AllowClockBehind
+		m.now = o.Now
 	}
-	if _, err := m.bringIn(ctx); err != nil {
-		return nil, while("open", err)
+	if _, err := m.catchUp(ctx); err != nil {
+		return nil, opError("open", err)
 	}
 	return m, nil
 }
 
-// Store returns the store that the monitor keeps its revisions in.
+// Store returns the store in which the monitor keeps its revisions.
 func (m *Monitor) Store() Store {
 	if m.store != nil {
 		return m.store
@@ -99,8 +91,8 @@ func (m *Monitor) Store() Store {
 	return &m.own
 }
 
-// Constitution returns the constitution in force. Who checks an action twice,
-// or several actions by the same rules, takes it once.
+// Constitution returns the constitution in force. To check several actions by the
+// same norms, call Constitution once and use its result for all of them.
 func (m *Monitor) Constitution() *Constitution {
 	if c := m.current.Load(); c != nil {
 		return c
@@ -111,219 +103,97 @@ func (m *Monitor) Constitution() *Constitution {
 // Check returns the violations of an action. See [Constitution.Check].
 func (m *Monitor) Check(a Action) []Violation { return m.Constitution().Check(a) }
 
-// AppendCheck appends the violations of an action to dst. It allocates nothing
+// AppendCheck appends the violations of an action to dst. It does not allocate
 // while dst has room. See [Constitution.AppendCheck].
 func (m *Monitor) AppendCheck(dst []Violation, a Action) []Violation {
 	return m.Constitution().AppendCheck(dst, a)
 }
 
-// Allows reports whether no norm forbids an action. See
-// [Constitution.Allows].
+// Allows reports whether no norm forbids an action. See [Constitution.Allows].
 func (m *Monitor) Allows(a Action) bool { return m.Constitution().Allows(a) }
 
-// Sync brings in what others changed in the store, and returns the number of
-// their revisions. It reads only what is new, and publishes all of it at once;
-// when it fails, nothing has changed.
+// Apply carries out all of its changes in order, or none of them, and returns the
+// revisions that it made. There is one revision per change, except for an Enact or
+// Amend of a norm that is in force already and equal in every field: such a change
+// does nothing.
 //
-// The error is [ErrDiverged] if the store no longer has the last revision that
-// the monitor knows, for example because a backup was restored: the log goes on
-// from another one, or ends before it. Sync notices by the Prev of the first new
-// revision; if there is none, it reads the monitor's last revision again. The
-// monitor stays as it is then. Open a new one on the store.
-func (m *Monitor) Sync(ctx context.Context) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n, err := m.bringIn(ctx)
-	if err != nil {
-		return 0, while("sync", err)
-	}
-	return n, nil
-}
-
-// bringIn is Sync with mu held.
-func (m *Monitor) bringIn(ctx context.Context) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	p := m.replay()
-	linked, err := m.readOn(ctx, p)
-	if m.tip.edition > 0 && !linked {
-		// Nothing that is new proves that the store still has the last
-		// revision that the monitor knows. If it has another one, whatever
-		// else was found follows from that.
-		if unlike := m.tip.confirm(ctx, m.Store()); err == nil || errors.Is(unlike, ErrDiverged) {
-			err = unlike
-		}
-	}
-	if err != nil {
-		return 0, err
-	}
-	n := p.edition - m.tip.edition
-	m.publish(p)
-	return int(n), nil
-}
-
-// readOn adds to p what the store has after the monitor's last revision. It
-// reports whether a revision of the store names that one as its predecessor.
-func (m *Monitor) readOn(ctx context.Context, p *replay) (linked bool, err error) {
-	for r, err := range inOrder(ctx, m.Store(), &p.tip) {
-		if err != nil {
-			return linked, err
-		}
-		linked = linked || r.Prev == m.tip.id
-		if err := p.add(r); err != nil {
-			return linked, err
-		}
-	}
-	return linked, nil
-}
-
-// Apply carries out all of its changes, one after the other, or none, and
-// returns the revisions that it made: one per change, less those that change
-// nothing, which are Enact and Amend of a norm that is in force and equal in
-// every field. It stores the revisions first and publishes the new
-// constitution second, so nothing is ever in force that the store does not
-// hold. Beyond the store's part, its cost is that of the changes, not that of
-// the norms in force.
+// Apply stores the revisions before it publishes the new constitution, so nothing is
+// in force that the store does not hold. Apart from the store, the cost depends on the
+// number of changes, not on the number of norms in force.
 //
-// Of its errors, [ErrInvalid] says that a change cannot be carried out as it
-// is written: its norm is not valid, or marked as repealed, By or Reason has
-// characters that a description cannot have, or it is of no known kind. [ErrExists] says that another norm of
-// the name is in force, [ErrNotFound] that none is; Apply says so, and that
-// there is nothing to do, only after it has looked for what others changed in
-// the store. Where others were faster it brings in what they did and tries
-// again; [ErrConflict] says that the store refuses the next edition all the
-// same, and [ErrDiverged] that its log is not the one that the monitor followed,
-// as [Monitor.Sync] has it.
+// Apply fails with [ErrInvalid] if a change cannot be carried out as it is written:
+// the norm is not valid or is marked Repealed, By or Reason has characters that a
+// description must not have, or the kind is unknown. It fails with [ErrExists] if a
+// different norm with that name is in force, and with [ErrNotFound] if no norm with
+// that name is. Before it says so, or that there is nothing to do, Apply reads what
+// other monitors have changed in the store.
 //
-// Apply stamps its revisions with Options.Now, or with the time of the last
-// revision if that is later: times never run backwards in a log. A clock that
-// once ran ahead therefore marks all later revisions, and [At] of the present
-// time does not see them. Apply refuses with ErrInvalid to stamp revisions if its
-// clock is more than a day behind the last one: set Options.Now to a clock that
-// goes on from there, or Options.AllowClockBehind to go on all the same.
+// If another monitor has already written the next edition, Apply reads what is new
+// and retries. It fails with [ErrConflict] if the store refuses the next edition
+// although nothing is new, and with [ErrDiverged] as [Monitor.Sync] does.
 //
-// The outcome of any other error may be unknown, for example when ctx ends
-// while a commit is under way. What was stored then comes into force with the
-// next Apply or Sync. Apply looks at ctx before it begins and hands it to the
-// store; it does not look at it while it waits for another Apply.
+// Apply stamps its revisions with the time of Options.Now, or with the time of the
+// last revision if that is later: times never run backwards in a log. If a clock once
+// ran ahead, all later revisions therefore have its time or a later one, and [At] of
+// the present time does not include them. So that this does not go unnoticed, Apply
+// fails with ErrInvalid if its clock is more than a day behind the last revision. To
+// continue such a log, set Options.Now to a function that returns the time of the last
+// revision.
+//
+// After any other error the outcome may be unknown, for example if ctx ends during a
+// commit. What was stored then comes into force with the next Apply or Sync. Apply
+// checks ctx before it begins, and passes it to the store. It does not stop waiting
+// for another Apply if ctx ends.
 func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, error) {
 	for i, c := range changes {
-		if err := c.check(); err != nil {
+		if err := c.validate(); err != nil {
 			return nil, c.failed(i, err)
 		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return nil, while("apply", err)
+		return nil, opError("apply", err)
 	}
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	for fresh := false; ; fresh = true {
-		p, revs, err := m.plan(changes)
-		if err == nil && len(revs) > 0 {
-			// The store must not keep the slice, but it may write to it.
-			if err = m.Store().AppendRevisions(ctx, slices.Clone(revs)...); err == nil {
-				m.publish(p)
-				return revs, nil
+	for caughtUp := false; ; caughtUp = true {
+		p, revs, refusal := m.plan(changes)
+		if refusal != nil || len(revs) == 0 {
+			if caughtUp {
+				return nil, refusal
 			}
-			if !errors.Is(err, ErrConflict) {
-				return nil, while("apply", err)
-			}
-			n, failed := m.bringIn(ctx)
-			if failed != nil {
-				return nil, while("apply: sync after a conflict", failed)
-			}
-			if n == 0 {
-				return nil, while("apply", fmt.Errorf("%w (the store has nothing after edition %d, and refuses the next)", err, m.Constitution().Edition()))
+			// This may differ after what another monitor changed a moment ago.
+			if _, err := m.catchUp(ctx); err != nil {
+				return nil, opError("apply: sync", err)
 			}
 			continue
 		}
-		if fresh {
-			return nil, err
+
+		// The store must not keep its slice, but may write to it: the caller gets another.
+		err := m.Store().AppendRevisions(ctx, slices.Clone(revs)...)
+		if err == nil {
+			m.commit(p)
+			return revs, nil
 		}
-		// What another monitor changed a moment ago counts.
-		if _, failed := m.bringIn(ctx); failed != nil {
-			return nil, while("apply: sync", failed)
+		if !errors.Is(err, ErrConflict) {
+			return nil, opError("apply", err)
+		}
+
+		// Another monitor was faster.
+		news, syncErr := m.catchUp(ctx)
+		if syncErr != nil {
+			return nil, opError("apply: sync after a conflict", syncErr)
+		}
+		if news == 0 {
+			return nil, opError("apply", fmt.Errorf("%w (the store has nothing after edition %d, and refuses the next edition)", err, m.tip.edition))
 		}
 	}
 }
 
-// maxBehind is how far a clock may be behind the last revision, which another
-// machine may have stamped.
-const maxBehind = 24 * time.Hour
-
-// plan returns the revisions that changes come to, and the replay after them.
-func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
-	now := time.Now
-	if m.now != nil {
-		now = m.now
-	}
-	p := m.replay()
-	clock := now()
-	stamp := unixtime.Canonical(clock)
-	if p.edition > 0 && instant(clock).Before(instant(p.last)) {
-		stamp = unixtime.Canonical(p.last)
-	}
-	var revs []Revision
-	for i, c := range changes {
-		old, version, ok, last := p.norm(c.Norm.Name)
-		c.Norm.Scope = canonicalScope(c.Norm.Scope)
-		switch {
-		case c.Kind == KindAdd && ok && c.Norm != old:
-			return nil, nil, c.failed(i, fmt.Errorf("%w: another norm of that name is in force, or enacted by a change before: amend it, repeal it first, or give this one another name", ErrExists))
-		case c.Kind != KindAdd && !ok:
-			return nil, nil, c.failed(i, fmt.Errorf("%w: no norm of that name is in force: see to the name, or enact it first", ErrNotFound))
-		case c.Kind != KindRepeal && ok && c.Norm == old:
-			continue
-		case c.Kind == KindRepeal:
-			c.Norm = old
-			c.Norm.Repealed = true
-		}
-		r := Revision{Edition: p.edition + 1, Prev: p.tip.id, Version: version + 1, Change: c, Time: stamp}
-		known := identify(r)
-		p.push(known, last)
-		p.tip = known.tip()
-		revs = append(revs, r)
-	}
-	if len(revs) > 0 && !m.allowBehind && instant(stamp).Sub(instant(clock)) > maxBehind {
-		return nil, nil, while("apply", fmt.Errorf("%w clock: it says %s, more than a day before the last revision's %s: "+
-			"correct the clock, or set Options.Now to one that goes on from there; if the last revision's time is wrong, set Options.AllowClockBehind",
-			ErrInvalid, clock.UTC().Format(time.RFC3339), stamp.Format(time.RFC3339)))
-	}
-	return p, revs, nil
-}
-
-// replay starts from what is in force. It is called with mu held.
-func (m *Monitor) replay() *replay {
-	c := m.Constitution()
-	return &replay{from: c, retired: m.retired, edition: c.Edition(), last: m.last, tip: m.tip}
-}
-
-// publish puts in force what p has come to. It is called with mu held.
-func (m *Monitor) publish(p *replay) {
-	if p.edition == m.Constitution().Edition() {
-		return
-	}
-	c := p.constitution()
-	for last := range p.latest.all() {
-		if !last.norm.Repealed {
-			delete(m.retired, last.norm.Name)
-			continue
-		}
-		if m.retired == nil {
-			m.retired = make(map[string]int)
-		}
-		m.retired[last.norm.Name] = last.version
-	}
-	m.tip, m.last = p.tip, p.last
-	m.current.Store(c)
-}
-
-// check refuses with ErrInvalid a change that could never be carried out.
-func (c Change) check() error {
+// validate returns an error that is ErrInvalid if c can never be carried out.
+func (c Change) validate() error {
 	switch c.Kind {
 	case KindAdd, KindModify:
 		if c.Norm.Repealed {
@@ -348,7 +218,7 @@ func (c Change) check() error {
 	return nil
 }
 
-// failed says which change of an Apply met err.
+// failed adds to err which change of an Apply failed.
 func (c Change) failed(i int, err error) error {
 	verb := string(c.Kind)
 	switch c.Kind {
@@ -357,5 +227,132 @@ func (c Change) failed(i int, err error) error {
 	case KindModify:
 		verb = "amend"
 	}
-	return while(fmt.Sprintf("apply change %d (%s %q)", i+1, verb, c.Norm.Name), err)
+	return opError(fmt.Sprintf("apply change %d (%s %q)", i+1, verb, c.Norm.Name), err)
+}
+
+// plan returns the revisions that the changes result in, on top of the current state,
+// and the replay after them. It changes nothing. mu must be held.
+func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
+	p := m.replay()
+	clock := m.clock()
+	stamp := unixtime.Canonical(clock)
+	if p.tip.edition > 0 && instant(clock).Before(instant(p.tip.time)) {
+		stamp = unixtime.Canonical(p.tip.time)
+	}
+	var revs []Revision
+	for i, c := range changes {
+		old, version, inForce, last := p.norm(c.Norm.Name)
+		c.Norm.Scope = canonicalScope(c.Norm.Scope)
+		switch {
+		case c.Kind == KindAdd && inForce && c.Norm != old:
+			return nil, nil, c.failed(i, fmt.Errorf("%w: a different norm with that name is in force, or an earlier change enacts one; amend or repeal it, or rename this one", ErrExists))
+		case c.Kind != KindAdd && !inForce:
+			return nil, nil, c.failed(i, fmt.Errorf("%w: no norm with that name is in force; check the name, or enact it first", ErrNotFound))
+		case c.Kind != KindRepeal && inForce && c.Norm == old:
+			continue
+		case c.Kind == KindRepeal:
+			c.Norm = old
+			c.Norm.Repealed = true
+		}
+		r := Revision{Edition: p.tip.edition + 1, Prev: p.tip.id, Version: version + 1, Change: c, Time: stamp}
+		p.push(identify(r), last)
+		revs = append(revs, r)
+	}
+	if len(revs) > 0 && instant(stamp).Sub(instant(clock)) > maxClockBehind {
+		return nil, nil, opError("apply", fmt.Errorf("%w clock: it says %s, but the time of the last revision is %s; correct the clock, or, if the last revision's time is wrong, set Options.Now to a function that returns that time",
+			ErrInvalid, clock.UTC().Format(time.RFC3339), stamp.Format(time.RFC3339)))
+	}
+	return p, revs, nil
+}
+
+// maxClockBehind is how far a clock may be behind the last revision, which another
+// machine may have stamped.
+const maxClockBehind = 24 * time.Hour
+
+func (m *Monitor) clock() time.Time {
+	if m.now != nil {
+		return m.now()
+	}
+	return time.Now()
+}
+
+// replay starts a replay on top of the current state. mu must be held.
+func (m *Monitor) replay() *replay {
+	return &replay{from: m.Constitution(), retired: m.retired, tip: m.tip}
+}
+
+// commit makes the result of a replay the current state, and publishes its
+// constitution. mu must be held.
+func (m *Monitor) commit(p *replay) {
+	c := p.constitution()
+	for last := range p.latest.all() {
+		if !last.norm.Repealed {
+			delete(m.retired, last.norm.Name)
+			continue
+		}
+		if m.retired == nil {
+			m.retired = make(map[string]int)
+		}
+		m.retired[last.norm.Name] = last.version
+	}
+	m.tip = p.tip
+	m.current.Store(c)
+}
+
+// Sync brings into force what other monitors have changed in the store, all at once,
+// and returns the number of their revisions. It reads only what is new. If it fails,
+// nothing changes.
+//
+// Sync fails with [ErrDiverged] if the store no longer has the last revision that the
+// monitor knows, for example because a backup was restored: the log ends before that
+// revision, or continues from another one. Sync finds this out from the Prev of the
+// first new revision; if there is none, it reads the monitor's last revision again.
+// The monitor then stays as it is. Open a new monitor on the store.
+func (m *Monitor) Sync(ctx context.Context) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.catchUp(ctx)
+	if err != nil {
+		return 0, opError("sync", err)
+	}
+	return n, nil
+}
+
+// catchUp is Sync. mu must be held.
+func (m *Monitor) catchUp(ctx context.Context) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	p := m.replay()
+	linked, err := m.readNew(ctx, p)
+	if m.tip.edition > 0 && !linked {
+		// Nothing new proves that the store still has the monitor's last revision.
+		// If the store has another one, that explains any other error, too.
+		if missing := m.tip.confirm(ctx, m.Store()); err == nil || errors.Is(missing, ErrDiverged) {
+			err = missing
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	n := int(p.tip.edition - m.tip.edition)
+	if n > 0 {
+		m.commit(p)
+	}
+	return n, nil
+}
+
+// readNew adds to p the revisions of the store after the monitor's last one. It
+// reports whether one of them names that one as its predecessor.
+func (m *Monitor) readNew(ctx context.Context, p *replay) (linked bool, err error) {
+	for r, err := range readLog(ctx, m.Store(), m.tip) {
+		if err != nil {
+			return linked, err
+		}
+		linked = linked || r.Prev == m.tip.id
+		if err := p.add(r); err != nil {
+			return linked, err
+		}
+	}
+	return linked, nil
 }

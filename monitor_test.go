@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -87,11 +88,11 @@ func TestMonitorErrorsNameThePlaceAndTheMend(t *testing.T) {
 		text   string
 	}{
 		{"another norm is in force", Enact(ban("n", "zone", "attack")), ErrExists,
-			`normsync: apply change 2 (enact "n"): norm exists: another norm of that name is in force, or enacted by a change before: amend it, repeal it first, or give this one another name`},
+			`normsync: apply change 2 (enact "n"): norm exists: a different norm with that name is in force, or an earlier change enacts one; amend or repeal it, or rename this one`},
 		{"nothing to amend", Amend(ban("x", "", "attack")), ErrNotFound,
-			`normsync: apply change 2 (amend "x"): norm not found: no norm of that name is in force: see to the name, or enact it first`},
+			`normsync: apply change 2 (amend "x"): norm not found: no norm with that name is in force; check the name, or enact it first`},
 		{"nothing to repeal", Repeal("x"), ErrNotFound,
-			`normsync: apply change 2 (repeal "x"): norm not found: no norm of that name is in force: see to the name, or enact it first`},
+			`normsync: apply change 2 (repeal "x"): norm not found: no norm with that name is in force; check the name, or enact it first`},
 		{"a repeal without a name", Repeal(""), ErrInvalid,
 			`normsync: apply change 2 (repeal ""): invalid change: Norm: it has no name; name the norm to repeal`},
 		{"a norm marked as repealed", Enact(gone), ErrInvalid,
@@ -284,7 +285,7 @@ func TestMonitorGivesUpOnAConflictThatBringsNothingNew(t *testing.T) {
 	m := openOn(t, s)
 	_, err := m.Apply(t.Context(), Enact(ban("a", "", "x")))
 	require.ErrorIs(t, err, ErrConflict)
-	require.EqualError(t, err, "normsync: apply: edition conflict (the store has nothing after edition 0, and refuses the next)")
+	require.EqualError(t, err, "normsync: apply: edition conflict (the store has nothing after edition 0, and refuses the next edition)")
 	require.Equal(t, 1, calls)
 }
 
@@ -339,17 +340,17 @@ func TestMonitorSyncChangesNothingWhenItFails(t *testing.T) {
 		{"the store fails midway", func(yield func(Revision, error) bool) {
 			_ = yield(good()[0], nil) && yield(Revision{}, boom)
 		}, "boom"},
-		{"an edition is missing", broken(good(), func(r []Revision) { r[1].Edition = 3 }), "invalid log: edition 3 follows edition 1: editions are 1, 2, 3, …"},
-		{"an edition is repeated", broken(good(), func(r []Revision) { r[1].Edition = 1 }), "invalid log: edition 1 follows edition 1: editions are 1, 2, 3, …"},
-		{"the first edition is 0", broken(good(), func(r []Revision) { r[0].Edition = 0 }), "invalid log: edition 0 follows edition 0: editions are 1, 2, 3, …"},
-		{"a name is added twice", broken(good(), func(r []Revision) { r[1].Norm.Name = "a" }), `invalid log: edition 2 (add "a") adds a norm of a name that is in force`},
+		{"an edition is missing", broken(good(), func(r []Revision) { r[1].Edition = 3 }), "invalid log: edition 3 does not follow edition 1; restore the log from a backup"},
+		{"an edition is repeated", broken(good(), func(r []Revision) { r[1].Edition = 1 }), "invalid log: edition 1 does not follow edition 1; restore the log from a backup"},
+		{"the first edition is 0", broken(good(), func(r []Revision) { r[0].Edition = 0 }), "invalid log: edition 0: the first edition is 1; restore the log from a backup"},
+		{"a name is added twice", broken(good(), func(r []Revision) { r[1].Norm.Name = "a" }), `invalid log: edition 2 (add "a") adds a norm with a name that is in force; restore the log from a backup`},
 		{"a name that is not in force is modified", broken(good(), func(r []Revision) { r[2].Norm.Name = "c" }), `invalid log: edition 3 (modify "c") is about a name that is not in force`},
 		{"a name that is not in force is repealed", broken(good(), func(r []Revision) { r[1].Change = Repeal("c") }), `invalid log: edition 2 (repeal "c") is about a name that is not in force`},
-		{"a kind is unknown", broken(good(), func(r []Revision) { r[1].Kind = "annul" }), `invalid log: edition 2 (annul "b") is of no known kind: kinds are add, modify and repeal`},
+		{"a kind is unknown", broken(good(), func(r []Revision) { r[1].Kind = "annul" }), `invalid log: edition 2 (annul "b") has an unknown kind: the kinds are add, modify and repeal`},
 		{"a version is skipped", broken(good(), func(r []Revision) { r[2].Version = 3 }), `invalid log: edition 3 (modify "a") has version 3 after version 1`},
 		{"a norm is invalid", broken(good(), func(r []Revision) { r[1].Norm.Prohibited = "" }), `invalid norm "b": Prohibited and Permitted are both empty`},
 		{"a norm put in force is marked as repealed", broken(good(), func(r []Revision) { r[1].Norm.Repealed = true }), `invalid log: edition 2 (add "b") puts a norm in force that is marked as repealed`},
-		{"time runs backwards", broken(good(), func(r []Revision) { r[1].Time = time.Unix(4, 0).UTC() }), `invalid log: edition 2 (add "b") is of 1970-01-01T00:00:04Z, before its predecessor's 1970-01-01T00:00:05Z: times never run backwards`},
+		{"time runs backwards", broken(good(), func(r []Revision) { r[1].Time = time.Unix(4, 0).UTC() }), `invalid log: edition 2 (add "b") has the time 1970-01-01T00:00:04Z, before its predecessor's 1970-01-01T00:00:05Z: times never run backwards`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := new(faultyStore)
@@ -409,8 +410,8 @@ func TestMonitorAddsNoAllocationToACheck(t *testing.T) {
 }
 
 func TestMonitorRefusesAClockThatIsADayBehind(t *testing.T) {
-	const text = "normsync: apply: invalid clock: it says 2026-01-01T00:00:00Z, more than a day before the last revision's 2099-01-01T00:00:00Z: " +
-		"correct the clock, or set Options.Now to one that goes on from there; if the last revision's time is wrong, set Options.AllowClockBehind"
+	const text = "normsync: apply: invalid clock: it says 2026-01-01T00:00:00Z, but the time of the last revision is 2099-01-01T00:00:00Z; " +
+		"correct the clock, or, if the last revision's time is wrong, set Options.Now to a function that returns that time"
 	ahead, now := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := new(MemStore)
 	c := &handClock{ahead}
@@ -441,10 +442,19 @@ func TestMonitorRefusesAClockThatIsADayBehind(t *testing.T) {
 	require.Equal(t, ahead, applyTo(t, m, Enact(ban("b", "", "x")))[0].Time, "a day is not too much")
 
 	c.t = now
-	m, err = Open(t.Context(), s, &Options{Now: c.options().Now, AllowClockBehind: true})
+	_, err = m.Apply(t.Context(), Enact(ban("c", "", "x")))
+	require.EqualError(t, err, text)
+	_, stamped, _ := strings.Cut(text, "the last revision is ")
+	stamped, _, _ = strings.Cut(stamped, ";")
+	asTheErrorSays, err := time.Parse(time.RFC3339, stamped)
+	require.NoError(t, err)
+	m, err = Open(t.Context(), s, &Options{Now: func() time.Time { return asTheErrorSays }})
 	require.NoError(t, err)
 	require.Equal(t, ahead, applyTo(t, m, Enact(ban("c", "", "x")))[0].Time)
 	then, err := At(t.Context(), s, now)
 	require.NoError(t, err)
-	require.Zero(t, then.Len(), "as At says")
+	require.Zero(t, then.Len(), "At goes by the times of the log")
+	last, err := AtEdition(t.Context(), s, 3)
+	require.NoError(t, err)
+	require.Equal(t, 3, last.Len())
 }

@@ -8,72 +8,72 @@ import (
 	"time"
 )
 
-// RecorderOptions are those of [NewRecorder]. A nil *RecorderOptions means the
+// RecorderOptions configures [NewRecorder]. A nil *RecorderOptions means the
 // defaults.
 type RecorderOptions struct {
 	Buffer int           // violations held in memory; 0: 65536
 	Delay  time.Duration // longest wait before a batch is stored; 0: 100ms
 
-	// OnError, if set, is called with each error of the store, in the
-	// background and with no lock held. While it runs nothing is stored. It
-	// must not call Flush or Close, which wait for it.
+	// OnError, if it is set, is called with each error of the store, in the
+	// background, with no lock held. Nothing is stored until it returns. It must
+	// not call Flush or Close, which wait for it.
 	OnError func(error)
 }
 
-// RecorderStats counts violations: of those offered to Record, Recorded were
-// taken and Dropped were not; of those taken, Stored are in the store, Failed
-// are not, as far as is known, and the rest is on its way.
+// RecorderStats counts violations. Record has taken Recorded violations and dropped
+// Dropped. Of those taken, Stored are in the store, Failed are not, as far as is
+// known, and the others are still waiting.
 type RecorderStats struct{ Recorded, Dropped, Stored, Failed uint64 }
 
-// Recorder stores violations from a tick loop without ever blocking it: Record
-// takes them into memory, and a goroutine brings them to a store in batches,
-// in the order in which they were recorded. When the store cannot keep up,
-// Buffer violations are held, and the rest is dropped and counted.
+// Recorder stores violations from a tick loop without ever blocking it. Record
+// copies them into memory, and a goroutine appends them to a store in batches, in
+// the order in which they were recorded. If the store is too slow, up to Buffer
+// violations are held; more are dropped and counted.
 //
-// Any number of goroutines may use every method at once. A Recorder has to be
-// closed; the store stays the caller's to close, after that.
+// Any number of goroutines may call any methods at the same time. A Recorder must be
+// closed. Close does not close the store: do that afterwards.
 type Recorder struct {
 	store   Store
 	buffer  int
 	delay   time.Duration
 	onError func(error)
-	wake    chan struct{}   // has a token when there is news for the goroutine
+	wakeups chan struct{}   // holds a token if the goroutine has to look for work
 	ended   chan struct{}   // closed when the goroutine has ended
 	ctx     context.Context // of the store's calls
 	abandon context.CancelFunc
 
 	mu       sync.Mutex // guards what follows; never held while the store or OnError runs
 	stats    RecorderStats
-	first    *tray         // of those that wait to be stored, oldest first
-	last     *tray         // the one that is being filled
-	spare    *tray         // empty ones, kept for use
-	held     int           // violations in memory, those in the store's hands included
-	settled  uint64        // violations whose fate is known, also to OnError
-	urgent   uint64        // violations up to this number are stored without delay
+	first    *batch        // the oldest of the batches that wait to be stored
+	last     *batch        // the newest one, which Record fills
+	spare    *batch        // empty batches, kept for reuse
+	held     int           // violations in memory, including those passed to the store
+	finished uint64        // violations that were stored or have failed, after OnError returned
+	urgent   uint64        // the first urgent violations recorded are stored without delay
 	closed   bool          // nothing is recorded any more
-	progress chan struct{} // closed when settled grows; nil while nobody waits for it
+	progress chan struct{} // closed when finished grows; nil if nobody waits for that
 	errs     []error       // since the last Flush
 	more     int           // errors beyond those in errs
 }
 
-// A tray holds the violations of one batch.
-type tray struct {
-	next *tray
+// batch holds the violations that are stored by one call.
+type batch struct {
+	next *batch
 	vs   []Violation // allocated once, at full capacity
 }
 
 const (
-	trayCapacity = 1024 // violations: enough to make an fsync cheap, and a failed batch small
-	errorsKept   = 16   // between two calls of Flush
+	maxBatch      = 1024 // violations: enough to make an fsync cheap, and a failed batch small
+	maxKeptErrors = 16   // between two calls of Flush
 )
 
-// NewRecorder returns a recorder that stores into s, and starts its goroutine,
-// which Close ends.
+// NewRecorder returns a recorder that appends to s, and starts its goroutine, which
+// Close ends.
 func NewRecorder(s Store, o *RecorderOptions) *Recorder {
 	if o == nil {
 		o = new(RecorderOptions)
 	}
-	r := &Recorder{store: s, buffer: o.Buffer, delay: o.Delay, onError: o.OnError, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	r := &Recorder{store: s, buffer: o.Buffer, delay: o.Delay, onError: o.OnError, wakeups: make(chan struct{}, 1), ended: make(chan struct{})}
 	if r.buffer <= 0 {
 		r.buffer = 1 << 16
 	}
@@ -85,13 +85,13 @@ func NewRecorder(s Store, o *RecorderOptions) *Recorder {
 	return r
 }
 
-// Record takes violations to be stored, and reports whether it took all of
-// them. It takes what fits, the first ones; it drops and counts the rest, and
-// everything once Close was called, when it always reports false. The slice is
-// not kept.
+// Record takes violations to be stored, and reports whether it took all of them. If
+// they do not all fit into the buffer, it takes the first ones, and drops and counts
+// the others. After Close it drops everything, and always returns false. Record does
+// not keep the slice.
 //
-// Record never waits for the store, and the time that it takes is that of
-// copying vs. It allocates only while more violations wait than ever before.
+// Record never waits for the store. It takes the time that copying vs takes. It
+// allocates only if more violations are waiting than ever before.
 func (r *Recorder) Record(vs ...Violation) bool {
 	r.mu.Lock()
 	n := min(len(vs), r.buffer-r.held)
@@ -102,75 +102,75 @@ func (r *Recorder) Record(vs ...Violation) bool {
 	r.stats.Recorded += uint64(n)
 	r.stats.Dropped += uint64(len(vs) - n)
 	r.held += n
-	news := n > 0 && r.first == nil
+	wake := n > 0 && r.first == nil
 	for vs = vs[:n]; len(vs) > 0; {
-		t := r.last
-		if t == nil || len(t.vs) == cap(t.vs) {
-			t = r.tray()
+		b := r.last
+		if b == nil || len(b.vs) == cap(b.vs) {
+			b = r.addBatch()
 		}
-		k := min(len(vs), cap(t.vs)-len(t.vs))
-		t.vs = append(t.vs, vs[:k]...)
+		k := min(len(vs), cap(b.vs)-len(b.vs))
+		b.vs = append(b.vs, vs[:k]...)
 		vs = vs[k:]
-		news = news || len(t.vs) == cap(t.vs)
+		wake = wake || len(b.vs) == cap(b.vs)
 	}
 	r.mu.Unlock()
-	if news {
-		r.tell()
+	if wake {
+		r.wake()
 	}
 	return all
 }
 
-// tray puts an empty tray behind the last one. It is called with mu held.
-func (r *Recorder) tray() *tray {
-	t := r.spare
-	if t == nil {
-		t = &tray{vs: make([]Violation, 0, min(r.buffer, trayCapacity))}
+// addBatch adds an empty batch to the waiting ones. mu must be held.
+func (r *Recorder) addBatch() *batch {
+	b := r.spare
+	if b == nil {
+		b = &batch{vs: make([]Violation, 0, min(r.buffer, maxBatch))}
 	} else {
-		r.spare, t.next = t.next, nil
+		r.spare, b.next = b.next, nil
 	}
 	if r.first == nil {
-		r.first = t
+		r.first = b
 	} else {
-		r.last.next = t
+		r.last.next = b
 	}
-	r.last = t
-	return t
+	r.last = b
+	return b
 }
 
-// tell wakes the goroutine, or sees to it that it looks once more.
-func (r *Recorder) tell() {
+// wake makes the goroutine look for work, once more if it is looking now.
+func (r *Recorder) wake() {
 	select {
-	case r.wake <- struct{}{}:
+	case r.wakeups <- struct{}{}:
 	default:
 	}
 }
 
-// Flush waits until the store has taken or refused everything that was
-// recorded before, without delay, and returns the errors since the last Flush,
-// joined; of a great many it returns the first, and says how many more there
-// were. When ctx ends first, its error is returned, and the others are kept for
-// the next Flush.
+// Flush stores everything that was recorded before the call without delay, waits
+// until the store has accepted or refused it, and returns the errors since the last
+// Flush, joined. If there are very many, it returns the first ones and says how many
+// more there were. If ctx ends first, Flush returns the error of ctx, and keeps the
+// others for the next Flush.
 func (r *Recorder) Flush(ctx context.Context) error {
 	r.mu.Lock()
 	target := r.stats.Recorded
 	r.urgent = max(r.urgent, target)
 	r.mu.Unlock()
-	r.tell()
+	r.wake()
 	if err := r.await(ctx, target); err != nil {
-		return while("flush", err)
+		return opError("flush", err)
 	}
 	return r.errors()
 }
 
-// await waits until the first n violations are settled.
+// await waits until the first n violations recorded are finished.
 func (r *Recorder) await(ctx context.Context, n uint64) error {
 	for {
 		r.mu.Lock()
-		if r.settled >= n {
+		if r.finished >= n {
 			r.mu.Unlock()
 			return nil
 		}
-		left := n - r.settled
+		left := n - r.finished
 		if r.progress == nil {
 			r.progress = make(chan struct{})
 		}
@@ -184,7 +184,7 @@ func (r *Recorder) await(ctx context.Context, n uint64) error {
 	}
 }
 
-// errors returns what went wrong since it was last called.
+// errors returns the errors since the last call.
 func (r *Recorder) errors() error {
 	r.mu.Lock()
 	errs, more := r.errs, r.more
@@ -196,18 +196,18 @@ func (r *Recorder) errors() error {
 	return errors.Join(errs...)
 }
 
-// Close ends the recorder: it takes nothing more, stores what was recorded, and
-// returns the errors since the last Flush, as Flush does. When ctx ends first,
-// Close gives up and returns its error: the store's call that is under way is
-// told so by its context, and what still waits is counted as failed. Either
-// way, no goroutine is left once the store has come back.
+// Close stops recording, stores what was recorded, and returns the errors since the
+// last Flush, as Flush does. If ctx ends first, Close gives up and returns the error
+// of ctx: it cancels the context of the store's current call, and the violations that
+// are still waiting count as failed. In either case the goroutine ends as soon as the
+// store returns.
 //
-// Calls after the first wait for the same end.
+// Later calls wait for the same end.
 func (r *Recorder) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
-	r.tell()
+	r.wake()
 	select {
 	case <-r.ended:
 		return r.errors()
@@ -218,53 +218,53 @@ func (r *Recorder) Close(ctx context.Context) error {
 		return r.errors()
 	case <-ctx.Done():
 		r.mu.Lock()
-		done := r.settled == r.stats.Recorded
+		done := r.finished == r.stats.Recorded
 		r.mu.Unlock()
-		if done { // the goroutine has nothing left but to end
+		if done { // the goroutine has nothing left to do but end
 			<-r.ended
 			return r.errors()
 		}
 		r.abandon()
 		s := r.Stats()
-		return while("close", fmt.Errorf("%d violations are not stored: %w", s.Recorded-s.Stored-s.Failed, ctx.Err()))
+		return opError("close", fmt.Errorf("%d violations are not stored: %w", s.Recorded-s.Stored-s.Failed, ctx.Err()))
 	}
 }
 
-// Stats returns the counts as they are now.
+// Stats returns the current counts.
 func (r *Recorder) Stats() RecorderStats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stats
 }
 
-// run is the goroutine: it stores what is due, until the recorder is closed
-// and nothing is left.
+// run is the goroutine. It stores the batches that are due, until the recorder is
+// closed and no batch is left.
 func (r *Recorder) run() {
 	over := false
 	defer func() {
 		if over {
 			r.abandon()
 			close(r.ended)
-		} else { // the store or OnError has ended the goroutine, by runtime.Goexit
+		} else { // the store or OnError has ended the goroutine by runtime.Goexit
 			go r.run()
 		}
 	}()
-	since := time.Now() // what waits without being urgent was recorded after it
+	since := time.Now() // violations that are not urgent were recorded after it
 	timer := time.NewTimer(r.delay)
 	defer timer.Stop()
 	for !over {
-		var t *tray
+		var b *batch
 		var idle bool
-		switch t, idle, over = r.due(); {
-		case t != nil:
-			r.settle(t)
+		switch b, idle, over = r.due(); {
+		case b != nil:
+			r.flush(b)
 		case idle:
-			<-r.wake
+			<-r.wakeups
 			since = time.Now()
 		case !over:
 			timer.Reset(r.delay - time.Since(since))
 			select {
-			case <-r.wake:
+			case <-r.wakeups:
 			case since = <-timer.C:
 				r.mu.Lock()
 				r.urgent = r.stats.Recorded
@@ -274,70 +274,99 @@ func (r *Recorder) run() {
 	}
 }
 
-// due takes the batch that is to be stored now, if there is one. Otherwise it
-// tells whether nothing waits, and whether nothing will.
-func (r *Recorder) due() (t *tray, idle, over bool) {
+// due returns the batch that has to be stored now, and takes it out of the waiting
+// ones. If there is none, due reports whether nothing is waiting, and whether nothing
+// ever will.
+func (r *Recorder) due() (b *batch, idle, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t = r.first; t == nil {
+	if b = r.first; b == nil {
 		return nil, !r.closed, r.closed
 	}
-	if full := len(t.vs) == cap(t.vs); !full && !r.closed && r.settled >= r.urgent {
+	if full := len(b.vs) == cap(b.vs); !full && !r.closed && r.finished >= r.urgent {
 		return nil, false, false
 	}
-	if r.first = t.next; r.first == nil {
+	if r.first = b.next; r.first == nil {
 		r.last = nil
 	}
-	return t, false, false
+	return b, false, false
 }
 
-// settle gives a batch to the store, counts what became of it, and puts the
-// tray back. It does so, too, when the store or OnError panics, or ends the
+// flush appends a batch to the store, counts the result, and keeps the batch for
+// reuse. It does all of that even if the store or OnError panics or ends the
 // goroutine.
-func (r *Recorder) settle(t *tray) {
-	n := len(t.vs)
-	defer func() {
-		clear(t.vs) // lets go of the texts
-		t.vs = t.vs[:0]
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.held -= n
-		r.settled += uint64(n)
-		t.next, r.spare = r.spare, t
-		if r.progress != nil {
-			close(r.progress)
-			r.progress = nil
+func (r *Recorder) flush(b *batch) {
+	defer r.release(b)
+	vs := b.vs
+	err := r.append(vs)
+	if errors.Is(err, ErrInvalid) {
+		// Nothing was stored, by the rules of a Store. One violation that no store
+		// accepts must not make the others fail.
+		if accepted, refused := storable(vs); refused != nil {
+			defer r.failed(len(b.vs)-len(accepted), refused)
+			vs, err = accepted, r.append(accepted)
 		}
-	}()
-	// A single violation that no store takes must not cost the others.
-	batch, refused := storable(t.vs)
-	if refused != nil {
-		defer r.failed(n-len(batch), refused)
 	}
-	if len(batch) == 0 {
+	if err != nil {
+		r.failed(len(vs), err)
 		return
 	}
-	var err error
-	defer func() {
-		if err != nil {
-			r.failed(len(batch), err)
-			return
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.stats.Stored += uint64(len(batch))
-	}()
-	if err = r.ctx.Err(); err != nil {
-		err = fmt.Errorf("closed before they were stored: %w", err)
-		return
-	}
-	err = errors.New("the store has ended the goroutine that called it")
-	err = caught(func() error { return r.store.AppendViolations(r.ctx, batch...) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stats.Stored += uint64(len(vs))
 }
 
-// failed counts violations that are not stored, and reports why.
+// append passes violations to the store, unless Close gave up.
+func (r *Recorder) append(vs []Violation) error {
+	if err := r.ctx.Err(); err != nil {
+		return fmt.Errorf("closed before they were stored: %w", err)
+	}
+	if len(vs) == 0 {
+		return nil
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			r.failed(len(vs), errors.New("the store has ended the goroutine that called it"))
+		}
+	}()
+	err := caught(func() error { return r.store.AppendViolations(r.ctx, vs...) })
+	returned = true
+	return err
+}
+
+// storable returns the violations that a store accepts, and the error of the first of
+// the others.
+func storable(vs []Violation) (accepted []Violation, refused error) {
+	for _, v := range vs {
+		if _, err := v.canonical(); err == nil {
+			accepted = append(accepted, v)
+		} else if refused == nil {
+			refused = err
+		}
+	}
+	return accepted, refused
+}
+
+// release keeps a batch for reuse, and lets go of its violations.
+func (r *Recorder) release(b *batch) {
+	n := len(b.vs)
+	clear(b.vs) // frees the texts
+	b.vs = b.vs[:0]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held -= n
+	r.finished += uint64(n)
+	b.next, r.spare = r.spare, b
+	if r.progress != nil {
+		close(r.progress)
+		r.progress = nil
+	}
+}
+
+// failed counts n violations that are not stored because of err, and reports it.
 func (r *Recorder) failed(n int, err error) {
-	err = while(fmt.Sprintf("record %d violations", n), err)
+	err = opError(fmt.Sprintf("record %d violations", n), err)
 	r.mu.Lock()
 	r.stats.Failed += uint64(n)
 	r.mu.Unlock()
@@ -346,31 +375,17 @@ func (r *Recorder) failed(n int, err error) {
 		return
 	}
 	if err := caught(func() error { r.onError(err); return nil }); err != nil {
-		r.keep(while("record: OnError", err))
+		r.keep(opError("record: OnError", err))
 	}
 }
 
-// keep keeps an error for Flush.
+// keep keeps an error for the next Flush.
 func (r *Recorder) keep(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.errs) < errorsKept {
+	if len(r.errs) < maxKeptErrors {
 		r.errs = append(r.errs, err)
 	} else {
 		r.more++
 	}
-}
-
-// storable moves the violations that a store can take to the front of vs, and
-// returns them, and what is wrong with the first of the others.
-func storable(vs []Violation) (batch []Violation, refused error) {
-	batch = vs[:0]
-	for _, v := range vs {
-		if err := v.Action.storable(); err == nil {
-			batch = append(batch, v)
-		} else if refused == nil {
-			refused = err
-		}
-	}
-	return batch, refused
 }

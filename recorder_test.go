@@ -64,17 +64,17 @@ func TestRecorderStoresABatchAfterItsDelay(t *testing.T) {
 func TestRecorderStoresWithoutDelayWhatIsAFullBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sizes{start: time.Now()}
-		r := NewRecorder(s, &RecorderOptions{Buffer: trayCapacity + 100, Delay: time.Hour})
-		r.Record(numbered(0, trayCapacity)...)
+		r := NewRecorder(s, &RecorderOptions{Buffer: maxBatch + 100, Delay: time.Hour})
+		r.Record(numbered(0, maxBatch)...)
 		synctest.Wait()
-		require.Equal(t, []string{"1024 at 0s"}, s.log(), "a full tray")
+		require.Equal(t, []string{"1024 at 0s"}, s.log(), "a full batch")
 		r.Record(numbered(0, 10)...)
 		synctest.Wait()
 		require.Len(t, s.log(), 1)
-		require.False(t, r.Record(numbered(0, 2*trayCapacity)...))
+		require.False(t, r.Record(numbered(0, 2*maxBatch)...))
 		synctest.Wait()
 		require.Equal(t, []string{"1024 at 0s", "1024 at 0s"}, s.log(), "with room made, the rest can wait")
-		require.Equal(t, RecorderStats{Recorded: 2*trayCapacity + 100, Dropped: trayCapacity - 90, Stored: 2 * trayCapacity}, r.Stats())
+		require.Equal(t, RecorderStats{Recorded: 2*maxBatch + 100, Dropped: maxBatch - 90, Stored: 2 * maxBatch}, r.Stats())
 		require.NoError(t, r.Close(t.Context()))
 
 		s = &sizes{start: time.Now()}
@@ -255,7 +255,7 @@ func TestRecorderKeepsNoMoreErrorsThanOneCanRead(t *testing.T) {
 		err := r.Flush(t.Context())
 		require.ErrorIs(t, err, boom)
 		require.ErrorContains(t, err, "normsync: record: and 84 more errors")
-		require.Len(t, err.(interface{ Unwrap() []error }).Unwrap(), errorsKept+1)
+		require.Len(t, err.(interface{ Unwrap() []error }).Unwrap(), maxKeptErrors+1)
 		require.NoError(t, r.Close(t.Context()))
 	})
 }
@@ -323,12 +323,12 @@ func TestRecorderHoldsNoMemoryThatItDoesNotNeed(t *testing.T) {
 			require.True(t, r.Record(numbered(0, 10000)...))
 			require.NoError(t, r.Flush(t.Context()))
 		}
-		trays := 0
-		for tr := r.spare; tr != nil; tr = tr.next {
-			trays++
-			require.Equal(t, make([]Violation, cap(tr.vs)), tr.vs[:cap(tr.vs)], "texts are let go of")
+		batches := 0
+		for b := r.spare; b != nil; b = b.next {
+			batches++
+			require.Equal(t, make([]Violation, cap(b.vs)), b.vs[:cap(b.vs)], "texts are let go of")
 		}
-		require.Equal(t, 10, trays, "they are kept for use")
+		require.Equal(t, 10, batches, "they are kept for use")
 		require.NoError(t, r.Close(t.Context()))
 	})
 }
@@ -345,7 +345,7 @@ func TestRecorderAllocatesNothing(t *testing.T) {
 		return nil
 	}), &RecorderOptions{Buffer: 60000, Delay: time.Nanosecond})
 	one, some := numbered(0, 1), numbered(0, 7)
-	// Warm: as many trays as these calls take have been in use before.
+	// Warm: as many batches as these calls need have been in use before.
 	for range 9 {
 		r.Record(numbered(0, 2048)...)
 	}
