@@ -3,26 +3,240 @@ package normsync_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/normsync/normsync"
 )
 
 func Example() {
-	rules, err := normsync.NewMonitor(
+	monitor, err := normsync.NewMonitor(
 		normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack steal"},
-		normsync.Norm{Name: "arena", Condition: "arena", Permitted: "attack", Priority: 10},
+		normsync.Norm{Name: "duel", Condition: "arena", Permitted: "attack", Priority: 1},
 	)
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, v := range rules.Check(normsync.Action{Agent: "hero", Verb: "attack", Location: "town safe_zone"}) {
-		fmt.Println(v)
+	actions := []normsync.Action{ // what agents want to do in this tick
+		{Agent: "hero", Verb: "attack", Location: "town safe_zone"},
+		{Agent: "hero", Verb: "attack", Location: "town safe_zone arena"},
+	}
+	for _, action := range actions {
+		fmt.Println(monitor.Allows(action), monitor.Check(action))
 	}
 	// Output:
-	// Agent 'hero' performed 'attack' in 'town safe_zone', violating norm 'peace'
+	// false [Agent 'hero' performed 'attack' in 'town safe_zone', violating norm 'peace']
+	// true []
+}
+
+func ExampleNorm() {
+	n := normsync.Norm{Name: "no-attack-in-safe-zone", Condition: "safe_zone", Prohibited: "attack"}
+	fmt.Println(n.ID())
+	text, err := json.MarshalIndent(n, "", "  ")
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(string(text))
+	// Output:
+	// bc3ce88baa1c729d
+	// {
+	//   "id": "bc3ce88baa1c729d",
+	//   "name": "no-attack-in-safe-zone",
+	//   "description": "",
+	//   "condition": "safe_zone",
+	//   "prohibited": "attack",
+	//   "scope": "global",
+	//   "active": true,
+	//   "priority": 0
+	// }
+}
+
+func ExampleNorm_Validate() {
+	n := normsync.Norm{Name: "no-attack", Condition: "location == safe_zone", Prohibited: "attack"}
+	err := n.Validate()
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, normsync.ErrInvalid))
+	// Output:
+	// normsync: invalid norm "no-attack": Condition: token "==" is an operator, but this is a list of tokens, not an expression; write "location:safe_zone"
+	// true
+}
+
+func ExampleParseID() {
+	id, err := normsync.ParseID("bc3ce88baa1c729d")
+	fmt.Println(id, err)
+	_, err = normsync.ParseID("BC3C")
+	fmt.Println(err)
+	// Output:
+	// bc3ce88baa1c729d <nil>
+	// normsync: invalid ID "BC3C": an ID is 16 lower-case hex digits
+}
+
+func ExampleReadNorms() {
+	norms, err := normsync.ReadNorms(strings.NewReader(`[
+		{"name": "no-attack-in-safe-zone", "condition": "safe_zone", "prohibited": "attack"},
+		{"name": "duel", "condition": "arena", "permitted": "attack", "priority": 5}
+	]`))
+	for _, n := range norms {
+		fmt.Println(n.ID(), n.Name)
+	}
+	fmt.Println(err)
+
+	_, err = normsync.ReadNorms(strings.NewReader(`[
+		{"name": "no-attack-in-safe-zone", "condition": "safe_zone", "prohibited": "attack"},
+		{"name": "duel", "condition": "arena", "permitted": "attack", "priority": "high"}
+	]`))
+	fmt.Println(err)
+	// Output:
+	// bc3ce88baa1c729d no-attack-in-safe-zone
+	// cad294dcfe3ae6a4 duel
+	// <nil>
+	// normsync: invalid norm 2 "duel" in line 3, column 77: key "priority": want a number, found a string
+}
+
+func ExampleAction() {
+	var a normsync.Action
+	err := json.Unmarshal([]byte(`{"agent_id": "hero", "action": "attack", "location": "town safe_zone", "timestamp": 1700000000.25}`), &a)
+	fmt.Println(a.Agent, a.Verb, a.Location, a.Time.Format("15:04:05.00"), err)
+	// Output: hero attack town safe_zone 22:13:20.25 <nil>
+}
+
+// Unknown keys are ignored. An action without a verb violates no norm, so refuse
+// it before you check it.
+func ExampleAction_UnmarshalJSON() {
+	c, err := normsync.Compile(normsync.Norm{Name: "deny-all", Prohibited: "*"})
+	if err != nil {
+		panic(err)
+	}
+	for _, text := range []string{`{"agent_id": "a1", "action": "wire"}`, `{"agent": "a1", "verb": "wire"}`} {
+		var a normsync.Action
+		if err := json.Unmarshal([]byte(text), &a); err != nil {
+			panic(err)
+		}
+		if strings.TrimSpace(a.Verb) == "" {
+			fmt.Println("refused: the action has no verb; its keys are agent_id, action, location, target and faction")
+			continue
+		}
+		fmt.Println("allowed:", c.Allows(a))
+	}
+	// Output:
+	// allowed: false
+	// refused: the action has no verb; its keys are agent_id, action, location, target and faction
+}
+
+func ExampleViolation() {
+	n := normsync.Norm{Name: "no-attack-in-safe-zone", Condition: "safe_zone", Prohibited: "attack"}
+	v := normsync.Violation{NormID: n.ID(), NormName: n.Name, Severity: normsync.SeverityWarn, Edition: 1, Action: normsync.Action{
+		Agent: "hero", Verb: "attack", Location: "safe_zone", Target: "dragon", Time: time.Unix(1700000000, 500000000).UTC(),
+	}}
+	fmt.Println(v)
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(string(text))
+	// Output:
+	// Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'no-attack-in-safe-zone'
+	// {
+	//   "id": "ed9646b3b42f3bf5",
+	//   "norm_id": "bc3ce88baa1c729d",
+	//   "norm_name": "no-attack-in-safe-zone",
+	//   "action_id": "d3f87eb5ec4f33f8",
+	//   "agent_id": "hero",
+	//   "description": "Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'no-attack-in-safe-zone'",
+	//   "severity": "warn",
+	//   "timestamp": 1700000000.5,
+	//   "edition": 1,
+	//   "action": {
+	//     "id": "d3f87eb5ec4f33f8",
+	//     "agent_id": "hero",
+	//     "action": "attack",
+	//     "location": "safe_zone",
+	//     "target": "dragon",
+	//     "faction": "",
+	//     "timestamp": 1700000000.5
+	//   }
+	// }
+}
+
+func ExampleViolation_LogValue() {
+	v := normsync.Violation{NormName: "no-attack-in-safe-zone", Action: normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"}}
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "id" {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	logger.Warn("denied", "v", v)
+	// Output:
+	// level=WARN msg=denied v.norm=no-attack-in-safe-zone v.agent=hero v.action=attack v.location=safe_zone v.target="" v.faction="" v.severity=warn v.shadow=false v.edition=0
+}
+
+func ExampleEnact() {
+	c := normsync.Enact(normsync.Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}).Signed("zoe", "after the siege")
+	fmt.Println(c.Kind, c.Norm.Name, c.By, c.Reason)
+	// Output:
+	// add no-attack zoe after the siege
+}
+
+func ExampleAmend() {
+	ctx := context.Background()
+	m, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
+	if err != nil {
+		panic(err)
+	}
+	n, _ := m.Constitution().Norm("peace")
+	n.Prohibited += " steal"
+	revs, err := m.Apply(ctx, normsync.Amend(n).Signed("yan", "thieves"))
+	fmt.Println(revs[0].Version, revs[0].Norm.Prohibited, err)
+	// Output: 2 attack steal <nil>
+}
+
+func ExampleRepeal() {
+	ctx := context.Background()
+	m, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
+	if err != nil {
+		panic(err)
+	}
+	_, err = m.Apply(ctx, normsync.Repeal("peace").Signed("zoe", "war"))
+	fmt.Println(m.Constitution().Len(), err)
+	// Output: 0 <nil>
+}
+
+func ExampleDiff() {
+	current := []normsync.Norm{
+		{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"},
+		{Name: "no-loot", Condition: "town", Prohibited: "loot"},
+		{Name: "curfew", Condition: "night", Prohibited: "trade"},
+	}
+	wanted := []normsync.Norm{
+		{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack curse"},
+		{Name: "no-loot", Condition: "town", Prohibited: "loot"},
+		{Name: "duel", Condition: "arena", Permitted: "attack", Priority: 5},
+	}
+	for _, c := range normsync.Diff(current, wanted) {
+		fmt.Println(c.Kind, c.Norm.Name)
+	}
+	// Output:
+	// repeal curfew
+	// modify no-attack
+	// add duel
+}
+
+func ExampleDiffFields() {
+	from := normsync.Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}
+	to := normsync.Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack curse", Priority: 5}
+	for _, d := range normsync.DiffFields(from, to) {
+		fmt.Printf("%s: %q becomes %q\n", d.Field, d.From, d.To)
+	}
+	// Output:
+	// Prohibited: "attack" becomes "attack curse"
+	// Priority: "0" becomes "5"
 }
 
 func ExampleCompile() {
@@ -62,7 +276,7 @@ func ExampleConstitution_AppendCheck() {
 	if err != nil {
 		panic(err)
 	}
-	violations := make([]normsync.Violation, 0, 64) // made once, used again for every tick
+	violations := make([]normsync.Violation, 0, 64) // allocated once, reused in every tick
 	for range 3 {
 		violations = violations[:0]
 		violations = c.AppendCheck(violations, normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"})
@@ -103,6 +317,66 @@ func ExampleConstitution_All() {
 	// safe_zone true
 }
 
+func ExampleConstitution_Explain() {
+	c, err := normsync.Compile(
+		normsync.Norm{Name: "peace", Condition: "location:safe_zone", Unless: "duel", Prohibited: "attack"},
+		normsync.Norm{Name: "curfew", Condition: "night", Prohibited: "attack trade"},
+		normsync.Norm{Name: "guards", Condition: "agent:guard*", Permitted: "attack", Priority: 5},
+	)
+	if err != nil {
+		panic(err)
+	}
+	for _, a := range []normsync.Action{
+		{Agent: "hero", Verb: "attack", Location: "safe_zone"},
+		{Agent: "guard-7", Verb: "attack", Location: "safe_zone", Target: "duel"},
+		{Agent: "guard-7", Verb: "attack", Location: "safe_zone"},
+	} {
+		fmt.Println(a.Agent, "may:", c.Allows(a))
+		for _, f := range c.Explain(a) {
+			fmt.Printf("  %s: %s, found %q, missing %q, by %q\n", f.Norm.Name, f.Outcome, f.Matched, f.Missing, f.By)
+		}
+	}
+	// Output:
+	// hero may: false
+	//   guards: unmet, found ["attack"], missing ["agent:guard*"], by ""
+	//   curfew: unmet, found ["attack"], missing ["night"], by ""
+	//   peace: violated, found ["attack" "location:safe_zone"], missing [], by ""
+	// guard-7 may: true
+	//   guards: permits, found ["attack" "agent:guard*"], missing [], by ""
+	//   curfew: unmet, found ["attack"], missing ["night"], by ""
+	//   peace: exempt, found ["attack" "location:safe_zone"], missing [], by "duel"
+	// guard-7 may: true
+	//   guards: permits, found ["attack" "agent:guard*"], missing [], by ""
+	//   curfew: unmet, found ["attack"], missing ["night"], by ""
+	//   peace: overridden, found ["attack" "location:safe_zone"], missing [], by "guards"
+}
+
+func ExampleConflicts() {
+	conflicts, err := normsync.Conflicts([]normsync.Norm{
+		{Name: "peace", Condition: "safe_zone", Prohibited: "attack loot"},
+		{Name: "no-loot-at-night", Condition: "safe_zone night", Prohibited: "loot"},
+		{Name: "arena", Condition: "arena", Permitted: "attack"},
+		{Name: "never", Condition: "red flag", Unless: "flag", Prohibited: "move"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	for _, c := range conflicts {
+		fmt.Printf("%s: %q %q\n  %s\n", c.Kind, c.A, c.B, c.Detail)
+		fmt.Printf("  for example %q in %q\n", c.Witness.Verb, c.Witness.Location)
+	}
+	// Output:
+	// dead: "never" ""
+	//   no action has "flag" without "flag", which lifts the norm
+	//   for example "move" in "red flag"
+	// redundant: "no-loot-at-night" "peace"
+	//   whatever breaks it breaks the other norm, too
+	//   for example "loot" in "safe_zone night"
+	// contradiction: "peace" "arena"
+	//   at priority 0 one forbids and one permits it, and the prohibition wins
+	//   for example "attack" in "safe_zone arena"
+}
+
 func ExampleNewMonitor() {
 	m, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
 	if err != nil {
@@ -112,81 +386,126 @@ func ExampleNewMonitor() {
 	// Output: false 1
 }
 
-func ExampleAmend() {
+func ExampleOpen() {
 	ctx := context.Background()
-	m, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
+	store := new(normsync.MemStore)
+	monitor, err := normsync.Open(ctx, store, nil)
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
-	n, _ := m.Constitution().Norm("peace")
-	n.Prohibited += " steal"
-	revs, err := m.Apply(ctx, normsync.Amend(n).Signed("yan", "thieves"))
-	fmt.Println(revs[0].Version, revs[0].Norm.Prohibited, err)
-	// Output: 2 attack steal <nil>
+	monitor.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"}))
+
+	// Opening the store again puts its norms in force again.
+	again, err := normsync.Open(ctx, store, nil)
+	fmt.Println(again.Constitution().Edition(), again.Allows(normsync.Action{Verb: "attack"}), err)
+	// Output: 1 false <nil>
 }
 
-func ExampleRepeal() {
+func ExampleMonitor_Apply() {
 	ctx := context.Background()
-	m, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
+	var m normsync.Monitor // the zero value is empty and keeps its log in memory
+	attack := normsync.Action{Agent: "hero", Verb: "attack", Location: "town safe_zone"}
+	fmt.Println("before:", m.Allows(attack))
+
+	revs, err := m.Apply(ctx,
+		normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}).Signed("zoe", "new players"),
+		normsync.Enact(normsync.Norm{Name: "no-looting", Condition: "town", Prohibited: "loot"}),
+	)
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
-	_, err = m.Apply(ctx, normsync.Repeal("peace").Signed("zoe", "war"))
-	fmt.Println(m.Constitution().Len(), err)
-	// Output: 0 <nil>
+	for _, r := range revs {
+		fmt.Printf("edition %d: %s %s, version %d\n", r.Edition, r.Kind, r.Norm.Name, r.Version)
+	}
+	fmt.Println("after:", m.Allows(attack))
+
+	// All or nothing: the second change fails, so the first is not carried out either.
+	_, err = m.Apply(ctx, normsync.Repeal("peace"), normsync.Repeal("taxes"))
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, normsync.ErrNotFound), m.Constitution().Len(), "norms in force")
+	// Output:
+	// before: true
+	// edition 1: add peace, version 1
+	// edition 2: add no-looting, version 1
+	// after: false
+	// normsync: apply change 2 (repeal "taxes"): norm not found: no norm with that name is in force; check the name, or enact it first
+	// true 2 norms in force
 }
 
-func ExampleAction() {
-	var a normsync.Action
-	err := json.Unmarshal([]byte(`{"agent_id": "hero", "action": "attack", "location": "town safe_zone", "timestamp": 1700000000.25}`), &a)
-	fmt.Println(a.Agent, a.Verb, a.Location, a.Time.Format("15:04:05.00"), err)
-	// Output: hero attack town safe_zone 22:13:20.25 <nil>
+func ExampleMonitor_Sync() {
+	ctx := context.Background()
+	store := new(normsync.MemStore)
+	server1, _ := normsync.Open(ctx, store, nil)
+	server2, _ := normsync.Open(ctx, store, nil)
+
+	server1.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"}))
+	fmt.Println("server 2 has", server2.Constitution().Len(), "norms")
+	n, err := server2.Sync(ctx)
+	fmt.Println("revisions brought in:", n, err)
+	fmt.Println("server 2 has", server2.Constitution().Len(), "norms")
+	// Output:
+	// server 2 has 0 norms
+	// revisions brought in: 1 <nil>
+	// server 2 has 1 norms
 }
 
-func ExampleOpenFile() {
+// threeDays returns a store with a history of three days.
+func threeDays() normsync.Store {
 	ctx := context.Background()
-	dir, err := os.MkdirTemp("", "constitution")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
+	store := new(normsync.MemStore)
+	day := time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
+	m, _ := normsync.Open(ctx, store, &normsync.Options{Now: func() time.Time { return day }})
+	m.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}).Signed("zoe", "new players"))
+	day = day.AddDate(0, 0, 1)
+	m.Apply(ctx, normsync.Amend(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack steal"}).Signed("yan", "thieves"))
+	day = day.AddDate(0, 0, 1)
+	m.Apply(ctx, normsync.Repeal("peace").Signed("zoe", "war"))
+	return store
+}
 
-	// The first run of a server.
-	store, err := normsync.OpenFile(dir, nil)
+func ExampleHistory() {
+	revs, err := normsync.History(context.Background(), threeDays(), "peace")
 	if err != nil {
-		panic(err)
+		fmt.Println(err)
+		return
 	}
-	m, err := normsync.Open(ctx, store, nil)
-	if err != nil {
-		panic(err)
-	}
-	if _, err := m.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})); err != nil {
-		panic(err)
-	}
-	if err := store.AppendViolations(ctx, m.Check(normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"})...); err != nil {
-		panic(err)
-	}
-	if err := store.Close(); err != nil {
-		panic(err)
-	}
-
-	// The next one.
-	store, err = normsync.OpenFile(dir, nil)
-	if err != nil {
-		panic(err)
-	}
-	defer store.Close()
-	m, err = normsync.Open(ctx, store, nil)
-	fmt.Println(m.Constitution().Len(), "norm in force", err)
-	for v, err := range store.Violations(ctx) {
-		if err != nil {
-			panic(err)
-		}
-		fmt.Println(v)
+	for _, r := range revs {
+		fmt.Printf("%s version %d: %s by %s: %s\n", r.Time.Format(time.DateOnly), r.Version, r.Kind, r.By, r.Reason)
 	}
 	// Output:
-	// 1 norm in force <nil>
-	// Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'peace'
+	// 2030-05-01 version 1: add by zoe: new players
+	// 2030-05-02 version 2: modify by yan: thieves
+	// 2030-05-03 version 3: repeal by zoe: war
+}
+
+func ExampleAt() {
+	c, err := normsync.At(context.Background(), threeDays(), time.Date(2030, 5, 1, 18, 0, 0, 0, time.UTC))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(c.Edition(), c.Allows(normsync.Action{Verb: "attack", Location: "safe_zone"}), c.Allows(normsync.Action{Verb: "steal", Location: "safe_zone"}))
+	// Output: 1 false true
+}
+
+func ExampleAtEdition() {
+	ctx, store := context.Background(), threeDays()
+	for edition := range uint64(5) {
+		c, err := normsync.AtEdition(ctx, store, edition)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(edition, c.Allows(normsync.Action{Verb: "steal", Location: "safe_zone"}))
+	}
+	// Output:
+	// 0 true
+	// 1 true
+	// 2 false
+	// 3 true
+	// normsync: constitution at edition 4: norm not found: the last edition is 3
 }
 
 func ExampleMemStore() {
@@ -205,6 +524,168 @@ func ExampleMemStore() {
 	// thief
 	// cook
 	// 1 dropped
+}
+
+func ExampleOpenFile() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "constitution")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+
+	// The first run of a server:
+	store, err := normsync.OpenFile(dir, nil)
+	if err != nil {
+		panic(err)
+	}
+	m, err := normsync.Open(ctx, store, nil)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := m.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})); err != nil {
+		panic(err)
+	}
+	if err := store.AppendViolations(ctx, m.Check(normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"})...); err != nil {
+		panic(err)
+	}
+	if err := store.Close(); err != nil {
+		panic(err)
+	}
+
+	// The next run:
+	store, err = normsync.OpenFile(dir, nil)
+	if err != nil {
+		panic(err)
+	}
+	defer store.Close()
+	m, err = normsync.Open(ctx, store, nil)
+	fmt.Println(m.Constitution().Len(), "norm in force", err)
+	for v, err := range store.Violations(ctx) {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(v)
+	}
+	// Output:
+	// 1 norm in force <nil>
+	// Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'peace'
+}
+
+func ExampleRecorder() {
+	ctx := context.Background()
+	m, _ := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
+	recorder := normsync.NewRecorder(m.Store(), &normsync.RecorderOptions{OnError: func(err error) { fmt.Println(err) }})
+
+	var violations []normsync.Violation // reused in every tick
+	for range 3 {
+		violations = m.AppendCheck(violations[:0], normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"})
+		recorder.Record(violations...) // never waits for the store
+	}
+
+	if err := recorder.Close(ctx); err != nil { // waits until all are stored
+		fmt.Println(err)
+	}
+	fmt.Printf("%+v\n", recorder.Stats())
+	for v := range m.Store().Violations(ctx) {
+		fmt.Println(v)
+	}
+	// Output:
+	// {Recorded:3 Dropped:0 Stored:3 Failed:0}
+	// Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'peace'
+	// Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'peace'
+	// Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'peace'
+}
+
+// forgetful is a store that drops all but the first five violations of a batch.
+type forgetful struct{ normsync.MemStore }
+
+func (s *forgetful) AppendViolations(ctx context.Context, vs ...normsync.Violation) error {
+	return s.MemStore.AppendViolations(ctx, vs[:min(len(vs), 5)]...)
+}
+
+// In a test of your own store, pass the error to t.Fatal.
+func ExampleTestStore() {
+	err := normsync.TestStore(func() (normsync.Store, error) { return new(normsync.MemStore), nil })
+	fmt.Println(err)
+	err = normsync.TestStore(func() (normsync.Store, error) { return new(forgetful), nil })
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// normsync: rule 2: revisions and violations come back equal, in the order appended: Violations ends after 8 of 10 values
+}
+
+func ExampleAudit() {
+	c, err := normsync.Compile(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
+	if err != nil {
+		panic(err)
+	}
+	log := []normsync.Action{
+		{Agent: "hero", Verb: "attack", Location: "safe_zone"},
+		{Agent: "healer", Verb: "heal", Location: "safe_zone"},
+		{Agent: "hero", Verb: "attack", Location: "arena"},
+	}
+	for _, a := range normsync.Audit(c, slices.Values(log)) {
+		fmt.Println(a.Agent, a.Rate, a.Risk, a.Trend, a.ByNorm)
+	}
+	// Output:
+	// hero 0.5 high_risk improving map[peace:1]
+	// healer 1 compliant stable map[]
+}
+
+func ExampleReport_WriteText() {
+	norms := []normsync.Norm{
+		{Name: "peace", Condition: "safe_zone", Prohibited: "attack", Severity: normsync.SeverityError},
+		{Name: "tidy", Prohibited: "litter", Shadow: true},
+	}
+	c, err := normsync.Compile(norms...)
+	if err != nil {
+		panic(err)
+	}
+	r := normsync.Report{Norms: norms}
+	for _, a := range []normsync.Action{
+		{Agent: "hero", Verb: "attack", Location: "safe_zone", Target: "goblin"},
+		{Agent: "cook|\n", Verb: "litter"},
+	} {
+		r.Violations = c.AppendCheck(r.Violations, a)
+	}
+	if err := r.WriteText(os.Stdout); err != nil {
+		panic(err)
+	}
+	// Output:
+	// Norms (2)
+	//
+	// NORM   FORBIDS  CONDITION  PRIORITY  SEVERITY  SCOPE   STATE
+	// peace  attack   safe_zone         0  error     global  in force
+	// tidy   litter                     0  warn      global  dry run
+	//
+	// Violations (2)
+	//
+	// AGENT    ACTION  NORM   SEVERITY  STATE    LOCATION   TARGET
+	// hero     attack  peace  error              safe_zone  goblin
+	// cook|\n  litter  tidy   warn      dry run
+}
+
+func ExampleReport_WriteMarkdown() {
+	norms := []normsync.Norm{
+		{Name: "peace", Condition: "safe_zone", Prohibited: "attack"},
+		{Name: "peace at night", Condition: "safe_zone night", Prohibited: "attack"},
+	}
+	conflicts, err := normsync.Conflicts(norms)
+	if err != nil {
+		panic(err)
+	}
+	if err := (normsync.Report{Conflicts: conflicts}).WriteMarkdown(os.Stdout); err != nil {
+		panic(err)
+	}
+	// Output:
+	// No violations found.
+	//
+	// ## Conflicts (1)
+	//
+	// | Kind | Norm | Other norm | Shown by | Detail |
+	// | --- | --- | --- | --- | --- |
+	// | redundant | peace at night | peace | action: attack, location: safe_zone night | whatever breaks it breaks the other norm, too |
 }
 
 func ExampleReport_WriteJSON() {
