@@ -13,35 +13,67 @@ import (
 	"github.com/normsync/normsync"
 )
 
-// What README.md shows of this file it shows as it is here. A test compares
-// the two, and says how to mend what differs.
+// The examples that README.md and the pages in docs show. A test keeps both the
+// same; go test -run TestDocs . -update copies the examples into the pages.
 
-// A server applies its file of norms before the first tick, and closes what it
-// opened in reverse order.
+// check stands for the error handling of a program.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func Example_store() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "constitution")
+	check(err)
+	defer os.RemoveAll(dir)
+
+	store, err := normsync.OpenFile(dir, nil) // a directory of JSON Lines
+	check(err)
+	defer store.Close()
+	monitor, err := normsync.Open(ctx, store, nil) // puts the stored norms in force
+	check(err)
+	peace := normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
+	revisions, err := monitor.Apply(ctx, normsync.Enact(peace).Signed("zoe", "new players"))
+	check(err)
+	fmt.Println(revisions[0].Edition, revisions[0].Kind, monitor.Constitution().Len())
+	// Output:
+	// 1 add 1
+}
+
+func Example_recorder() {
+	monitor, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
+	check(err)
+	recorder := normsync.NewRecorder(monitor.Store(), nil)
+	var violations []normsync.Violation // reused, so that ticks allocate nothing
+	for range 3 {                       // ticks
+		rules := monitor.Constitution() // the same norms for all agents of a tick
+		attack := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone", Time: time.Now()}
+		violations = rules.AppendCheck(violations[:0], attack)
+		recorder.Record(violations...) // never waits for the store
+	}
+	check(recorder.Close(context.Background())) // stores the rest
+	fmt.Printf("%+v\n", recorder.Stats())
+	// Output:
+	// {Recorded:3 Dropped:0 Stored:3 Failed:0}
+}
+
 func Example_server() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "server")
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	defer os.RemoveAll(dir)
 
 	store, err := normsync.OpenFile(dir, nil)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	monitor, err := normsync.Open(ctx, store, nil)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	wanted, err := normsync.ReadNorms(strings.NewReader(`[{"name": "peace", "condition": "safe_zone", "prohibited": "attack"}]`))
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	changes := normsync.Diff(slices.Collect(monitor.Constitution().All()), wanted)
-	if _, err := monitor.Apply(ctx, changes...); err != nil {
-		panic(err)
-	}
+	_, err = monitor.Apply(ctx, changes...)
+	check(err)
 	recorder := normsync.NewRecorder(store, nil)
 
 	var violations []normsync.Violation
@@ -53,24 +85,16 @@ func Example_server() {
 		}
 	}
 
-	if err := recorder.Close(ctx); err != nil { // first, since it still stores
-		panic(err)
-	}
+	check(recorder.Close(ctx)) // before the store, because it still writes to it
 	fmt.Printf("%+v\n", recorder.Stats())
-	if err := store.Close(); err != nil {
-		panic(err)
-	}
+	check(store.Close())
 	// Output:
 	// {Recorded:3 Dropped:0 Stored:3 Failed:0}
 }
 
-// One constitution judges everything that happens in a tick, and one slice
-// takes the violations of all ticks.
 func Example_tick() {
 	monitor, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	actions := []normsync.Action{
 		{Agent: "hero", Verb: "attack", Location: "town safe_zone", Target: "goblin"},
 		{Agent: "goblin", Verb: "flee", Location: "town safe_zone"},
@@ -79,7 +103,7 @@ func Example_tick() {
 
 	var violations []normsync.Violation
 	for tick := range 2 {
-		rules := monitor.Constitution() // for all agents, though the monitor may get another meanwhile
+		rules := monitor.Constitution() // for all agents, even if a change comes in during the tick
 		violations = violations[:0]
 		for _, action := range actions {
 			before := len(violations)
@@ -88,7 +112,7 @@ func Example_tick() {
 				fmt.Println(tick, action.Agent, "does", action.Verb)
 			}
 		}
-		fmt.Println(tick, len(violations), "violations") // give them to a Recorder
+		fmt.Println(tick, len(violations), "violations") // pass them to a Recorder
 	}
 	// Output:
 	// 0 goblin does flee
@@ -97,16 +121,12 @@ func Example_tick() {
 	// 1 1 violations
 }
 
-// What two parties are to each other becomes a token, which the game adds to
-// the action's faction or target before it asks.
 func Example_factions() {
 	rules, err := normsync.Compile(
 		normsync.Norm{Name: "allies", Condition: "target:ally", Prohibited: "attack steal"},
 		normsync.Norm{Name: "truce", Condition: "faction:horde target:alliance", Unless: "war", Prohibited: "attack"},
 	)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	relation := map[[2]string]string{{"horde", "trolls"}: "ally", {"horde", "alliance"}: "rival"}
 	attack := func(from, on, location string) bool {
 		return rules.Allows(normsync.Action{Verb: "attack", Location: location, Faction: from, Target: on + " " + relation[[2]string{from, on}]})
@@ -120,15 +140,12 @@ func Example_factions() {
 	// a rival at war: true
 }
 
-// A permit of higher priority makes an exception of a place.
 func Example_arena() {
 	rules, err := normsync.Compile(
 		normsync.Norm{Name: "peace", Condition: "location:safe_zone", Prohibited: "attack cast_*"},
 		normsync.Norm{Name: "arena", Condition: "location:arena", Permitted: "attack", Priority: 10},
 	)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	fmt.Println("in town:", rules.Allows(normsync.Action{Verb: "attack", Location: "town safe_zone"}))
 	fmt.Println("in the arena:", rules.Allows(normsync.Action{Verb: "attack", Location: "town safe_zone arena"}))
 	fmt.Println("by magic:", rules.Allows(normsync.Action{Verb: "cast_fireball", Location: "town safe_zone arena"}))
@@ -138,15 +155,11 @@ func Example_arena() {
 	// by magic: false
 }
 
-// The agent is looked at by agent: tokens only. Who may choose a name could
-// choose one that begins with gm-: let the server give it, not the player.
 func Example_staff() {
 	rules, err := normsync.Compile(
 		normsync.Norm{Name: "no-teleport", Unless: "agent:zoe agent:gm-*", Prohibited: "/tp /teleport"},
 	)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	fmt.Println("hero:", rules.Allows(normsync.Action{Agent: "hero", Verb: "/tp", Target: "zoe"}))
 	fmt.Println("zoe:", rules.Allows(normsync.Action{Agent: "zoe", Verb: "/tp"}))
 	fmt.Println("gm-7:", rules.Allows(normsync.Action{Agent: "gm-7", Verb: "/teleport"}))
@@ -158,15 +171,12 @@ func Example_staff() {
 	// hero, with /tpa: true
 }
 
-// A norm is tried first: a shadow norm reports what it would deny, and denies
-// nothing until it is amended.
 func Example_dryRun() {
 	ctx := context.Background()
-	var monitor normsync.Monitor // the zero value has no norms, and keeps its log in memory
+	var monitor normsync.Monitor // the zero value has no norms and keeps its log in memory
 	toll := normsync.Norm{Name: "toll", Condition: "bridge", Unless: "ticket", Prohibited: "cross", Shadow: true}
-	if _, err := monitor.Apply(ctx, normsync.Enact(toll).Signed("zoe", "try it for a day")); err != nil {
-		panic(err)
-	}
+	_, err := monitor.Apply(ctx, normsync.Enact(toll).Signed("zoe", "try it for a day"))
+	check(err)
 	cross := normsync.Action{Agent: "hero", Verb: "cross", Location: "bridge"}
 	for _, v := range monitor.Check(cross) {
 		fmt.Println(v.NormName, "shadow:", v.Shadow)
@@ -174,9 +184,8 @@ func Example_dryRun() {
 	fmt.Println("hero may:", monitor.Allows(cross))
 
 	toll.Shadow = false
-	if _, err := monitor.Apply(ctx, normsync.Amend(toll).Signed("zoe", "it works")); err != nil {
-		panic(err)
-	}
+	_, err = monitor.Apply(ctx, normsync.Amend(toll).Signed("zoe", "it works"))
+	check(err)
 	fmt.Println("hero may:", monitor.Allows(cross))
 	// Output:
 	// toll shadow: true
@@ -184,19 +193,15 @@ func Example_dryRun() {
 	// hero may: false
 }
 
-// A reload changes what differs, all at once. A file with a mistake changes
-// nothing, and the error says where the mistake is.
 func Example_reload() {
 	ctx := context.Background()
 	monitor, err := normsync.NewMonitor(
 		normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"},
 		normsync.Norm{Name: "curfew", Condition: "night", Prohibited: "trade"},
 	)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	reload := func(file string) error {
-		wanted, err := normsync.ReadNorms(strings.NewReader(file)) // most often an *os.File
+		wanted, err := normsync.ReadNorms(strings.NewReader(file)) // usually an *os.File
 		if err != nil {
 			return err
 		}
@@ -222,41 +227,27 @@ func Example_reload() {
 	// normsync: invalid norm 1 "peace" in line 2, column 3: Condition: token "==" is an operator, but this is a list of tokens, not an expression; write "location:safe_zone"
 }
 
-// One server changes the rules in a directory, the others follow them. In one
-// process, or on a database of one's own behind a Store, all of them may
-// change the rules.
 func Example_servers() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "constitution")
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	defer os.RemoveAll(dir)
 
 	store, err := normsync.OpenFile(dir, nil) // a second writer gets ErrLocked
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	defer store.Close()
 	first, err := normsync.Open(ctx, store, nil)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 
-	follower, err := normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: true}) // in another process, most often
-	if err != nil {
-		panic(err)
-	}
+	follower, err := normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: true}) // usually in another process
+	check(err)
 	defer follower.Close()
 	second, err := normsync.Open(ctx, follower, nil)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 
-	if _, err := first.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"})); err != nil {
-		panic(err)
-	}
-	n, err := second.Sync(ctx) // every second, or when told to
+	_, err = first.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"}))
+	check(err)
+	n, err := second.Sync(ctx) // once a second, for example
 	fmt.Println("revisions brought in:", n, err)
 	fmt.Println("the second server allows it:", second.Allows(normsync.Action{Verb: "attack"}))
 	// Output:
@@ -264,17 +255,13 @@ func Example_servers() {
 	// the second server allows it: false
 }
 
-// Rules are tested like code: a table of actions with their verdicts, and the
-// explanation of each verdict that is another.
 func Example_test() {
 	norms := []normsync.Norm{
 		{Name: "peace", Condition: "safe_zone", Prohibited: "attack"},
 		{Name: "arena", Condition: "arena", Permitted: "attack", Priority: 10},
 	}
 	rules, err := normsync.Compile(norms...)
-	if err != nil {
-		panic(err) // in a test: require.NoError, or t.Fatal
-	}
+	check(err)
 	conflicts, err := normsync.Conflicts(norms)
 	fmt.Println("conflicts:", conflicts, err)
 	for _, test := range []struct {
@@ -300,23 +287,17 @@ func Example_test() {
 	//   peace violated found: [attack safe_zone] missing: []
 }
 
-// What would tomorrow's norms change? Yesterday's actions are judged under
-// both constitutions before anything is applied.
 func Example_whatIf() {
 	now, err := normsync.Compile(
 		normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"},
 		normsync.Norm{Name: "curfew", Condition: "night", Prohibited: "trade"},
 	)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	then, err := normsync.Compile(
 		normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"},
 		normsync.Norm{Name: "property", Prohibited: "steal"},
 	)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	for _, a := range []normsync.Action{
 		{Agent: "hero", Verb: "attack", Location: "safe_zone"},
 		{Agent: "smuggler", Verb: "trade", Location: "harbour night"},
@@ -332,15 +313,12 @@ func Example_whatIf() {
 	// thief steal allowed before: true after: false
 }
 
-// A violation is judged again by the constitution that found it, however often
-// the rules have changed since.
 func Example_replay() {
 	ctx := context.Background()
 	var monitor normsync.Monitor
 	apply := func(c normsync.Change) {
-		if _, err := monitor.Apply(ctx, c.Signed("zoe", "")); err != nil {
-			panic(err)
-		}
+		_, err := monitor.Apply(ctx, c.Signed("zoe", ""))
+		check(err)
 	}
 	apply(normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}))
 	hit := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone", Time: time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)}
@@ -350,9 +328,7 @@ func Example_replay() {
 
 	for _, v := range found {
 		rules, err := normsync.AtEdition(ctx, monitor.Store(), v.Edition)
-		if err != nil {
-			panic(err)
-		}
+		check(err)
 		fmt.Println("at edition", v.Edition, "again:", slices.Contains(rules.Check(v.Action), v))
 	}
 	// Output:
@@ -360,29 +336,20 @@ func Example_replay() {
 	// at edition 1 again: true
 }
 
-// The ten names of the Python tool, in Go.
 func Example_python() {
 	ctx := context.Background()
 	norm := normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
 	action := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"}
 	monitor, err := normsync.NewMonitor(norm)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	violations := monitor.Check(action)
 	store := monitor.Store()
-	if err := store.AppendViolations(ctx, violations...); err != nil {
-		panic(err)
-	}
+	check(store.AppendViolations(ctx, violations...))
 	revisions, err := normsync.History(ctx, store, "peace")
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 
 	rules, err := normsync.AtEdition(ctx, store, 1)
-	if err != nil {
-		panic(err)
-	}
+	check(err)
 	fmt.Println(rules.Allows(action), len(revisions))
 
 	report := normsync.Report{Norms: []normsync.Norm{norm}, Violations: violations, Revisions: revisions}

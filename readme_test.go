@@ -14,49 +14,49 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func readme(t *testing.T) string {
-	text, err := os.ReadFile("README.md")
+// docPages returns the texts of README.md and of the pages in docs by name.
+func docPages(t *testing.T) map[string]string {
+	names, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	return string(text)
+	pages := map[string]string{}
+	for _, name := range append(names, "README.md") {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		pages[name] = string(text)
+	}
+	require.Greater(t, len(pages), 5)
+	return pages
 }
 
-var readmeBlock = regexp.MustCompile("(?s)(<!-- (Example\\w*) -->\n)?```go\n(.*?)```\n")
+var goBlock = regexp.MustCompile("(?s)(<!-- (Example\\w*) -->\n)?```go\n(.*?)```\n")
 
-// Go in README.md is the body of the example that is named before it.
-func TestREADMEExamples(t *testing.T) {
+// A block of Go in a page is the body of the example that the comment before
+// it names, so it is compiled and its output is compared.
+func TestDocsShowExamples(t *testing.T) {
 	bodies := exampleBodies(t)
-	text, recipes := readme(t), 0
-	mended := readmeBlock.ReplaceAllStringFunc(text, func(block string) string {
-		m := readmeBlock.FindStringSubmatch(block)
-		require.NotEmpty(t, m[2], "a block of Go has no line <!-- Example_name --> before it:\n%s", block)
-		body, ok := bodies[m[2]]
-		require.True(t, ok, "there is no example %s in example*_test.go", m[2])
-		recipes++
-		return m[1] + "```go\n" + body + "```\n"
-	})
-	require.GreaterOrEqual(t, recipes, 11)
-	require.Equal(t, strings.Count(text, "```go\n"), recipes)
-	if *update {
-		require.NoError(t, os.WriteFile("README.md", []byte(mended), 0o644))
-		return
-	}
-	if mended != text {
-		t.Fatalf("README.md differs from the examples. %s\nThe examples lead; run: go test -run '^TestREADMEExamples$' . -update", firstDifference(text, mended))
-	}
-}
-
-// firstDifference shows the first line in which two texts differ.
-func firstDifference(is, should string) string {
-	a, b := strings.Split(is, "\n"), strings.Split(should, "\n")
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return "It says:\n\t" + a[i] + "\nwhere the example says:\n\t" + b[i]
+	shown := map[string]bool{}
+	for name, text := range docPages(t) {
+		want := goBlock.ReplaceAllStringFunc(text, func(block string) string {
+			m := goBlock.FindStringSubmatch(block)
+			require.NotEmpty(t, m[2], "%s: put a line <!-- Example_name --> before this block:\n%s", name, block)
+			require.Contains(t, bodies, m[2], "%s: example_test.go and example_recipes_test.go have no such example", name)
+			shown[m[2]] = true
+			return m[1] + "```go\n" + bodies[m[2]] + "```\n"
+		})
+		require.Equal(t, strings.Count(text, "```go\n"), len(goBlock.FindAllString(text, -1)), name)
+		if *update {
+			require.NoError(t, os.WriteFile(name, []byte(want), 0o644))
+			continue
 		}
+		require.Equal(t, want, text, "%s differs from the examples; to copy them, run: go test -run TestDocsShowExamples . -update", name)
 	}
-	return "One ends before the other."
+	for name, body := range bodies {
+		require.Contains(t, body, "// Output:", "%s has no output", name)
+		require.True(t, shown[name] || !strings.HasPrefix(name, "Example_") || name == "Example_python", "no page shows %s", name)
+	}
 }
 
-// exampleBodies returns the bodies of examples, without their indentation.
+// exampleBodies returns the bodies of the examples by name, unindented.
 func exampleBodies(t *testing.T) map[string]string {
 	files, err := filepath.Glob("example*_test.go")
 	require.NoError(t, err)
@@ -77,12 +77,11 @@ func exampleBodies(t *testing.T) map[string]string {
 	return bodies
 }
 
-var readmeCode = regexp.MustCompile("`([^`]*)`")
-
-// readmeTable returns the cells of the rows below a header.
-func readmeTable(t *testing.T, header string) (rows [][]string) {
-	_, rest, ok := strings.Cut(readme(t), "\n"+header+"\n")
-	require.True(t, ok, "README.md has no table %s", header)
+// tableRows returns the cells of the rows of the table in a page that has the
+// given header.
+func tableRows(t *testing.T, page, header string) (rows [][]string) {
+	_, rest, ok := strings.Cut(docPages(t)[page], "\n"+header+"\n")
+	require.True(t, ok, "%s has no table %s", page, header)
 	for line := range strings.Lines(rest) {
 		if !strings.HasPrefix(line, "|") {
 			break
@@ -94,28 +93,28 @@ func readmeTable(t *testing.T, header string) (rows [][]string) {
 			rows = append(rows, cells)
 		}
 	}
-	require.NotEmpty(t, rows)
 	return rows
 }
 
-// The table of examples says what the library does.
+// The rows of docs/matching.md say what the library does.
 func TestMatchingTable(t *testing.T) {
-	rows := readmeTable(t, "| Norms | Action | Violated |")
-	require.GreaterOrEqual(t, len(rows), 15)
+	code := regexp.MustCompile("`([^`]*)`")
+	rows := tableRows(t, "docs/matching.md", "| Norms | Action | Violated |")
+	require.GreaterOrEqual(t, len(rows), 20)
 	for _, cells := range rows {
 		require.Len(t, cells, 3)
 		var texts []string
-		for _, code := range readmeCode.FindAllStringSubmatch(cells[0], -1) {
-			texts = append(texts, code[1])
+		for _, m := range code.FindAllStringSubmatch(cells[0], -1) {
+			texts = append(texts, m[1])
 		}
 		norms, err := ReadNorms(strings.NewReader("[" + strings.Join(texts, ",") + "]"))
-		require.NoError(t, err, "%s", cells[0])
+		require.NoError(t, err, cells[0])
 		require.NotEmpty(t, norms)
 		c, err := Compile(norms...)
 		require.NoError(t, err)
 		var a Action
-		require.NoError(t, json.Unmarshal([]byte(strings.Trim(cells[1], "`")), &a), "%s", cells[1])
-		require.NotEmpty(t, a.Verb, "%s has the keys of an action", cells[1])
+		require.NoError(t, json.Unmarshal([]byte(strings.Trim(cells[1], "`")), &a), cells[1])
+		require.NotEmpty(t, a.Verb, "%s needs the keys of an action", cells[1])
 		var names []string
 		for _, v := range c.Check(a) {
 			names = append(names, v.NormName)
@@ -124,51 +123,89 @@ func TestMatchingTable(t *testing.T) {
 	}
 }
 
-// Each name of the Python tool is in the table, and what it reads like in Go
-// stands in an example, which is compiled and run.
-func TestREADMEPython(t *testing.T) {
+// Each token in README.md's table is found in the one action and not in the
+// other.
+func TestREADMETokens(t *testing.T) {
+	rows := tableRows(t, "README.md", "| Token | Found if | Found in | Not found in |")
+	require.GreaterOrEqual(t, len(rows), 5)
+	for _, cells := range rows {
+		require.Len(t, cells, 4)
+		c, err := Compile(Norm{Name: "n", Condition: strings.Trim(cells[0], "`"), Prohibited: "*"})
+		require.NoError(t, err)
+		for i, found := range []bool{true, false} {
+			a := Action{Verb: "walk"}
+			require.NoError(t, json.Unmarshal([]byte(strings.Trim(cells[2+i], "`")), &a), cells[2+i])
+			if a.Verb == "" {
+				a.Verb = "walk"
+			}
+			require.Equal(t, !found, c.Allows(a), "%s in %s", cells[0], cells[2+i])
+		}
+	}
+}
+
+// The table has each name of the Python tool, and Example_python runs the Go
+// code in it.
+func TestPythonTable(t *testing.T) {
 	body := exampleBodies(t)["Example_python"]
 	var names []string
-	for _, cells := range readmeTable(t, "| Python | Go | In Go it reads |") {
+	for _, cells := range tableRows(t, "docs/python.md", "| Python | Go | In Go it reads |") {
 		names = append(names, strings.Trim(cells[0], "`"))
-		snippet := strings.Trim(cells[2], "`")
-		require.Contains(t, body, snippet, "Example_python has not what README.md shows for %s", cells[0])
+		require.Contains(t, body, strings.Trim(cells[2], "`"), "Example_python does not have the code for %s", cells[0])
 	}
 	require.ElementsMatch(t, []string{"WorldNorm", "AgentAction", "NormViolation", "NormRevision", "NormMonitor", "NormStore",
 		"NormVersionStore", "print_violations", "to_json", "to_markdown"}, names)
 }
 
-// What README.md tells a newcomer to run is what is run on every change.
-func TestREADMECommands(t *testing.T) {
-	script, err := os.ReadFile(".ci/run")
+// CI runs the commands that the pages tell a reader to run.
+func TestDocsCommands(t *testing.T) {
+	files, err := filepath.Glob(".github/workflows/*.yml")
 	require.NoError(t, err)
-	_, block, ok := strings.Cut(readme(t), "```sh\n")
-	require.True(t, ok)
-	block, _, _ = strings.Cut(block, "```")
-	commands := strings.Split(strings.TrimSpace(block), "\n")
-	require.Equal(t, []string{"go run ./internal/demo", "go test ./..."}, commands)
-	for _, command := range commands {
-		require.Regexp(t, `(?m)^(GOFLAGS=\S+( -count=1")? )?`+regexp.QuoteMeta(command)+`$`, string(script))
-	}
-}
-
-// Files and tests that the documents name are there.
-func TestDocumentsNameWhatIsThere(t *testing.T) {
-	documents, err := filepath.Glob("*.md")
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(documents), 4)
-	file := regexp.MustCompile("\\]\\(([^)#:]+)\\)|[` ](internal/[a-z]+|[a-z_/]+\\.go)`")
-	test := regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Z_]\\w+)`")
-	tests, named := testNames(t), 0
-	for _, name := range documents {
+	var ci strings.Builder
+	for _, name := range append(files, ".ci/run") {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
-		for _, m := range file.FindAllStringSubmatch(string(text), -1) {
-			_, err := os.Stat(m[1] + m[2])
+		ci.Write(text)
+	}
+	block := regexp.MustCompile("(?s)```sh\n(.*?)```")
+	for name, text := range docPages(t) {
+		for _, m := range block.FindAllStringSubmatch(text, -1) {
+			for line := range strings.Lines(m[1]) {
+				command, _, _ := strings.Cut(line, "#")
+				command = strings.TrimSpace(command)
+				require.Regexp(t, `(?m)(^|run: |-count=1" |\t)`+regexp.QuoteMeta(command)+`$`, ci.String(), "%s: CI does not run this command", name)
+			}
+		}
+	}
+	require.Contains(t, docPages(t)["README.md"], "```sh\ngo run ./internal/demo\ngo test ./...\n```", "the two commands that do all the set-up")
+}
+
+func TestREADMEIsShort(t *testing.T) {
+	require.Less(t, len(docPages(t)["README.md"]), 10_000)
+}
+
+// The files, tests and examples that the pages name exist.
+func TestDocsNameWhatExists(t *testing.T) {
+	pages := docPages(t)
+	for _, name := range []string{"CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		pages[name] = string(text)
+	}
+	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	path := regexp.MustCompile("[` ](internal/[a-z/]+|[a-z_/]+\\.go)`")
+	test := regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Z_]\\w+)`")
+	tests, named := testNames(t), 0
+	for name, text := range pages {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			require.FileExists(t, filepath.Join(filepath.Dir(name), m[1]), "%s links to it", name)
+			named++
+		}
+		for _, m := range path.FindAllStringSubmatch(text, -1) {
+			_, err := os.Stat(m[1])
 			require.NoError(t, err, "%s names it", name)
 			named++
 		}
-		for _, m := range test.FindAllStringSubmatch(string(text), -1) {
+		for _, m := range test.FindAllStringSubmatch(text, -1) {
 			require.True(t, tests[m[1]] || m[1] == "TestStore", "%s names %s", name, m[1])
 			named++
 		}

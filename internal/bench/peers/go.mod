@@ -9,4 +9,4 @@ require (
 
 require golang.org/x/exp v0.0.0-20220921023135-46d9e7742f1e // indirect
 
-replace github.com/normsync/normsync => ../../..
+replace github.com/normsync/normsync v0.0.0 => ../../..
