@@ -24,7 +24,7 @@
 //	field:word     matches in that field only; also field:word* and field:*
 //
 // The fields are action, location, target, faction and agent. Only agent:
-// tokens look at the Agent of an action. A token with any other text before a
+// tokens read the Agent of an action. A token with any other text before a
 // colon is an ordinary word.
 //
 // A norm applies if the action has every token of Condition and no token of
@@ -89,8 +89,8 @@
 //     have, or while all share one verb or one word of their conditions.
 //   - If no word is rare, the number of entries grows with the number of norms.
 //     An example is conditions that each have eight out of the same 32 words. For an
-//     action with one verb, a check then looks at the entries of that verb; for
-//     an action with several verbs, it looks at all entries under its words.
+//     action with one verb, a check then scans the entries of that verb; for an
+//     action with several verbs, it scans all entries under its words.
 //   - A word that is repeated in an action is looked up once. The words of a
 //     long action are sorted for that.
 //   - A norm with a prefix adds a hash for each word of an action and each

@@ -37,7 +37,7 @@ var claims = []struct{ phrase, tests string }{
 	{"starts with word", "TestMatchingTable TestCheckAgreesWithItsTwin"},
 	{"in that field only", "TestMatchingTable TestCheckAgreesWithItsTwin"},
 	{"The fields are", "TestParse"},
-	{"look at the Agent", "TestMatchingTable"},
+	{"read the Agent", "TestMatchingTable"},
 	{"an ordinary word", "TestMatchingTable"},
 	{"every token of Condition", "TestMatchingTable TestCheckAgreesWithItsTwin"},
 	{"forbids the action", "TestMatchingTable TestCheckAgreesWithItsTwin"},

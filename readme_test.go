@@ -179,6 +179,21 @@ func TestDocsCommands(t *testing.T) {
 	require.Contains(t, docPages(t)["README.md"], "```sh\ngo run ./internal/demo\ngo test ./...\n```", "the two commands that do all the set-up")
 }
 
+// The layout in CONTRIBUTING.md names every source file and every package.
+func TestLayoutIsComplete(t *testing.T) {
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	require.NoError(t, err)
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	packages, err := filepath.Glob("internal/*")
+	require.NoError(t, err)
+	for _, name := range append(files, packages...) {
+		if name != "doc.go" && !strings.HasSuffix(name, "_test.go") {
+			require.Contains(t, string(text), "`"+filepath.ToSlash(name)+"`", "add it to the layout in CONTRIBUTING.md")
+		}
+	}
+}
+
 func TestREADMEIsShort(t *testing.T) {
 	require.Less(t, len(docPages(t)["README.md"]), 10_000)
 }
