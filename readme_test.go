@@ -189,7 +189,7 @@ func TestLayoutIsComplete(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range append(files, packages...) {
 		if name != "doc.go" && !strings.HasSuffix(name, "_test.go") {
-			require.Contains(t, string(text), "`"+filepath.ToSlash(name)+"`", "add it to the layout in CONTRIBUTING.md")
+			require.True(t, strings.Contains(string(text), "`"+filepath.ToSlash(name)+"`"), "add %s to the layout in CONTRIBUTING.md", name)
 		}
 	}
 }
