@@ -8,10 +8,9 @@ import (
 	"github.com/normsync/normsync/internal/unixtime"
 )
 
-// The canonical form of a value is the one that comes back from a store: its text
-// is valid UTF-8, each invalid byte having become U+FFFD, and its time is in UTC
-// without a monotonic clock reading. It has the same ID as the value. Each store
-// makes the values canonical that it is given.
+// A store returns values in their canonical form: all text is valid UTF-8, with U+FFFD
+// for each invalid byte, and times are in UTC without a monotonic clock reading. A value
+// and its canonical form have the same ID. A store converts the values that it is given.
 
 // canonical returns the canonical form of a norm, with "global" as the empty scope.
 func (n Norm) canonical() Norm {
@@ -71,7 +70,7 @@ func appendMetadata(b []byte, metadata string) ([]byte, error) {
 }
 
 // canonical returns the canonical form of a violation, with "warn" as the empty
-// severity. The errors are those of [Action.canonical].
+// severity. It returns the errors of [Action.canonical].
 func (v Violation) canonical() (Violation, error) {
 	var err error
 	v.NormName = strictjson.ReplaceInvalid(v.NormName)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ChangeKind says what a Change does. There are three.
+// ChangeKind says what a [Change] does.
 type ChangeKind string
 
 const (
@@ -19,46 +19,45 @@ const (
 
 func (k ChangeKind) known() bool { return k == KindAdd || k == KindModify || k == KindRepeal }
 
-// Change is a request to change the constitution; [Monitor.Apply] carries it
-// out. Enact, Amend and Repeal make one, Signed says who asked for it and why.
-// The zero Change has no kind, and Apply refuses it. Changes can be compared
-// with == and share nothing mutable.
+// Change is a request to change the constitution; [Monitor.Apply] carries it out.
+// [Enact], [Amend] and [Repeal] return one; [Change.Signed] adds an author and a
+// reason. Apply refuses the zero Change, which has no kind. Changes can be
+// compared with == and share no mutable state.
 type Change struct {
 	Kind   ChangeKind
-	Norm   Norm // of a repeal only the name counts
+	Norm   Norm // a repeal uses only the name
 	By     string
 	Reason string
 }
 
-// Enact is the change that puts n in force.
+// Enact returns the change that puts n in force.
 func Enact(n Norm) Change { return Change{Kind: KindAdd, Norm: n} }
 
-// Amend is the change that puts n in the place of the norm in force that has
-// its name.
+// Amend returns the change that replaces the norm in force with n's name by n.
 func Amend(n Norm) Change { return Change{Kind: KindModify, Norm: n} }
 
-// Repeal is the change that takes the norm of that name out of force.
+// Repeal returns the change that takes the norm with that name out of force.
 func Repeal(name string) Change { return Change{Kind: KindRepeal, Norm: Norm{Name: name}} }
 
-// Signed returns a copy of c that says who made it and why.
+// Signed returns a copy of c that has that author and reason.
 func (c Change) Signed(by, reason string) Change {
 	c.By, c.Reason = by, reason
 	return c
 }
 
-// Diff returns the changes that turn the norms in force in from into those in
-// force in to: first repeals, then amendments, then enactments, each in order
-// of names, however the norms are ordered. It gives no change that changes
-// nothing. A repealed norm, in from or to, counts as absent.
+// Diff returns the changes that turn the norms in from into those in to: first
+// repeals, then amendments, then enactments, each sorted by name. The order of from
+// and to does not matter, repealed norms count as absent, and every change has an
+// effect.
 //
-// Applying Diff(current, wanted) is a reload. Diff knows nothing of what others
-// change after current was read: that may survive the reload, or have Apply
-// refuse it with [ErrNotFound] or [ErrExists]; then begin anew.
+// To reload a list of norms, apply Diff(current, wanted). If others change the
+// constitution after you read current, their changes may survive the reload, or Apply
+// may refuse it with [ErrNotFound] or [ErrExists]; then read current again and retry.
 //
-// Diff validates nothing. Where to has two different norms of one name, it gives
-// an enactment of the second as well, which Apply refuses with [ErrExists].
+// Diff does not validate norms. If to has two different norms with one name, the
+// result enacts the second, too, which Apply refuses with [ErrExists].
 //
-// The time is O(n log n) in the number of norms; from and to are not changed.
+// The time is O(n log n) for n norms. Diff does not modify from and to.
 func Diff(from, to []Norm) []Change {
 	current := inForce(from)
 	wanted := make(map[string]Norm, len(to))
@@ -90,7 +89,7 @@ func Diff(from, to []Norm) []Change {
 	return slices.Concat(repeals, amendments, enactments)
 }
 
-// inForce returns the norms that are not repealed, by name.
+// inForce returns the norms that are not repealed, by name, with canonical scopes.
 func inForce(norms []Norm) map[string]Norm {
 	m := make(map[string]Norm, len(norms))
 	for _, n := range norms {
@@ -102,13 +101,13 @@ func inForce(norms []Norm) map[string]Norm {
 	return m
 }
 
-// FieldDiff is one field in which two norms differ: its name in Norm, and both
-// values as text.
+// FieldDiff is a field in which two norms differ: its name in [Norm] and both values
+// as text.
 type FieldDiff struct{ Field, From, To string }
 
-// DiffFields lists the fields in which two norms differ, in the order of
-// Norm's fields. It is empty when, and only when, the norms are equal, an
-// explicit global scope being equal to the empty one.
+// DiffFields returns the fields in which two norms differ, in the order of Norm's
+// fields. The scope "global" equals the empty one. The result is empty only if the
+// norms are equal.
 func DiffFields(from, to Norm) []FieldDiff {
 	from.Scope, to.Scope = canonicalScope(from.Scope), canonicalScope(to.Scope)
 	var diffs []FieldDiff
@@ -131,28 +130,29 @@ func DiffFields(from, to Norm) []FieldDiff {
 	return diffs
 }
 
-// Revision is a change that was made. Prev links each revision to the one
-// before it, so a log of revisions is a hash chain: two logs that hold the same
-// revision hold the same revisions before it. Revisions can be compared with ==
-// and share nothing mutable; their times compare so when they are UTC without a
-// monotonic reading, as Apply and the stores make them.
+// Revision is a change that was made. Prev links each revision to the one before it,
+// so a log of revisions is a hash chain: if two logs have a revision in common, all
+// revisions before it are the same. Revisions can be compared with == and share no
+// mutable state, provided that their times are in UTC without a monotonic clock
+// reading, as Apply and the stores return them.
 type Revision struct {
 	Edition uint64 // 1, 2, 3, ... over the whole constitution
-	Prev    ID     // of the revision before it; zero in the first, and in what 0.1 wrote
+	Prev    ID     // of the revision before it; zero in the first, and in logs of version 0.1
 	Version int    // 1, 2, 3, ... of the norm of this name
 	Change
 	Time time.Time
 }
 
-// ID returns the ID of r: that of the payload
+// ID returns the ID of r. Its payload is
 //
 //	edition|kind|norm ID|time
 //
-// followed by |prev=… if Prev is set, and escaped like that of [Norm.ID]. The
-// time is in nanoseconds since 1970, 0 for the zero time. ID does not allocate
-// unless [Norm.ID] does.
+// followed by |prev=… if Prev is set, and escaped as for [Norm.ID]. The time is in
+// nanoseconds since 1970, 0 for the zero time. ID does not allocate unless [Norm.ID]
+// does.
 func (r Revision) ID() ID { return r.idWith(r.Norm.ID()) }
 
+// idWith is ID, given the ID of the norm.
 func (r Revision) idWith(norm ID) ID {
 	p := strconv.AppendUint(make(payload, 0, payloadSize), r.Edition, 10)
 	p = payload(p).next(string(r.Kind)).nextID(norm).nextTime(r.Time)
@@ -162,6 +162,6 @@ func (r Revision) idWith(norm ID) ID {
 	return payload(p).id()
 }
 
-// follows reports whether r can come after the revision with the ID last: Prev
-// is that ID, or r was written without one.
+// follows reports whether r can follow the revision with the ID last: Prev is that ID
+// or not set.
 func (r Revision) follows(last ID) bool { return r.Prev == last || r.Prev == (ID{}) }

@@ -103,6 +103,14 @@ func TestDiffFieldsListsWhatDiffersInOrder(t *testing.T) {
 	}
 }
 
+func TestDiffFieldsFindsEveryField(t *testing.T) {
+	for name, n := range eachFieldSet(Norm{}) {
+		diffs := DiffFields(Norm{}, n)
+		require.Len(t, diffs, 1, name)
+		require.Equal(t, name, diffs[0].Field)
+	}
+}
+
 func BenchmarkDiff(b *testing.B) {
 	for _, size := range []int{100, 10000} {
 		b.Run("norms="+strconv.Itoa(size), func(b *testing.B) {

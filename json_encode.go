@@ -72,8 +72,8 @@ func (a Action) appendJSON(b []byte, id ID) ([]byte, error) {
 // MarshalJSON returns v as an object with the keys id, norm_id, norm_name,
 // action_id, agent_id, description, severity and timestamp, then shadow if it is
 // set, edition, and action with the whole action. The description is the result of
-// String, agent_id and timestamp are those of the action, and an empty severity is
-// written as "warn". The errors are those of [Action.MarshalJSON].
+// String, agent_id and timestamp repeat the action's, and an empty severity is written
+// as "warn". It returns the errors of [Action.MarshalJSON].
 func (v Violation) MarshalJSON() ([]byte, error) { return v.appendJSON(nil) }
 
 // appendJSON appends v as an object. It does not allocate if b has room. With an

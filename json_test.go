@@ -72,7 +72,7 @@ func appendRevisionJSON(r Revision, b []byte) ([]byte, error) {
 	return identify(r).appendJSON(b), nil
 }
 
-// comesBack checks that a value's JSON is that of the stored value, which can be shown, and is read as it.
+// comesBack checks that a value has the same JSON as its canonical form, and is read back in this form.
 func comesBack[T comparable](t *testing.T, v, kept T, encode func(T, []byte) ([]byte, error), decode func(*T, []byte) error) {
 	t.Helper()
 	text, err := encode(v, []byte("x"))
@@ -197,7 +197,7 @@ func TestAnActionIsReadLeniently(t *testing.T) {
 		`{"action":"loot","action":"wait"}`: ` at offset 17: key "action" is there twice`,
 		`{"action":5}`:                      ` at offset 10: key "action": want a string, found a number`,
 		`{"timestamp":"1700000000"}`:        ` at offset 13: key "timestamp": want a number, found a string`,
-		`{"timestamp":1e300}`:               ` at offset 13: key "timestamp": 1e300 is no instant: it is too many seconds away from 1970`,
+		`{"timestamp":1e300}`:               ` at offset 13: key "timestamp": 1e300 is not a time: it is too many seconds away from 1970`,
 		`{"metadata":[1,]}`:                 ` at offset 15: key "metadata": want a value, found ']'`,
 		`["hero"]`:                          ` at offset 0: want an object, found an array`,
 		"null\f":                            ` at offset 0: want an object, found null`,
@@ -483,6 +483,27 @@ func FuzzViolationJSON(f *testing.F) {
 		require.Equal(t, v, kept)
 		comesBack(t, v, kept, Violation.appendJSON, (*Violation).UnmarshalJSON)
 	})
+}
+
+func TestEveryFieldIsWrittenAndRead(t *testing.T) {
+	isWrittenAndRead(t, Norm{}, (*Norm).UnmarshalJSON)
+	isWrittenAndRead(t, Action{}, (*Action).UnmarshalJSON)
+	isWrittenAndRead(t, Violation{Severity: SeverityWarn}, (*Violation).UnmarshalJSON)
+	isWrittenAndRead(t, Revision{Change: Change{Kind: KindAdd}}, (*Revision).UnmarshalJSON)
+}
+
+func isWrittenAndRead[T interface {
+	comparable
+	json.Marshaler
+}](t *testing.T, base T, decode func(*T, []byte) error) {
+	for name, v := range eachFieldSet(base) {
+		require.True(t, v != base, name)
+		text, err := v.MarshalJSON()
+		require.NoError(t, err)
+		var back T
+		require.NoError(t, decode(&back, text))
+		require.True(t, v == back, "%T.%s: %s", v, name, text)
+	}
 }
 
 func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {

@@ -104,7 +104,7 @@ func TestMonitorErrorsNameThePlaceAndTheMend(t *testing.T) {
 		{"By is not UTF-8", Repeal("n").Signed("a\xff", ""), ErrInvalid,
 			`normsync: apply change 2 (repeal "n"): invalid change: By: byte 1 (0xff) is not valid UTF-8; save the text as UTF-8`},
 		{"Reason has an escape", Repeal("n").Signed("a\n", "\x1b[2J"), ErrInvalid,
-			`normsync: apply change 2 (repeal "n"): invalid change: Reason: byte 0 is the control character U+001B; take it out`},
+			`normsync: apply change 2 (repeal "n"): invalid change: Reason: byte 0 is the control character U+001B; remove it`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			revs, err := m.Apply(t.Context(), fine, c.change)

@@ -2,15 +2,20 @@ package normsync
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
-	"github.com/normsync/normsync/internal/invisible"
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/internal/invisible"
 )
 
 // tollgate is a valid norm, changed by f.
@@ -63,45 +68,45 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 		want string // behind "normsync: invalid norm "
 	}
 	cases := map[string]refusal{
-		"no name":                      {Norm{Prohibited: "cross"}, `"": Name: the norm has no name; give it one, by which it is reported and changed`},
-		"a name of blanks":             {Norm{Name: " \u3000", Prohibited: "cross"}, `" \u3000": Name: the norm has no name; give it one, by which it is reported and changed`},
+		"no name":                      {Norm{Prohibited: "cross"}, `"": Name: the norm has no name; give it a name, which reports and changes refer to`},
+		"a name of blanks":             {Norm{Name: " \u3000", Prohibited: "cross"}, `" \u3000": Name: the norm has no name; give it a name, which reports and changes refer to`},
 		"a long name":                  {tollgate(func(n *Norm) { n.Name = strings.Repeat("睡", 67) }), `"` + strings.Repeat("睡", 60) + `": Name: it has 201 bytes, and at most 200 are allowed; put the rest in Description`},
-		"a name of two lines":          {tollgate(func(n *Norm) { n.Name = "toll\ngate" }), `"toll\ngate": Name: byte 4 is the control character U+000A; take it out`},
+		"a name of two lines":          {tollgate(func(n *Norm) { n.Name = "toll\ngate" }), `"toll\ngate": Name: byte 4 is the control character U+000A; remove it`},
 		"no verbs":                     {tollgate(func(n *Norm) { n.Prohibited = "" }), `"tollgate": Prohibited and Permitted are both empty; name the verbs that the norm forbids in Prohibited, or those that it allows in Permitted`},
-		"both kinds of verbs":          {tollgate(func(n *Norm) { n.Permitted = "pay" }), `"tollgate": Prohibited and Permitted are both set; make two norms of it`},
+		"both kinds of verbs":          {tollgate(func(n *Norm) { n.Permitted = "pay" }), `"tollgate": Prohibited and Permitted are both set; split the norm into two`},
 		"a long description":           {tollgate(func(n *Norm) { n.Description = strings.Repeat("d", 4097) }), `"tollgate": Description: it has 4097 bytes, and at most 4096 are allowed; shorten it`},
 		"an unknown severity":          {tollgate(func(n *Norm) { n.Severity = "WARN\n" }), `"tollgate": Severity: "WARN\n" is unknown; use info, warn or error, or leave it empty for warn`},
-		"a space before the name":      {tollgate(func(n *Norm) { n.Name = " toll" }), `" toll": Name: byte 0 is a space at an end of the name, where nobody sees it; take it out`},
-		"a space behind the name":      {tollgate(func(n *Norm) { n.Name = "toll " }), `"toll ": Name: byte 4 is a space at an end of the name, where nobody sees it; take it out`},
-		"two spaces behind the name":   {tollgate(func(n *Norm) { n.Name = "toll  " }), `"toll  ": Name: byte 5 is a space at an end of the name, where nobody sees it; take it out`},
-		"two spaces in a name":         {tollgate(func(n *Norm) { n.Name = "toll at  the gate" }), `"toll at  the gate": Name: byte 8 is the second of two spaces, which look like one; take it out`},
-		"an ideographic space":         {tollgate(func(n *Norm) { n.Name = "toll\u3000gate" }), `"toll\u3000gate": Name: byte 4 is U+3000, which looks like a space; write a space, or take it out`},
-		"a no-break space at the end":  {tollgate(func(n *Norm) { n.Name = "toll\u00a0" }), `"toll\u00a0": Name: byte 4 is U+00A0, which looks like a space; write a space, or take it out`},
-		"a zero width space in a name": {tollgate(func(n *Norm) { n.Name = "toll\u200b" }), `"toll\u200b": Name: byte 4 is U+200B, which cannot be seen, so that the name looks like another; take it out`},
-		"a joiner in a name":           {tollgate(func(n *Norm) { n.Name = "to\u200dll" }), `byte 2 is U+200D, which cannot be seen`},
-		"a variation selector":         {tollgate(func(n *Norm) { n.Name = "toll\U000E0100gate" }), `byte 4 is U+E0100, which cannot be seen`},
-		"a Braille blank":              {tollgate(func(n *Norm) { n.Name = "\u2800toll" }), `byte 0 is U+2800, which cannot be seen`},
-		"a Hangul filler":              {tollgate(func(n *Norm) { n.Name = "\u3164" }), `byte 0 is U+3164, which cannot be seen`},
+		"a space before the name":      {tollgate(func(n *Norm) { n.Name = " toll" }), `" toll": Name: byte 0 is a space at an end of the name, where it is invisible; remove it`},
+		"a space behind the name":      {tollgate(func(n *Norm) { n.Name = "toll " }), `"toll ": Name: byte 4 is a space at an end of the name, where it is invisible; remove it`},
+		"two spaces behind the name":   {tollgate(func(n *Norm) { n.Name = "toll  " }), `"toll  ": Name: byte 5 is a space at an end of the name, where it is invisible; remove it`},
+		"two spaces in a name":         {tollgate(func(n *Norm) { n.Name = "toll at  the gate" }), `"toll at  the gate": Name: byte 8 is the second of two spaces, which look like one; remove it`},
+		"an ideographic space":         {tollgate(func(n *Norm) { n.Name = "toll\u3000gate" }), `"toll\u3000gate": Name: byte 4 is U+3000, which looks like a space; write a space, or remove it`},
+		"a no-break space at the end":  {tollgate(func(n *Norm) { n.Name = "toll\u00a0" }), `"toll\u00a0": Name: byte 4 is U+00A0, which looks like a space; write a space, or remove it`},
+		"a zero width space in a name": {tollgate(func(n *Norm) { n.Name = "toll\u200b" }), `"toll\u200b": Name: byte 4 is U+200B, which is invisible, so that the name looks like another; remove it`},
+		"a joiner in a name":           {tollgate(func(n *Norm) { n.Name = "to\u200dll" }), `byte 2 is U+200D, which is invisible`},
+		"a variation selector":         {tollgate(func(n *Norm) { n.Name = "toll\U000E0100gate" }), `byte 4 is U+E0100, which is invisible`},
+		"a Braille blank":              {tollgate(func(n *Norm) { n.Name = "\u2800toll" }), `byte 0 is U+2800, which is invisible`},
+		"a Hangul filler":              {tollgate(func(n *Norm) { n.Name = "\u3164" }), `byte 0 is U+3164, which is invisible`},
 		"a carriage return that ends no line": {tollgate(func(n *Norm) { n.Description = "deny\rallow" }),
-			`"tollgate": Description: byte 4 is the control character U+000D; take it out`},
+			`"tollgate": Description: byte 4 is the control character U+000D; remove it`},
 	}
 	for field, set := range tokenFields {
 		bad := func(name, text, problem string) {
 			cases[name+" in "+field] = refusal{tollgate(func(n *Norm) { set(n, text) }), `"tollgate": ` + field + ": " + problem}
 		}
-		bad("65 tokens", strings.Repeat("t ", 65), `it has 65 tokens, and at most 64 are allowed; make several norms of it, or use a prefix such as zone*`)
+		bad("65 tokens", strings.Repeat("t ", 65), `it has 65 tokens, and at most 64 are allowed; split the norm into several, or use a prefix such as zone*`)
 		bad("a long token", "x "+strings.Repeat("t", 129), `token "`+strings.Repeat("t", 60)+`" has 129 bytes, and at most 128 are allowed; shorten it, or use a prefix such as zone*`)
-		bad("a * at the beginning", "*zone", `token "*zone" has a * that is not at its end; only a prefix can be matched, as by zone*`)
-		bad("a * before another", "zone**", `token "zone**" has a * that is not at its end; only a prefix can be matched, as by zone*`)
+		bad("a * at the beginning", "*zone", `token "*zone" has a * that is not at its end; only a prefix can be matched, for example zone*`)
+		bad("a * before another", "zone**", `token "zone**" has a * that is not at its end; only a prefix can be matched, for example zone*`)
 		const operator = "is an operator, but this is a list of tokens, not an expression; "
 		if field == "Prohibited" || field == "Permitted" {
-			bad("blanks", "  ", `it holds nothing but white space; leave it empty, or name verbs`)
-			bad("a field", "x TARGET:y", `token "TARGET:y" looks at a field, but only the verb is looked at here; write the verb alone, and the rest in Condition`)
-			bad("an unfinished field", "target:", `token "target:" looks at a field, but only the verb is looked at here; write the verb alone, and the rest in Condition`)
-			bad("==", "action == x", `token "==" `+operator+`write the verbs alone`)
+			bad("blanks", "  ", `it has only white space; leave it empty, or name verbs`)
+			bad("a field", "x TARGET:y", `token "TARGET:y" looks at a field, but only the verb is looked at here; write only the verb here, and the rest in Condition`)
+			bad("an unfinished field", "target:", `token "target:" looks at a field, but only the verb is looked at here; write only the verb here, and the rest in Condition`)
+			bad("==", "action == x", `token "==" `+operator+`write only the verbs`)
 		} else {
-			bad("a field with * inside", "location:a*b", `token "location:a*b" has a * that is not at its end; only a prefix can be matched, as by zone*`)
-			bad("an unfinished field", "Location: town", `token "Location:" has nothing after the colon; write Location:word without a blank, or Location:* for anything at all`)
+			bad("a field with * inside", "location:a*b", `token "location:a*b" has a * that is not at its end; only a prefix can be matched, for example zone*`)
+			bad("an unfinished field", "Location: town", `token "Location:" has nothing after the colon; write Location:word without a space, or Location:* for anything at all`)
 			bad("==", "x a=b target == 'dragon'", `token "==" `+operator+`write "target:dragon"`)
 			bad("= without a field", "zone = dragon", `token "=" `+operator+`write "location:safe_zone"`)
 			bad("= at the end", "target =", `token "=" `+operator+`write "location:safe_zone"`)
@@ -111,9 +116,9 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 		}
 		if field == "Condition" {
 			bad("&&", "a && b", `token "&&" `+operator+`leave it out: all tokens must be found`)
-			bad("||", "a || b", `token "||" `+operator+`make a norm of each side`)
+			bad("||", "a || b", `token "||" `+operator+`write one norm for each side`)
 		} else {
-			bad("&&", "a && b", `token "&&" `+operator+`leave it out, and mind that any token is enough`)
+			bad("&&", "a && b", `token "&&" `+operator+`leave it out, and note that any token is enough`)
 			bad("||", "a || b", `token "||" `+operator+`leave it out: any token is enough`)
 		}
 	}
@@ -132,7 +137,7 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 		bad("half a character", "x\xe2\x82", `byte 1 (0xe2) is not valid UTF-8; save the text as UTF-8`)
 		for c := rune(0); c < 0xA0; c++ {
 			if unicode.IsControl(c) && (field != "Description" || c != '\t' && c != '\n') {
-				bad("the control character "+string(c), "x"+string(c), "byte 1 is the control character U+00"+strings.ToUpper(string("0123456789abcdef"[c>>4])+string("0123456789abcdef"[c&15]))+"; take it out")
+				bad("the control character "+string(c), "x"+string(c), "byte 1 is the control character U+00"+strings.ToUpper(string("0123456789abcdef"[c>>4])+string("0123456789abcdef"[c&15]))+"; remove it")
 			}
 		}
 		for _, c := range "\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069" {
@@ -196,4 +201,77 @@ func TestAStoreWithNamesThatLookTheSameStillOpens(t *testing.T) {
 	again, err := Open(t.Context(), s, nil)
 	require.NoError(t, err)
 	require.Equal(t, slices.Collect(m.Constitution().All()), slices.Collect(again.Constitution().All()))
+}
+
+func TestValidateHoldsPrioritiesTo32Bits(t *testing.T) {
+	n := ban("n", "", "x")
+	for _, n.Priority = range []int{math.MinInt32, -1, 0, 1, math.MaxInt32} {
+		require.NoError(t, n.Validate())
+	}
+	if strconv.IntSize == 32 {
+		return
+	}
+	for _, beyond := range []int64{math.MinInt32 - 1, math.MaxInt32 + 1, 5_000_000_000, math.MinInt64, math.MaxInt64} {
+		n.Priority = int(beyond)
+		err := n.Validate()
+		require.ErrorIs(t, err, ErrInvalid)
+		require.EqualError(t, err, `normsync: invalid norm "n": Priority: `+strconv.FormatInt(beyond, 10)+` is beyond 32 bits; choose one from -2147483648 to 2147483647`)
+	}
+	n.Severity = "loud"
+	require.ErrorContains(t, n.Validate(), ": Priority: ", "the error is about the first fault in the order of the fields")
+}
+
+func TestReadNormsNamesThePriorityThatIsBeyond32Bits(t *testing.T) {
+	_, err := ReadNorms(strings.NewReader("[\n{\"name\":\"n\",\"prohibited\":\"x\",\"priority\":5000000000}]"))
+	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorContains(t, err, `norm 1 "n" in line 2, `)
+	require.ErrorContains(t, err, "5000000000 is beyond 32 bits; choose one from -2147483648 to 2147483647")
+}
+
+// Version 0.1 accepted a priority of 5000000000. Its log opens if an int can hold
+// that; otherwise the error does not call the log damaged.
+func TestALogWithAPriorityBeyond32Bits(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/store-0.1-priority")))
+	s := openFileStore(t, dir, nil)
+	m, err := Open(t.Context(), s, nil)
+	if strconv.IntSize == 32 {
+		var corrupt *CorruptError
+		require.NotErrorAs(t, err, &corrupt)
+		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorContains(t, err, "revisions.jsonl:2: ")
+		require.ErrorContains(t, err, `key "norm.priority": 5000000000 is beyond 32 bits; choose one from -2147483648 to 2147483647; only a 64-bit program can read a log that holds it`)
+		require.NotContains(t, err.Error(), "backup")
+		return
+	}
+	require.NoError(t, err)
+	require.True(t, m.Allows(Action{Verb: "attack", Location: "arena"}), "5000000000 is above 2147483647")
+	require.False(t, m.Allows(Action{Verb: "attack"}))
+	c, err := At(t.Context(), s, time.Now())
+	require.NoError(t, err)
+	require.Equal(t, normsOf(m.Constitution()), normsOf(c))
+	history, err := History(t.Context(), s, "duels")
+	require.NoError(t, err)
+	duels := history[0].Norm
+	require.EqualValues(t, int64(5_000_000_000), duels.Priority)
+
+	duels.Description = "to the first blood"
+	_, err = m.Apply(t.Context(), Amend(duels))
+	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorContains(t, err, "Priority: 5000000000 is beyond 32 bits")
+	duels.Priority = 1
+	applyTo(t, m, Amend(duels))
+	applyTo(t, m, Repeal("duels"))
+	require.EqualValues(t, 4, openOn(t, s).Constitution().Edition())
+}
+
+func TestValidateChecksEveryText(t *testing.T) {
+	for name, field := range fieldsOf(new(Norm)) {
+		if field.Kind() != reflect.String {
+			continue
+		}
+		n := tollgate(func(*Norm) {})
+		reflect.ValueOf(&n).Elem().FieldByName(name).SetString("a\x01")
+		require.ErrorContains(t, n.Validate(), `": `+name+": ")
+	}
 }

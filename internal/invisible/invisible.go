@@ -1,5 +1,5 @@
-// Package invisible knows the characters that cannot be seen. It is the one
-// place that lists them: names, reports and matching ask here.
+// Package invisible classifies characters that people cannot see. It is the only
+// place that lists them: names, reports and matching use it.
 package invisible
 
 import (
@@ -8,14 +8,14 @@ import (
 	"unicode"
 )
 
-// Is reports whether r shows as nothing or as a blank, though it is no white
-// space: whether it is Ignorable, or one of the few visible characters that
-// the standard defines as blank.
+// Is reports whether r is invisible: whether it is displayed as nothing or as a blank,
+// but is not white space. It is either [Ignorable] or one of the few visible characters
+// that Unicode defines as blank.
 func Is(r rune) bool { return Ignorable(r) || unicode.Is(blank, r) }
 
-// blank has the characters that Unicode encodes as visible symbols or letters
-// and that have no ink by definition. No property lists them. Their names in
-// UnicodeData.txt, and their glyphs in the code charts, say it.
+// blank has the characters that Unicode encodes as visible symbols or letters but
+// defines as blank. No property lists them; their names in UnicodeData.txt and their
+// glyphs in the code charts show it.
 var blank = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x2800, 0x2800, 1}, // BRAILLE PATTERN BLANK
@@ -27,12 +27,11 @@ var blank = &unicode.RangeTable{
 	},
 }
 
-// Ignorable reports whether r is a Default_Ignorable_Code_Point: a character
-// that a renderer draws as nothing unless it supports what it stands for, such
-// as a zero width space, a variation selector or a Hangul filler. It derives
-// the property from the tables of package unicode as the header of
-// DerivedCoreProperties.txt says. It is fast for blocks of 256 runes that have
-// none.
+// Ignorable reports whether r is a Default_Ignorable_Code_Point: a character that a
+// renderer displays as nothing unless it supports it, such as a zero width space, a
+// variation selector or a Hangul filler. The property is derived from the tables of
+// package unicode as the header of DerivedCoreProperties.txt describes. Ignorable is
+// fast for runes in blocks of 256 that have no such character.
 func Ignorable(r rune) bool {
 	block := uint32(r) >> 8
 	return block < uint32(len(blocks)) && blocks[block] && derived(r)
@@ -52,7 +51,7 @@ func derived(r rune) bool {
 	return !unicode.In(r, unicode.White_Space, unicode.Prepended_Concatenation_Mark)
 }
 
-// blocks says of each block of 256 runes whether sources have any of it.
+// blocks tells, for each block of 256 runes, whether sources contain any of them.
 var blocks = func() (has [(unicode.MaxRune + 1) / 256]bool) {
 	mark := func(lo, hi uint32) {
 		for b := lo / 256; b <= hi/256; b++ {
@@ -77,8 +76,8 @@ func Override(r rune) bool {
 	return 0x202A <= r && r <= 0x202E || 0x2066 <= r && r <= 0x2069
 }
 
-// Quote returns s as a Go string, like strconv.Quote, but with everything
-// escaped that Is.
+// Quote returns s as a Go string, like strconv.Quote, but also escapes all invisible
+// characters.
 func Quote(s string) string {
 	quoted := strconv.Quote(s)
 	if strings.IndexFunc(quoted, Is) < 0 {

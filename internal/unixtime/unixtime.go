@@ -1,10 +1,9 @@
-// Package unixtime writes instants as decimal numbers counted since the
-// beginning of 1970 in UTC, and reads them, exact to the nanosecond for every
-// instant that a [time.Time] can hold.
+// Package unixtime formats and parses times as decimal Unix times: numbers of seconds
+// or nanoseconds since January 1, 1970 UTC. Both are exact to the nanosecond for
+// every [time.Time].
 //
-// The number 0 stands for the zero time: an instant that nobody set. The
-// instant it would otherwise name, midnight of the first of January 1970, is
-// taken to be unset too.
+// The number 0 stands for the zero time, which means that no time is set. January 1,
+// 1970 UTC itself therefore counts as not set.
 package unixtime
 
 import (
@@ -16,12 +15,12 @@ import (
 
 var (
 	errSyntax = errors.New("want a JSON number")
-	errRange  = errors.New("is no instant: it is too many seconds away from 1970")
+	errRange  = errors.New("is not a time: it is too many seconds away from 1970")
 )
 
-// Canonical returns t as ParseSeconds would read it: in UTC, without a reading of
-// the monotonic clock, and the zero time for the beginning of 1970. Canonical
-// times are equal under == when they are the same instant.
+// Canonical returns t as ParseSeconds would return it: in UTC, without a monotonic
+// clock reading, and as the zero time if t is January 1, 1970 UTC. Canonical times are
+// the same instant if and only if they are equal under ==.
 func Canonical(t time.Time) time.Time {
 	if isZero(t) {
 		return time.Time{}
@@ -29,8 +28,8 @@ func Canonical(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// AppendSeconds appends the seconds from 1970 to t in plain decimal, with as
-// many digits behind the point as it takes, and never an exponent.
+// AppendSeconds appends the seconds from 1970 to t in decimal, without an exponent and
+// without trailing zeros after the point.
 func AppendSeconds(b []byte, t time.Time) []byte {
 	if isZero(t) {
 		return append(b, '0')
@@ -50,8 +49,8 @@ func AppendSeconds(b []byte, t time.Time) []byte {
 	return b
 }
 
-// AppendNanoseconds appends the nanoseconds from 1970 to t in plain decimal.
-// Unlike those of [time.Time.UnixNano] they are right for every t.
+// AppendNanoseconds appends the nanoseconds from 1970 to t in decimal. Unlike
+// [time.Time.UnixNano] it is exact for every t.
 func AppendNanoseconds(b []byte, t time.Time) []byte {
 	if isZero(t) {
 		return append(b, '0')
@@ -70,14 +69,14 @@ func isZero(t time.Time) bool {
 	return t.IsZero() || t.Unix() == 0 && t.Nanosecond() == 0
 }
 
-// split returns the distance of t from 1970, and whether t is before it.
+// split returns the distance between t and 1970, and whether t is before 1970.
 func split(t time.Time) (negative bool, sec, nsec uint64) {
 	s, n := t.Unix(), uint64(t.Nanosecond())
 	if s >= 0 {
 		return false, uint64(s), n
 	}
 	sec = -uint64(s) // right for the least int64 too
-	if n > 0 {       // Unix rounds down, away from 1970
+	if n > 0 {       // Unix rounds down, which is away from 1970
 		sec, n = sec-1, 1e9-n
 	}
 	return true, sec, n
@@ -93,17 +92,17 @@ func appendNine(b []byte, n uint64) []byte {
 
 var powers = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
 
-// ParseSeconds returns the instant that is text seconds after 1970, as
-// [Canonical] has it. The text is a JSON number, with an exponent if its writer
-// likes; it is rounded to the nearest nanosecond, halves away from 1970. The
-// time taken grows with the length of text, whatever its exponent.
+// ParseSeconds returns the time that is text seconds after 1970, in the form of
+// [Canonical]. The text is a JSON number, which may have an exponent. The time is
+// rounded to the nearest nanosecond, halves away from 1970. The cost grows with the
+// length of text, but not with its exponent.
 func ParseSeconds(text []byte) (time.Time, error) {
 	n, ok := scan(text)
 	if !ok {
 		return time.Time{}, errSyntax
 	}
 	var sec, nsec uint64
-	weight := int64(len(n.whole)) + n.exponent // the power of ten of a digit, plus one
+	weight := int64(len(n.whole)) + n.exponent // the power of ten of the next digit, plus one
 	for _, digits := range [2][]byte{n.whole, n.fraction} {
 		for _, c := range digits {
 			weight--
@@ -134,14 +133,14 @@ func ParseSeconds(text []byte) (time.Time, error) {
 	return time.Time{}, errRange
 }
 
-// number is a JSON number in parts.
+// number is a JSON number, split into its parts.
 type number struct {
 	negative        bool
 	whole, fraction []byte // digits
 	exponent        int64  // at most farExponent from zero
 }
 
-// farExponent is beyond what any number of digits in memory can make up for.
+// farExponent is an exponent that no number of digits in memory can compensate.
 const farExponent = 1 << 50
 
 func scan(text []byte) (n number, ok bool) {
