@@ -50,7 +50,7 @@ func TestMemStoreIsLikeItsModel(t *testing.T) {
 			switch r.IntN(5) {
 			case 0:
 				from := len(revs) - r.IntN(2)*r.IntN(2) + r.IntN(2)*r.IntN(2)
-				batch := probeRevisions(max(from, 0), max(from, 0)+r.IntN(4))
+				batch := sampleRevisions(max(from, 0), max(from, 0)+r.IntN(4))
 				err := s.AppendRevisions(t.Context(), batch...)
 				if len(batch) > 0 && batch[0].Edition != uint64(len(revs)+1) {
 					require.ErrorIs(t, err, ErrConflict)
@@ -119,7 +119,7 @@ func TestMemStoreKeepsValuesAsEveryStoreDoes(t *testing.T) {
 	v.NormName, v.Severity, v.Action.Verb, v.Action.Metadata, v.Action.Time = "a\uFFFDb", SeverityWarn, "\uFFFD", `{"a":1}`, time.Unix(5, 6).UTC()
 	require.Equal(t, []Violation{v}, all(t, s.Violations(t.Context())))
 
-	r := probeRevisions(0, 1)[0]
+	r := sampleRevisions(0, 1)[0]
 	r.Reason, r.Time = "\xff", time.Now()
 	require.NoError(t, s.AppendRevisions(t.Context(), r))
 	r.Reason, r.Time = "\uFFFD", r.Time.Round(0).UTC()
@@ -128,8 +128,8 @@ func TestMemStoreKeepsValuesAsEveryStoreDoes(t *testing.T) {
 
 func TestMemStoreSaysWhichEditionIsNext(t *testing.T) {
 	var s MemStore
-	require.NoError(t, s.AppendRevisions(t.Context(), probeRevisions(0, 2)...))
-	err := s.AppendRevisions(t.Context(), probeRevisions(3, 4)...)
+	require.NoError(t, s.AppendRevisions(t.Context(), sampleRevisions(0, 2)...))
+	err := s.AppendRevisions(t.Context(), sampleRevisions(3, 4)...)
 	require.EqualError(t, err, "normsync: append revisions: edition conflict: edition 4 does not follow edition 2")
 }
 
@@ -179,9 +179,9 @@ func TestMemStoreLetsGoOfWhatItDrops(t *testing.T) {
 func TestMemStoreEndsASequenceWithItsContext(t *testing.T) {
 	var s MemStore
 	require.NoError(t, s.AppendViolations(t.Context(), numbered(0, 5)...))
-	require.NoError(t, s.AppendRevisions(t.Context(), probeRevisions(0, 5)...))
+	require.NoError(t, s.AppendRevisions(t.Context(), sampleRevisions(0, 5)...))
 	ctx, cancel := context.WithCancel(t.Context())
-	pairs := draw(s.Violations(ctx), 10, func(n int) {
+	pairs := collect(s.Violations(ctx), 10, func(n int) {
 		if n == 2 {
 			cancel()
 		}
@@ -191,7 +191,7 @@ func TestMemStoreEndsASequenceWithItsContext(t *testing.T) {
 	require.True(t, strings.HasPrefix(pairs[2].err.Error(), "normsync: read violations: "))
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
-	require.Len(t, draw(s.Revisions(ctx, 0), 10, nil), 1)
+	require.Len(t, collect(s.Revisions(ctx, 0), 10, nil), 1)
 }
 
 // Amortized: the time per violation does not grow with what is kept.

@@ -330,7 +330,7 @@ func (r *Recorder) append(vs []Violation) error {
 			r.failed(len(vs), errors.New("the store has ended the goroutine that called it"))
 		}
 	}()
-	err := caught(func() error { return r.store.AppendViolations(r.ctx, vs...) })
+	err := catchPanic(func() error { return r.store.AppendViolations(r.ctx, vs...) })
 	returned = true
 	return err
 }
@@ -374,7 +374,7 @@ func (r *Recorder) failed(n int, err error) {
 	if r.onError == nil {
 		return
 	}
-	if err := caught(func() error { r.onError(err); return nil }); err != nil {
+	if err := catchPanic(func() error { r.onError(err); return nil }); err != nil {
 		r.keep(opError("record: OnError", err))
 	}
 }

@@ -90,7 +90,7 @@ var valueFaults = []storeFault{
 	{2, "priority is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Priority = 0 }) }},
 	{2, "violations come back newest first", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
-			pairs := draw(s.MemStore.Violations(ctx), 1<<20, nil)
+			pairs := collect(s.MemStore.Violations(ctx), 1<<20, nil)
 			slices.Reverse(pairs)
 			for _, p := range pairs {
 				if !yield(p.value, p.err) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"runtime"
+	"slices"
 	"sync/atomic"
 )
 
@@ -278,6 +279,43 @@ var useFaults = []storeFault{
 			}
 		}
 		return s
+	}},
+	{12, "a revision of an unknown kind is taken without a word", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); !errors.Is(err, ErrInvalid) {
+				return err
+			}
+			return nil
+		})
+	}},
+	{12, "a revision of an unknown kind is refused with another error", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); !errors.Is(err, ErrInvalid) {
+				return err
+			}
+			return errors.New("check constraint")
+		})
+	}},
+	{12, "metadata that is not JSON is dropped", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			vs = slices.Clone(vs)
+			for i := range vs {
+				if _, err := vs[i].canonical(); err != nil {
+					vs[i].Action.Metadata = ""
+				}
+			}
+			return s.MemStore.AppendViolations(ctx, vs...)
+		})
+	}},
+	{12, "the violations before an invalid one are stored", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			for i, v := range vs {
+				if _, err := v.canonical(); err != nil {
+					return errors.Join(err, s.MemStore.AppendViolations(ctx, vs[:i]...))
+				}
+			}
+			return s.MemStore.AppendViolations(ctx, vs...)
+		})
 	}},
 }
 

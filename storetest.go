@@ -1,38 +1,42 @@
 package normsync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
-// TestStore checks that a [Store] keeps the rules of the interface. Its error
-// names the first rule that is broken, by its number and in words. The rules
-// build on one another, so those that follow are not checked then.
+// TestStore checks that a [Store] follows the rules of the interface. Its error names
+// the first rule that is broken, by number and in words. TestStore stops there, since
+// later rules build on earlier ones.
 //
-// open returns an empty store. TestStore calls it once or twice per rule, and
-// leaves it to the caller to close what was opened. A store that panics is
-// reported, and one that hangs, too: a check that has not come to its end in
-// ten seconds is left behind. What rule 11 asks can only be tried: run
-// TestStore with the race detector.
+// The function open must return an empty store. TestStore calls it once or twice for
+// each rule. The caller must close the stores, if they have to be closed.
+//
+// TestStore also reports a store that panics, and one that hangs: it abandons a check
+// that takes longer than ten seconds. Run TestStore with the race detector: for rule 11
+// it can only try a number of concurrent calls.
 func TestStore(open func() (Store, error)) error { return testStore(open, 10*time.Second) }
 
 func testStore(open func() (Store, error), limit time.Duration) error {
 	for i, rule := range storeRules {
 		for _, check := range rule.checks {
 			var s Store
-			err := guard(limit, func(context.Context) (err error) { s, err = open(); return err })
+			err := withLimit(limit, func(context.Context) (err error) { s, err = open(); return err })
 			if err == nil && s == nil {
-				err = errors.New("it is nil, and so is the error")
+				err = errors.New("the store is nil, and so is the error")
 			}
 			if err != nil {
 				return fmt.Errorf("normsync: open a store to test: %w", err)
 			}
-			if err := guard(limit, func(ctx context.Context) error { return check(ctx, s) }); err != nil {
+			if err := withLimit(limit, func(ctx context.Context) error { return check(ctx, s) }); err != nil {
 				return fmt.Errorf("normsync: rule %d: %s: %w", i+1, rule.words, err)
 			}
 		}
@@ -40,24 +44,24 @@ func testStore(open func() (Store, error), limit time.Duration) error {
 	return nil
 }
 
-// guard calls f and returns its error, or says that it panics or hangs.
-func guard(limit time.Duration, f func(context.Context) error) error {
+// withLimit calls f and returns its error, or an error that says that f panics or hangs.
+func withLimit(limit time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- caught(func() error { return f(ctx) }) }()
+	go func() { done <- catchPanic(func() error { return f(ctx) }) }()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case err := <-done:
 		return err
 	case <-timer.C:
-		return fmt.Errorf("it hangs: it has not come back after %v", limit)
+		return fmt.Errorf("it hangs: it has not returned after %v", limit)
 	}
 }
 
-// caught calls f and makes an error of a panic.
-func caught(f func() error) (err error) {
+// catchPanic calls f, and returns a panic as an error.
+func catchPanic(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("it panics: %v", p)
@@ -66,52 +70,85 @@ func caught(f func() error) (err error) {
 	return f()
 }
 
-// probe is one of the two logs of a store, as the checks see it.
-type probe[T comparable] struct {
-	name   string // of the method that yields it
-	append func(context.Context, ...T) error
-	all    func(context.Context) iter.Seq2[T, error]
-	values func(from, to int) []T                 // the log's values number from up to to
-	other  func(ctx context.Context, i int) error // appends value number i to the other log
+// storeRules has the rules of a Store, in the order and with the words of its comment.
+// Each check gets a new store.
+var storeRules = [...]struct {
+	words  string
+	checks []storeCheck
+}{
+	{"an empty store yields nothing", []storeCheck{checkEmpty}},
+	{"revisions and violations come back equal, in the order appended", []storeCheck{onRevisions(checkEqual), onViolations(checkEqual)}},
+	{"a batch of revisions is all or nothing", []storeCheck{onRevisions(checkBatches)}},
+	{"a revision that does not follow the last one is refused with ErrConflict, and changes nothing", []storeCheck{onRevisions(checkEditions), onRevisions(checkPrev)}},
+	{"Revisions(after) yields exactly the editions after it", []storeCheck{checkAfter}},
+	{"a context that is already done changes nothing and is reported", []storeCheck{onRevisions(checkDone), onViolations(checkDone)}},
+	{"a sequence can be stopped early, and ranged over again", []storeCheck{onRevisions(checkStop), onViolations(checkStop)}},
+	{"an error ends a sequence", []storeCheck{onRevisions(checkEnd), onViolations(checkEnd)}},
+	{"appending while ranging neither deadlocks nor repeats or skips", []storeCheck{onRevisions(checkRanging), onViolations(checkRanging)}},
+	{"arguments are not kept", []storeCheck{onRevisions(checkArguments), onViolations(checkArguments)}},
+	{"a store is safe for concurrent use", []storeCheck{checkConcurrent}},
+	{"a value that could not be read back is refused with ErrInvalid, and nothing is stored", []storeCheck{onRevisions(checkUnknownKind), onViolations(checkMetadata)}},
 }
 
 type storeCheck = func(context.Context, Store) error
 
-// onRevisions applies a check to the log of revisions.
-func onRevisions(check func(context.Context, probe[Revision]) error) storeCheck {
+// storeLog is one of the two logs of a store, with the values to append to it.
+type storeLog[T comparable] struct {
+	name   string // of the method that yields it
+	append func(context.Context, ...T) error
+	all    func(context.Context) iter.Seq2[T, error]
+	values func(from, to int) []T                 // the values with the indexes from <= i < to
+	other  func(ctx context.Context, i int) error // appends the value with index i to the other log
+}
+
+// onRevisions makes a check of the log of revisions.
+func onRevisions(check func(context.Context, storeLog[Revision]) error) storeCheck {
 	return func(ctx context.Context, s Store) error {
-		return check(ctx, probe[Revision]{
+		return check(ctx, storeLog[Revision]{
 			"Revisions",
 			s.AppendRevisions,
 			func(ctx context.Context) iter.Seq2[Revision, error] { return s.Revisions(ctx, 0) },
-			probeRevisions,
-			func(ctx context.Context, i int) error { return s.AppendViolations(ctx, probeViolations(i, i+1)...) },
+			sampleRevisions,
+			func(ctx context.Context, i int) error { return s.AppendViolations(ctx, sampleViolations(i, i+1)...) },
 		})
 	}
 }
 
-// onViolations applies a check to the log of violations.
-func onViolations(check func(context.Context, probe[Violation]) error) storeCheck {
+// onViolations makes a check of the log of violations.
+func onViolations(check func(context.Context, storeLog[Violation]) error) storeCheck {
 	return func(ctx context.Context, s Store) error {
-		return check(ctx, probe[Violation]{
+		return check(ctx, storeLog[Violation]{
 			"Violations",
 			s.AppendViolations,
 			s.Violations,
-			probeViolations,
-			func(ctx context.Context, i int) error { return s.AppendRevisions(ctx, probeRevisions(i, i+1)...) },
+			sampleViolations,
+			func(ctx context.Context, i int) error { return s.AppendRevisions(ctx, sampleRevisions(i, i+1)...) },
 		})
 	}
 }
 
-// pair is what a sequence yields.
+// add appends values that a store has to accept.
+func (l storeLog[T]) add(ctx context.Context, values []T) error {
+	if err := l.append(ctx, values...); err != nil {
+		return fmt.Errorf("calling Append%s with %d values: %w", l.name, len(values), err)
+	}
+	return nil
+}
+
+// expect returns an error if the log does not hold exactly these values.
+func (l storeLog[T]) expect(ctx context.Context, values []T) error {
+	return compare(l.name, collect(l.all(ctx), len(values), nil), values)
+}
+
+// pair is what a sequence yields at a time.
 type pair[T any] struct {
 	value T
 	err   error
 }
 
-// draw ranges over a sequence, and calls each, if given, after every pair. It
-// draws more than limit pairs of no sequence, so that it ends.
-func draw[T any](seq iter.Seq2[T, error], limit int, each func(n int)) []pair[T] {
+// collect returns the pairs of a sequence. It stops after limit+1 pairs, in case the
+// sequence never ends. It calls each, if it is not nil, after every pair.
+func collect[T any](seq iter.Seq2[T, error], limit int, each func(n int)) []pair[T] {
 	var pairs []pair[T]
 	for v, err := range seq {
 		pairs = append(pairs, pair[T]{v, err})
@@ -125,8 +162,8 @@ func draw[T any](seq iter.Seq2[T, error], limit int, each func(n int)) []pair[T]
 	return pairs
 }
 
-// wants says in what the pairs that a sequence yielded differ from values.
-func wants[T comparable](what string, pairs []pair[T], values []T) error {
+// compare returns an error if a sequence did not yield exactly these values.
+func compare[T comparable](what string, pairs []pair[T], values []T) error {
 	for i, p := range pairs {
 		switch {
 		case p.err != nil:
@@ -143,39 +180,386 @@ func wants[T comparable](what string, pairs []pair[T], values []T) error {
 	return nil
 }
 
-// holds says in what a log differs from values.
-func (p probe[T]) holds(ctx context.Context, values []T) error {
-	return wants(p.name, draw(p.all(ctx), len(values), nil), values)
-}
-
-// add appends values to a log, where nothing is in the way.
-func (p probe[T]) add(ctx context.Context, values []T) error {
-	if err := p.append(ctx, values...); err != nil {
-		return fmt.Errorf("calling Append%s with %d values: %w", p.name, len(values), err)
+func checkEmpty(ctx context.Context, s Store) error {
+	empty := func() error {
+		return cmp.Or(
+			compare("Revisions(0)", collect(s.Revisions(ctx, 0), 0, nil), nil),
+			compare("Revisions(5)", collect(s.Revisions(ctx, 5), 0, nil), nil),
+			compare("Violations", collect(s.Violations(ctx), 0, nil), nil))
+	}
+	if err := empty(); err != nil {
+		return err
+	}
+	if err := s.AppendRevisions(ctx); err != nil {
+		return fmt.Errorf("AppendRevisions of nothing: %w", err)
+	}
+	if err := s.AppendViolations(ctx); err != nil {
+		return fmt.Errorf("AppendViolations of nothing: %w", err)
+	}
+	if err := empty(); err != nil {
+		return fmt.Errorf("after appending nothing, %w", err)
 	}
 	return nil
 }
 
-// Texts and times that a store has to keep, and that formats are known to lose.
+func checkEqual[T comparable](ctx context.Context, l storeLog[T]) error {
+	n := 0
+	for _, size := range []int{1, 2, 0, 7, 1, 25} {
+		if err := l.add(ctx, l.values(n, n+size)); err != nil {
+			return err
+		}
+		n += size
+		if err := l.expect(ctx, l.values(0, n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// editionsOf returns revisions that have these editions and no Prev.
+func editionsOf(editions ...uint64) []Revision {
+	revs := sampleRevisions(0, len(editions))
+	for i, e := range editions {
+		revs[i].Edition, revs[i].Prev = e, ID{}
+	}
+	return revs
+}
+
+func checkBatches(ctx context.Context, l storeLog[Revision]) error {
+	if err := l.add(ctx, l.values(0, 2)); err != nil {
+		return err
+	}
+	for _, batch := range [][]uint64{{3, 5}, {3, 3}, {3, 2}, {3, 4, 4}, {3, 4, 5, 0}, {4, 3}, {2, 3}, {1, 2, 3}} {
+		if err := l.append(ctx, editionsOf(batch...)...); err == nil {
+			return fmt.Errorf("after edition 2, AppendRevisions takes the editions %v", batch)
+		}
+		if err := l.expect(ctx, l.values(0, 2)); err != nil {
+			return fmt.Errorf("after edition 2, AppendRevisions refuses the editions %v, and then %w", batch, err)
+		}
+	}
+	return cmp.Or(l.add(ctx, l.values(2, 9)), l.expect(ctx, l.values(0, 9)))
+}
+
+func checkEditions(ctx context.Context, l storeLog[Revision]) error {
+	refuses := func(last int, editions ...uint64) error {
+		if err := l.append(ctx, editionsOf(editions...)...); !errors.Is(err, ErrConflict) {
+			return fmt.Errorf("after edition %d, AppendRevisions of the editions %v returns %v", last, editions, err)
+		}
+		if err := l.expect(ctx, l.values(0, last)); err != nil {
+			return fmt.Errorf("after edition %d, AppendRevisions refuses the editions %v, and then %w", last, editions, err)
+		}
+		return nil
+	}
+	if err := cmp.Or(refuses(0, 0), refuses(0, 2), l.add(ctx, l.values(0, 5))); err != nil {
+		return err
+	}
+	for _, e := range []uint64{0, 1, 4, 5, 7, 8, 1<<32 + 6, 1 << 63, math.MaxUint64} {
+		if err := refuses(5, e); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(refuses(5, 6, 8), l.add(ctx, l.values(5, 6)), l.expect(ctx, l.values(0, 6)))
+}
+
+func checkPrev(ctx context.Context, l storeLog[Revision]) error {
+	revs := l.values(0, 9)
+	with := func(i int, prev ID) Revision { r := revs[i]; r.Prev = prev; return r }
+	refuses := func(last int, what string, batch ...Revision) error {
+		if err := l.append(ctx, batch...); !errors.Is(err, ErrConflict) {
+			return fmt.Errorf("after edition %d, AppendRevisions of %d revisions, the last of which has %s as its Prev, returns %v", last, len(batch), what, err)
+		}
+		if err := l.expect(ctx, l.values(0, last)); err != nil {
+			return fmt.Errorf("after edition %d, AppendRevisions refuses a revision with a wrong Prev, and then %w", last, err)
+		}
+		return nil
+	}
+	nobody := ID{1, 2, 3}
+	if err := refuses(0, "an ID that no revision has", with(0, nobody)); err != nil {
+		return err
+	}
+	have := 0
+	for _, last := range []int{2, 6} { // the second has no Prev, the sixth has one
+		if err := l.add(ctx, l.values(have, last)); err != nil {
+			return err
+		}
+		if err := cmp.Or(
+			refuses(last, "an ID that no revision has", with(last, nobody)),
+			refuses(last, "the ID of the last revision but one", with(last, revs[last-2].ID())),
+			refuses(last, "an ID that no revision has", revs[last], with(last+1, nobody)),
+			refuses(last, "the ID of the revision before the batch", revs[last], with(last+1, revs[last-1].ID())),
+		); err != nil {
+			return err
+		}
+		have = last
+	}
+	revs[8].Prev = ID{} // as version 0.1 writes it
+	return cmp.Or(l.add(ctx, l.values(6, 8)), l.add(ctx, []Revision{revs[8]}), l.expect(ctx, revs))
+}
+
+func checkAfter(ctx context.Context, s Store) error {
+	const last = 9
+	for _, batch := range [][2]int{{0, 3}, {3, 4}, {4, last}} {
+		if err := s.AppendRevisions(ctx, sampleRevisions(batch[0], batch[1])...); err != nil {
+			return fmt.Errorf("AppendRevisions: %w", err)
+		}
+	}
+	for _, after := range []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1 << 32, 1 << 63, math.MaxUint64} {
+		values := sampleRevisions(int(min(after, last)), last)
+		if err := compare(fmt.Sprintf("Revisions(%d)", after), collect(s.Revisions(ctx, after), len(values), nil), values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkDone[T comparable](ctx context.Context, l storeLog[T]) error {
+	if err := l.add(ctx, l.values(0, 3)); err != nil {
+		return err
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	late, cancel := context.WithDeadline(ctx, time.Unix(1, 0))
+	defer cancel()
+	for _, done := range []context.Context{cancelled, late} {
+		if err := l.append(done, l.values(3, 4)...); !errors.Is(err, done.Err()) {
+			return fmt.Errorf("calling Append%s with a context that is done (%v) returns %v", l.name, done.Err(), err)
+		}
+		if err := l.expect(ctx, l.values(0, 3)); err != nil {
+			return fmt.Errorf("after Append%s with a context that is done, %w", l.name, err)
+		}
+		pairs := collect(l.all(done), 3, nil)
+		if len(pairs) == 0 || !errors.Is(pairs[0].err, done.Err()) {
+			return fmt.Errorf("%s with a context that is done yields %.500s, and not its error (%v)", l.name, fmt.Sprintf("%+v", pairs), done.Err())
+		}
+	}
+	return cmp.Or(l.add(ctx, l.values(3, 4)), l.expect(ctx, l.values(0, 4)))
+}
+
+func checkStop[T comparable](ctx context.Context, l storeLog[T]) error {
+	const n = 6
+	if err := l.add(ctx, l.values(0, n)); err != nil {
+		return err
+	}
+	seq := l.all(ctx)
+	for stop := 1; stop <= n; stop++ {
+		calls := 0
+		seq(func(T, error) bool { calls++; return calls < stop })
+		if calls != stop {
+			return fmt.Errorf("%s, stopped at value %d of %d, has yielded %d", l.name, stop, n, calls)
+		}
+	}
+	if err := compare(l.name+", ranged over again,", collect(seq, n, nil), l.values(0, n)); err != nil {
+		return err
+	}
+	// Twice at once, in step, with one of the two stopped before its end.
+	next1, stop1 := iter.Pull2(seq)
+	next2, stop2 := iter.Pull2(seq)
+	defer stop1()
+	defer stop2()
+	var first, second []pair[T]
+	for i := range n + 1 {
+		if v, err, ok := next1(); ok {
+			first = append(first, pair[T]{v, err})
+		}
+		if i < n/2 {
+			v, err, _ := next2()
+			second = append(second, pair[T]{v, err})
+		}
+	}
+	stop2()
+	return cmp.Or(
+		compare(l.name+", ranged over twice at once,", first, l.values(0, n)),
+		compare(l.name+", ranged over twice at once,", second, l.values(0, n/2)),
+		l.add(ctx, l.values(n, n+1)), // a sequence that was stopped has let go of the store
+		l.expect(ctx, l.values(0, n+1)))
+}
+
+func checkEnd[T comparable](ctx context.Context, l storeLog[T]) error {
+	const n = 6
+	if err := l.add(ctx, l.values(0, n)); err != nil {
+		return err
+	}
+	for after := range n + 1 {
+		// The context ends after some values. The sequence need not notice.
+		ending, cancel := context.WithCancel(ctx)
+		if after == 0 {
+			cancel()
+		}
+		pairs := collect(l.all(ending), n+1, func(i int) {
+			if i == after {
+				cancel()
+			}
+		})
+		cancel()
+		values := l.values(0, n)
+		if i := slices.IndexFunc(pairs, func(p pair[T]) bool { return p.err != nil }); i >= 0 {
+			var zero T
+			switch {
+			case len(pairs) > i+1:
+				return fmt.Errorf("%s goes on after the error that it yields when its context ends after %d values (%w)", l.name, after, pairs[i].err)
+			case pairs[i].value != zero:
+				return fmt.Errorf("%s yields an error (%w) with a value: %.500s", l.name, pairs[i].err, fmt.Sprintf("%+v", pairs[i].value))
+			}
+			pairs, values = pairs[:i], values[:min(i, n)]
+		}
+		if err := compare(l.name, pairs, values); err != nil {
+			return fmt.Errorf("when its context ends after %d values, %w", after, err)
+		}
+	}
+	return nil
+}
+
+func checkRanging[T comparable](ctx context.Context, l storeLog[T]) error {
+	const n = 4
+	if err := l.add(ctx, l.values(0, n)); err != nil {
+		return err
+	}
+	var failed error
+	pairs := collect(l.all(ctx), 2*n, func(i int) {
+		if i <= n {
+			failed = cmp.Or(failed, l.add(ctx, l.values(n+i-1, n+i)), l.other(ctx, i-1))
+		}
+	})
+	if failed != nil {
+		return fmt.Errorf("while %s is ranged over, %w", l.name, failed)
+	}
+	// A store may yield what was appended meanwhile, or not.
+	return cmp.Or(
+		compare(l.name+", appended to meanwhile,", pairs, l.values(0, min(max(n, len(pairs)), 2*n))),
+		l.expect(ctx, l.values(0, 2*n)))
+}
+
+func checkArguments[T comparable](ctx context.Context, l storeLog[T]) error {
+	const n = 3
+	buffer := make([]T, 2*n)
+	for round := range 2 {
+		values := l.values(round*n, round*n+n)
+		clear(buffer)
+		copy(buffer, values)
+		if err := l.add(ctx, buffer[:n]); err != nil {
+			return err
+		}
+		if !slices.Equal(buffer[:n], values) || !slices.Equal(buffer[n:], make([]T, n)) {
+			return fmt.Errorf("calling Append%s has written to the slice that it was given", l.name)
+		}
+	}
+	clear(buffer)
+	if err := l.expect(ctx, l.values(0, 2*n)); err != nil {
+		return fmt.Errorf("after the slice was overwritten, %w", err)
+	}
+	return nil
+}
+
+func checkConcurrent(ctx context.Context, s Store) error {
+	const goroutines, each = 8, 6
+	var (
+		wg    sync.WaitGroup
+		start = make(chan struct{})
+		errs  [goroutines]error
+		wins  [goroutines][each]bool // which goroutine appended which batch of revisions; all try to append each
+	)
+	for g := range goroutines {
+		wg.Go(func() {
+			<-start
+			errs[g] = catchPanic(func() error {
+				for i := range each {
+					mine := sampleViolations(g*each+i, g*each+i+1)
+					if err := s.AppendViolations(ctx, mine...); err != nil {
+						return fmt.Errorf("AppendViolations: %w", err)
+					}
+					batch := editionsOf(uint64(2*i+1), uint64(2*i+2))
+					batch[0].Version, batch[1].Version = g+1, g+1
+					err := s.AppendRevisions(ctx, batch...)
+					if wins[g][i] = err == nil; err != nil && !errors.Is(err, ErrConflict) {
+						return fmt.Errorf("AppendRevisions: %w", err)
+					}
+					if n := len(collect(s.Revisions(ctx, 0), 2*each, nil)); n%2 == 1 {
+						return fmt.Errorf("Revisions yields %d revisions while batches of two are appended", n)
+					}
+				}
+				return nil
+			})
+		})
+	}
+	close(start)
+	wg.Wait()
+	if err := cmp.Or(errs[:]...); err != nil {
+		return err
+	}
+	var revs []Revision
+	for i := range each {
+		winner := slices.IndexFunc(wins[:], func(w [each]bool) bool { return w[i] })
+		if winner < 0 {
+			return fmt.Errorf("no goroutine could append the editions %d and %d, which all of them tried to", 2*i+1, 2*i+2)
+		}
+		for g := range wins {
+			if wins[g][i] != (g == winner) {
+				return fmt.Errorf("two goroutines have both appended the editions %d and %d", 2*i+1, 2*i+2)
+			}
+		}
+		batch := editionsOf(uint64(2*i+1), uint64(2*i+2))
+		batch[0].Version, batch[1].Version = winner+1, winner+1
+		revs = append(revs, batch...)
+	}
+	if err := compare("Revisions", collect(s.Revisions(ctx, 0), len(revs), nil), revs); err != nil {
+		return err
+	}
+	// The goroutines may append in any order, but each appends its violations in order.
+	pairs := collect(s.Violations(ctx), goroutines*each, nil)
+	slices.SortStableFunc(pairs, func(a, b pair[Violation]) int {
+		return cmp.Compare(sampleIndex(a.value)/each, sampleIndex(b.value)/each)
+	})
+	return compare("Violations, sorted by goroutine,", pairs, sampleViolations(0, goroutines*each))
+}
+
+// sampleIndex returns the index of v in sampleViolations.
+func sampleIndex(v Violation) int { return int(v.NormID[1]) | int(v.NormID[2])<<8 }
+
+func checkUnknownKind(ctx context.Context, l storeLog[Revision]) error {
+	return checkInvalid(ctx, l, "a revision of an unknown kind", func(r *Revision) { r.Kind = "annul" })
+}
+
+func checkMetadata(ctx context.Context, l storeLog[Violation]) error {
+	return checkInvalid(ctx, l, "a violation with metadata that is not JSON", func(v *Violation) { v.Action.Metadata = "{" })
+}
+
+func checkInvalid[T comparable](ctx context.Context, l storeLog[T], what string, spoil func(*T)) error {
+	const n = 3
+	if err := l.add(ctx, l.values(0, n)); err != nil {
+		return err
+	}
+	for _, size := range []int{1, 3} {
+		batch := l.values(n, n+size)
+		spoil(&batch[size-1])
+		if err := l.append(ctx, batch...); !errors.Is(err, ErrInvalid) {
+			return fmt.Errorf("calling Append%s with %d values, the last of which is %s, returns %v", l.name, size, what, err)
+		}
+		if err := l.expect(ctx, l.values(0, n)); err != nil {
+			return fmt.Errorf("Append%s refuses %s, and then %w", l.name, what, err)
+		}
+	}
+	return cmp.Or(l.add(ctx, l.values(n, n+1)), l.expect(ctx, l.values(0, n+1)))
+}
+
+// Texts and times that stores are known to lose.
 var (
-	probeTexts = [...]string{
+	sampleTexts = [...]string{
 		"", "plain", "two\nlines,\r\ntab\t.", `"quoted" \ 'and' {"more": [1]}`, "睡觉 zoë \U0001F409", "\u2028</script>&amp;%d\u00a0",
 		"\x00\x01\x1b[31m\x7f", "\u202eedoc\ufeff\ufffd", " blanks around ", strings.Repeat("long ", 1<<14),
 	}
-	probeTimes = [...]time.Time{
+	sampleTimes = [...]time.Time{
 		{}, time.Unix(1700000000, 1), time.Unix(1700000000, 999999999), time.Unix(1700000000, 123456789), time.Unix(1700000000, 0),
 		time.Unix(-86400, 7), time.Date(2400, 2, 29, 23, 59, 59, 1, time.UTC),
 	}
 )
 
-func probeText(i int) string { return probeTexts[i%len(probeTexts)] }
+func sampleText(i int) string { return sampleTexts[i%len(sampleTexts)] }
 
-func probeTime(i int) time.Time { return probeTimes[i%len(probeTimes)].UTC() }
+func sampleTime(i int) time.Time { return sampleTimes[i%len(sampleTimes)].UTC() }
 
-// probeRevisions returns the revisions number from up to to, counted from
-// zero: number i has edition i+1. The first three have no Prev, as in a log that
-// version 0.1 began; the others name the revision before them.
-func probeRevisions(from, to int) []Revision {
+// sampleRevisions returns the sample revisions with the indexes from <= i < to. The
+// edition is i+1. The first three have no Prev, as in a log that version 0.1 began.
+func sampleRevisions(from, to int) []Revision {
 	var revs []Revision
 	var last ID
 	for i := range to {
@@ -193,7 +577,7 @@ func probeRevisions(from, to int) []Revision {
 			c.Norm = n
 			c.Norm.Repealed = true
 		}
-		r := Revision{Edition: uint64(i) + 1, Version: i + 1, Change: c.Signed(probeText(i), probeText(i+3)), Time: probeTime(i)}
+		r := Revision{Edition: uint64(i) + 1, Version: i + 1, Change: c.Signed(sampleText(i), sampleText(i+3)), Time: sampleTime(i)}
 		if i >= 3 {
 			r.Prev = last
 		}
@@ -205,13 +589,13 @@ func probeRevisions(from, to int) []Revision {
 	return revs
 }
 
-// probeViolations returns the violations number from up to to.
-func probeViolations(from, to int) []Violation {
+// sampleViolations returns the sample violations with the indexes from <= i < to.
+func sampleViolations(from, to int) []Violation {
 	var vs []Violation
 	for i := from; i < to; i++ {
 		v := Violation{
 			NormID: ID{1, byte(i), byte(i >> 8)}, NormName: fmt.Sprintf("norm\n%d", i), Severity: SeverityWarn, Shadow: i%2 == 1, Edition: uint64(i),
-			Action: Action{Agent: fmt.Sprintf("agent %d", i), Verb: probeText(i), Location: probeText(i + 1), Target: probeText(i + 2), Faction: probeText(i + 4), Time: probeTime(i)},
+			Action: Action{Agent: fmt.Sprintf("agent %d", i), Verb: sampleText(i), Location: sampleText(i + 1), Target: sampleText(i + 2), Faction: sampleText(i + 4), Time: sampleTime(i)},
 		}
 		switch i % 3 {
 		case 1:

@@ -4,8 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"iter"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,7 +61,7 @@ func (s *faultyStore) Violations(ctx context.Context) iter.Seq2[Violation, error
 
 // size is the number of revisions.
 func (s *faultyStore) size() int {
-	return len(draw(s.MemStore.Revisions(context.Background(), 0), 1<<20, nil))
+	return len(collect(s.MemStore.Revisions(context.Background(), 0), 1<<20, nil))
 }
 
 // revisionsBy is the fault that f makes of each revision that comes back.
@@ -137,6 +143,26 @@ func TestTestStoreHasAFaultForEveryRule(t *testing.T) {
 	}
 }
 
+// An implementer looks up the number of an error in the comment of Store.
+func TestTestStoreHasTheRulesOfTheComment(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "store.go", nil, parser.ParseComments)
+	require.NoError(t, err)
+	var comment string
+	for _, decl := range file.Decls {
+		if d, ok := decl.(*ast.GenDecl); ok && d.Tok == token.TYPE {
+			comment += d.Doc.Text()
+		}
+	}
+	comment = strings.ToLower(strings.NewReplacer("[", "", "]", "").Replace(comment))
+	rules := regexp.MustCompile(`(?m)^ *(\d+)\. ([^.]*(?:\n[^.]*)?)`).FindAllStringSubmatch(comment, -1)
+	require.Len(t, rules, len(storeRules))
+	for i, rule := range rules {
+		require.Equal(t, strconv.Itoa(i+1), rule[1])
+		words := strings.Join(strings.Fields(rule[2]), " ")
+		require.True(t, strings.HasPrefix(words, strings.ToLower(storeRules[i].words)), "rule %d is %q", i+1, words)
+	}
+}
+
 func TestTestStorePassesMemStore(t *testing.T) {
 	require.NoError(t, TestStore(func() (Store, error) { return new(MemStore), nil }))
 }
@@ -144,7 +170,7 @@ func TestTestStorePassesMemStore(t *testing.T) {
 func TestTestStoreReportsWhatItCannotOpen(t *testing.T) {
 	boom := errors.New("boom")
 	require.ErrorIs(t, TestStore(func() (Store, error) { return nil, boom }), boom)
-	require.ErrorContains(t, TestStore(func() (Store, error) { return nil, nil }), "open a store to test: it is nil")
+	require.ErrorContains(t, TestStore(func() (Store, error) { return nil, nil }), "open a store to test: the store is nil")
 	require.ErrorContains(t, TestStore(func() (Store, error) { panic("boom") }), "open a store to test: it panics: boom")
 }
 
