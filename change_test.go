@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -109,6 +110,13 @@ func TestDiffFieldsFindsEveryField(t *testing.T) {
 		require.Len(t, diffs, 1, name)
 		require.Equal(t, name, diffs[0].Field)
 	}
+}
+
+func TestRevisionIDEndsWithPrev(t *testing.T) {
+	r := Revision{Edition: 2, Change: Enact(ban("n", "zone", "attack")), Time: time.Unix(1, 2)}
+	require.Equal(t, payload("2|add|"+r.Norm.ID().String()+"|1000000002").id(), r.ID())
+	r.Prev = ID{0xab, 1}
+	require.Equal(t, payload("2|add|"+r.Norm.ID().String()+"|1000000002|prev=ab01000000000000").id(), r.ID())
 }
 
 func BenchmarkDiff(b *testing.B) {

@@ -327,6 +327,30 @@ func TestFileStoreLongLinesAndClocksThatGoBack(t *testing.T) {
 	require.Equal(t, []Revision{r, early}, fileGather(t, s.Revisions(t.Context(), 0)))
 }
 
+func TestFileStoreRefusesAWrongPrevAfterItWasOpenedAgain(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, nil)
+	m := openOn(t, s)
+	revs := applyTo(t, m, Enact(ban("a", "", "x")), Enact(ban("b", "", "x")), Enact(ban("c", "", "x")))
+	next := Revision{Edition: 4, Prev: revs[2].ID(), Version: 1, Change: Enact(ban("d", "", "x")), Time: revs[2].Time}
+	wrong := next
+	wrong.Prev = revs[1].ID()
+	for range 2 {
+		err := s.AppendRevisions(t.Context(), wrong)
+		require.ErrorIs(t, err, ErrConflict)
+		require.EqualError(t, err, fmt.Sprintf("normsync: append revisions: edition conflict: edition 4 has Prev %v, but the revision before it is %v", revs[1].ID(), revs[2].ID()))
+		require.Len(t, all(t, s.Revisions(t.Context(), 0)), 3)
+		require.NoError(t, s.Close())
+		require.ErrorIs(t, s.AppendRevisions(t.Context(), next), os.ErrClosed)
+		s = openFileStore(t, dir, nil)
+	}
+	early := next
+	early.Edition = 5
+	require.ErrorIs(t, s.AppendRevisions(t.Context(), early), ErrConflict)
+	require.NoError(t, s.AppendRevisions(t.Context(), next))
+	require.ErrorIs(t, s.AppendRevisions(t.Context(), next), ErrConflict)
+}
+
 func TestFileStoreAfterCloseAndReadOnly(t *testing.T) {
 	dir := t.TempDir()
 	s := openFileStore(t, dir, nil)

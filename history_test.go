@@ -2,53 +2,86 @@ package normsync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-func TestMonitorReadersSeeAllOfAnApplyOrNothing(t *testing.T) {
-	m, err := NewMonitor(ban("even", "zone", "attack"))
-	require.NoError(t, err)
-	other := openOn(t, m.Store())
-	var stop atomic.Bool
-	var wg sync.WaitGroup
-	for _, m := range []*Monitor{m, other} {
-		wg.Go(func() {
-			var vs []Violation
-			a := Action{Verb: "attack", Location: "zone"}
-			for last := uint64(0); !stop.Load(); {
-				vs = m.AppendCheck(vs[:0], a)
-				if len(vs) != 1 || vs[0].Edition < last || vs[0].Edition%2 != 1 || m.Allows(a) {
-					t.Errorf("after edition %d: %+v", last, vs)
-					return
-				}
-				last = vs[0].Edition
-			}
-		})
-	}
-	wg.Go(func() {
-		for !stop.Load() {
-			if _, err := other.Sync(t.Context()); err != nil {
-				t.Error(err)
-				return
-			}
+// The constitution of a violation's edition judges its action as it was judged then.
+func TestTimeTravel(t *testing.T) {
+	ctx := t.Context()
+	r := rand.New(rand.NewPCG(8, 1))
+	pick := func(from ...string) string { return from[r.IntN(len(from))] }
+	norm := func(name string) Norm {
+		n := Norm{Name: name, Condition: pick("", "zone", "zone red", "location:z*"), Unless: pick("", "", "duel", "agent:b"), Priority: r.IntN(3), Shadow: r.IntN(4) == 0}
+		if n.Prohibited = pick("attack", "loot", "attack loot", "l*"); r.IntN(4) == 0 {
+			n.Prohibited, n.Permitted = "", n.Prohibited
 		}
-	})
-	names := []string{"even", "odd"}
-	for i := range 200 {
-		applyTo(t, m, Repeal(names[i%2]), Enact(ban(names[(i+1)%2], "zone", "attack")))
+		return n
 	}
-	stop.Store(true)
-	wg.Wait()
+	now := time.Unix(1_700_000_000, 0).UTC()
+	store := new(MemStore)
+	m, err := Open(ctx, store, &Options{Now: func() time.Time { now = now.Add(time.Second); return now }})
+	require.NoError(t, err)
+
+	type judged struct {
+		action  Action
+		edition uint64
+		at      time.Time
+		verdict []Violation
+	}
+	var log []judged
+	for range 50 {
+		var change Change
+		switch name := fmt.Sprint("norm-", r.IntN(12)); {
+		case !has(m, name):
+			change = Enact(norm(name))
+		case r.IntN(3) == 0:
+			change = Repeal(name)
+		default:
+			change = Amend(norm(name))
+		}
+		_, err := m.Apply(ctx, change)
+		require.NoError(t, err)
+		for range 20 {
+			a := Action{Agent: pick("a", "b"), Verb: pick("attack", "loot", "lift", "sing"), Location: pick("zone", "zoo", ""), Target: pick("", "duel"), Faction: pick("", "red"), Time: now}
+			verdict := m.Check(a)
+			log = append(log, judged{a, m.Constitution().Edition(), now, verdict})
+			require.NoError(t, store.AppendViolations(ctx, verdict...))
+		}
+	}
+
+	seen := 0
+	for _, j := range log {
+		seen += len(j.verdict)
+		c, err := AtEdition(ctx, store, j.edition)
+		require.NoError(t, err)
+		require.Equal(t, j.verdict, c.Check(j.action))
+		c, err = At(ctx, store, j.at)
+		require.NoError(t, err)
+		require.Equal(t, j.edition, c.Edition())
+		require.Equal(t, j.verdict, c.Check(j.action))
+	}
+	require.Greater(t, seen, 200)
+	for v, err := range store.Violations(ctx) {
+		require.NoError(t, err)
+		c, err := AtEdition(ctx, store, v.Edition)
+		require.NoError(t, err)
+		require.True(t, slices.Contains(c.Check(v.Action), v), "a recorded violation names its edition")
+	}
+}
+
+func has(m *Monitor, name string) bool {
+	_, ok := m.Constitution().Norm(name)
+	return ok
 }
 
 func TestMonitorReloadsAndReplays(t *testing.T) {
@@ -105,6 +138,154 @@ func TestMonitorReloadsAndReplays(t *testing.T) {
 	_, err := AtEdition(t.Context(), m.Store(), last+1)
 	require.ErrorIs(t, err, ErrNotFound)
 	require.EqualError(t, err, fmt.Sprintf("normsync: constitution at edition %d: norm not found: the last edition is %d", last+1, last))
+}
+
+func TestAtAndAtEditionReadNoFurtherThanTheyNeed(t *testing.T) {
+	c := &handClock{time.Unix(0, 1)}
+	read := 0
+	s := revisionsBy(func(*Revision) { read++ })
+	m, err := Open(t.Context(), s, c.options())
+	require.NoError(t, err)
+	for i := range 50 {
+		applyTo(t, m, Enact(ban(fmt.Sprint(i), "", "x")))
+		c.t = c.t.Add(1)
+	}
+	read = 0
+	_, err = AtEdition(t.Context(), s, 7)
+	require.NoError(t, err)
+	require.Equal(t, 7, read)
+	read = 0
+	_, err = At(t.Context(), s, time.Unix(0, 7))
+	require.NoError(t, err)
+	require.Equal(t, 8, read)
+	read = 0
+	empty, err := AtEdition(t.Context(), s, 0)
+	require.NoError(t, err)
+	require.Zero(t, empty.Len())
+	require.Zero(t, read)
+}
+
+func TestMonitorSyncChangesNothingWhenItFails(t *testing.T) {
+	boom := errors.New("boom")
+	good := func() []Revision {
+		return []Revision{{1, ID{}, 1, Enact(ban("a", "", "x")), time.Unix(5, 0).UTC()}, {2, ID{}, 1, Enact(ban("b", "", "x")), time.Unix(5, 0).UTC()}, {3, ID{}, 2, Amend(ban("a", "z", "x")), time.Unix(6, 0).UTC()}}
+	}
+	for _, c := range []struct {
+		name string
+		seq  func(yield func(Revision, error) bool)
+		text string
+	}{
+		{"the store fails midway", func(yield func(Revision, error) bool) {
+			_ = yield(good()[0], nil) && yield(Revision{}, boom)
+		}, "boom"},
+		{"an edition is missing", broken(good(), func(r []Revision) { r[1].Edition = 3 }), "invalid log: edition 3 does not follow edition 1; restore the log from a backup"},
+		{"an edition is repeated", broken(good(), func(r []Revision) { r[1].Edition = 1 }), "invalid log: edition 1 does not follow edition 1; restore the log from a backup"},
+		{"the first edition is 0", broken(good(), func(r []Revision) { r[0].Edition = 0 }), "invalid log: edition 0: the first edition is 1; restore the log from a backup"},
+		{"a name is added twice", broken(good(), func(r []Revision) { r[1].Norm.Name = "a" }), `invalid log: edition 2 (add "a") adds a norm with a name that is in force; restore the log from a backup`},
+		{"a name that is not in force is modified", broken(good(), func(r []Revision) { r[2].Norm.Name = "c" }), `invalid log: edition 3 (modify "c") is about a name that is not in force`},
+		{"a name that is not in force is repealed", broken(good(), func(r []Revision) { r[1].Change = Repeal("c") }), `invalid log: edition 2 (repeal "c") is about a name that is not in force`},
+		{"a kind is unknown", broken(good(), func(r []Revision) { r[1].Kind = "annul" }), `invalid log: edition 2 (annul "b") has an unknown kind: the kinds are add, modify and repeal`},
+		{"a version is skipped", broken(good(), func(r []Revision) { r[2].Version = 3 }), `invalid log: edition 3 (modify "a") has version 3 after version 1`},
+		{"a norm is invalid", broken(good(), func(r []Revision) { r[1].Norm.Prohibited = "" }), `invalid norm "b": Prohibited and Permitted are both empty`},
+		{"a norm put in force is marked as repealed", broken(good(), func(r []Revision) { r[1].Norm.Repealed = true }), `invalid log: edition 2 (add "b") puts a norm in force that is marked as repealed`},
+		{"time runs backwards", broken(good(), func(r []Revision) { r[1].Time = time.Unix(4, 0).UTC() }), `invalid log: edition 2 (add "b") has the time 1970-01-01T00:00:04Z, before its predecessor's 1970-01-01T00:00:05Z: times never run backwards`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := new(faultyStore)
+			m := openOn(t, s)
+			s.revisions = func(*faultyStore, context.Context, uint64) iter.Seq2[Revision, error] { return c.seq }
+			n, err := m.Sync(t.Context())
+			require.ErrorContains(t, err, "normsync: sync: "+c.text)
+			require.Zero(t, n)
+			require.Same(t, emptyConstitution, m.Constitution())
+			_, err = Open(t.Context(), s, nil)
+			require.ErrorContains(t, err, "normsync: open: "+c.text)
+			_, err = At(t.Context(), s, time.Unix(9, 0))
+			require.ErrorContains(t, err, "normsync: constitution at 1970-01-01T00:00:09Z: "+c.text)
+			_, err = AtEdition(t.Context(), s, 3)
+			require.ErrorContains(t, err, "normsync: constitution at edition 3: "+c.text)
+			s.revisions = nil
+			applyTo(t, m, Enact(ban("a", "", "x")))
+		})
+	}
+}
+
+func TestAReplayRefusesALogWhoseChainIsBroken(t *testing.T) {
+	m, err := NewMonitor()
+	require.NoError(t, err)
+	for i := range 5 {
+		applyTo(t, m, Enact(ban(fmt.Sprint("n", i+1), "", "x")))
+	}
+	good := all(t, m.Store().Revisions(t.Context(), 0))
+	for name, c := range map[string]struct {
+		damage func(revs []Revision)
+		at     int // the edition that does not follow; 0: all do
+	}{
+		"nothing is wrong":                     {func([]Revision) {}, 0},
+		"a revision was replaced":              {func(r []Revision) { r[2].Norm.Prohibited = "y" }, 4},
+		"a Prev was replaced":                  {func(r []Revision) { r[4].Prev = r[2].ID() }, 5},
+		"the first revision has Prev":          {func(r []Revision) { r[0].Prev = ID{1} }, 1},
+		"a Prev was taken out":                 {func(r []Revision) { r[2].Prev = ID{} }, 4},
+		"Prev begins in the middle of the log": {func(r []Revision) { r[1].Prev, r[2].Prev = ID{}, ID{}; r[3].Prev = r[2].ID(); r[4].Prev = r[3].ID() }, 0},
+		"Prev ends in the middle of the log":   {func(r []Revision) { r[3].Prev, r[4].Prev = ID{}, ID{} }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			revs := append([]Revision(nil), good...)
+			s := &faultyStore{revisions: func(_ *faultyStore, _ context.Context, after uint64) iter.Seq2[Revision, error] {
+				return broken(revs[min(after, uint64(len(revs))):], func([]Revision) {})
+			}}
+			c.damage(revs)
+			_, open := Open(t.Context(), s, nil)
+			_, at := At(t.Context(), s, time.Now().Add(time.Hour))
+			_, atEdition := AtEdition(t.Context(), s, 5)
+			_, history := History(t.Context(), s, "n5")
+			for call, err := range map[string]error{"Open": open, "At": at, "AtEdition": atEdition, "History": history} {
+				if c.at == 0 {
+					require.NoError(t, err, call)
+					continue
+				}
+				require.ErrorIs(t, err, ErrInvalid, call)
+				require.ErrorContains(t, err, fmt.Sprintf("invalid log: edition %d has Prev %v, but the revision before it is ", c.at, revs[c.at-1].Prev), call)
+				require.ErrorContains(t, err, "restore the log from a backup", call)
+			}
+		})
+	}
+}
+
+// A log that version 0.1 wrote can be opened, continued and followed.
+func TestALogWithoutPrevIsCarriedOn(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/store-0.1")))
+	s := openFileStore(t, dir, nil)
+	m, other := openOn(t, s), openOn(t, s)
+	require.EqualValues(t, 9, m.Constitution().Edition())
+	old := all(t, s.Revisions(t.Context(), 0))
+	require.Zero(t, old[8].Prev)
+	require.Equal(t, "7672acff2be296f3", old[8].ID().String(), "the ID of a revision without Prev is that of 0.1")
+
+	r := applyTo(t, m, Enact(ban("new", "", "x")))[0]
+	require.Equal(t, old[8].ID(), r.Prev)
+	n, err := other.Sync(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	applyTo(t, other, Repeal("new"))
+	require.NoError(t, s.Close())
+	s = openFileStore(t, dir, nil)
+	require.EqualValues(t, 11, openOn(t, s).Constitution().Edition())
+	history, err := History(t.Context(), s, "new")
+	require.NoError(t, err)
+	require.Len(t, history, 2)
+}
+
+func TestAStoreWithoutASequenceIsAnError(t *testing.T) {
+	_, err := Open(t.Context(), new(storeWithoutSequence), nil)
+	require.ErrorContains(t, err, "no sequence")
+}
+
+type storeWithoutSequence struct{ MemStore }
+
+func (*storeWithoutSequence) Revisions(context.Context, uint64) iter.Seq2[Revision, error] {
+	return nil
 }
 
 func TestMonitorReplaysALongLog(t *testing.T) {
@@ -178,59 +359,4 @@ func TestReplayHoldsTheLastRevisionOfEachOfManyNames(t *testing.T) {
 		i++
 	}
 	require.Equal(t, 2*names, i)
-}
-
-func TestAtAndAtEditionReadNoFurtherThanTheyNeed(t *testing.T) {
-	c := &handClock{time.Unix(0, 1)}
-	read := 0
-	s := revisionsBy(func(*Revision) { read++ })
-	m, err := Open(t.Context(), s, c.options())
-	require.NoError(t, err)
-	for i := range 50 {
-		applyTo(t, m, Enact(ban(fmt.Sprint(i), "", "x")))
-		c.t = c.t.Add(1)
-	}
-	read = 0
-	_, err = AtEdition(t.Context(), s, 7)
-	require.NoError(t, err)
-	require.Equal(t, 7, read)
-	read = 0
-	_, err = At(t.Context(), s, time.Unix(0, 7))
-	require.NoError(t, err)
-	require.Equal(t, 8, read)
-	read = 0
-	empty, err := AtEdition(t.Context(), s, 0)
-	require.NoError(t, err)
-	require.Zero(t, empty.Len())
-	require.Zero(t, read)
-}
-
-func TestMonitorWithAContextThatIsDone(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var m Monitor
-	_, err := m.Apply(ctx, Enact(ban("a", "", "x")))
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = m.Sync(ctx)
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = Open(ctx, m.Store(), nil)
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = At(ctx, m.Store(), time.Now())
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = AtEdition(ctx, m.Store(), 0)
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = History(ctx, m.Store(), "a")
-	require.ErrorIs(t, err, context.Canceled)
-	require.Zero(t, m.Constitution().Len())
-}
-
-type storeWithoutSequence struct{ MemStore }
-
-func (*storeWithoutSequence) Revisions(context.Context, uint64) iter.Seq2[Revision, error] {
-	return nil
-}
-
-func TestAStoreWithoutASequenceIsAnError(t *testing.T) {
-	_, err := Open(t.Context(), new(storeWithoutSequence), nil)
-	require.ErrorContains(t, err, "no sequence")
 }

@@ -13,39 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// all returns what a sequence yields, which must not be an error.
-func all[T any](t testing.TB, seq iter.Seq2[T, error]) []T {
-	t.Helper()
-	out := []T{}
-	for v, err := range seq {
-		if err != nil {
-			t.Fatalf("after %d values: %v", len(out), err)
-		}
-		out = append(out, v)
-	}
-	return out
-}
-
-// number of a violation made by numbered.
-func numbered(from, to int) []Violation {
-	var vs []Violation
-	for i := from; i < to; i++ {
-		vs = append(vs, Violation{NormName: "n", Severity: SeverityWarn, Edition: uint64(i)})
-	}
-	return vs
-}
-
 func TestMemStoreIsLikeItsModel(t *testing.T) {
 	for seed := range uint64(6) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := &MemStore{MaxViolations: []int{1, 2, 15, 16, 17, 100, 1500, 5000}[r.IntN(8)]}
 		var revs []Revision
-		var vs []Violation // the model: all of them, of which the last MaxViolations are kept
+		var vs []Violation // the model: all violations; the store keeps the last MaxViolations
 		type open struct {
 			next func() (Violation, error, bool)
 			want []Violation
 		}
-		var ranges []open // that are under way
+		var ranges []open // that have not ended
 		for range 300 {
 			switch r.IntN(5) {
 			case 0:
@@ -68,7 +46,7 @@ func TestMemStoreIsLikeItsModel(t *testing.T) {
 				next, stop := iter.Pull2(s.Violations(t.Context()))
 				defer stop()
 				want := vs[max(0, len(vs)-s.MaxViolations):]
-				if len(want) > 0 { // a range begins with its first value
+				if len(want) > 0 { // the range begins when it yields its first value
 					v, err, ok := next()
 					require.NoError(t, err)
 					require.True(t, ok)
@@ -194,7 +172,7 @@ func TestMemStoreEndsASequenceWithItsContext(t *testing.T) {
 	require.Len(t, collect(s.Revisions(ctx, 0), 10, nil), 1)
 }
 
-// Amortized: the time per violation does not grow with what is kept.
+// The amortized time per violation does not grow with the number kept.
 func BenchmarkMemStoreAppendViolations(b *testing.B) {
 	for _, kept := range []string{"kept=100", "kept=1000000"} {
 		b.Run(kept, func(b *testing.B) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,38 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-func ban(name, condition, verbs string) Norm {
-	return Norm{Name: name, Condition: condition, Prohibited: verbs}
-}
-
-// handClock is a clock that is set by hand.
-type handClock struct{ t time.Time }
-
-func (c *handClock) options() *Options { return &Options{Now: func() time.Time { return c.t }} }
-
-func openOn(t testing.TB, s Store) *Monitor {
-	t.Helper()
-	m, err := Open(t.Context(), s, nil)
-	require.NoError(t, err)
-	return m
-}
-
-func applyTo(t testing.TB, m *Monitor, changes ...Change) []Revision {
-	t.Helper()
-	revs, err := m.Apply(t.Context(), changes...)
-	require.NoError(t, err)
-	return revs
-}
-
-// normsOf returns the norms in force, by name.
-func normsOf(c *Constitution) map[string]Norm {
-	m := make(map[string]Norm)
-	for n := range c.All() {
-		m[n.Name] = n
-	}
-	return m
-}
 
 func TestMonitorZeroValueIsEmptyAndUsable(t *testing.T) {
 	var m Monitor
@@ -161,8 +131,23 @@ func TestMonitorCarriesOutChangesInTurn(t *testing.T) {
 	require.ErrorContains(t, err, "change 2")
 }
 
-// Versions go on after a repeal, whoever made the changes, and whichever way a
-// monitor came to know them.
+func TestApplyLinksEachRevisionToTheOneBeforeIt(t *testing.T) {
+	s := new(MemStore)
+	m, other := openOn(t, s), openOn(t, s)
+	applyTo(t, m, Enact(ban("a", "", "x")), Enact(ban("b", "", "x")), Amend(ban("a", "zone", "x")))
+	applyTo(t, other, Repeal("a"), Enact(ban("c", "", "x"))) // which syncs before
+	applyTo(t, m, Repeal("b"))
+	var last ID
+	revs := all(t, s.Revisions(t.Context(), 0))
+	require.Len(t, revs, 6)
+	for _, r := range revs {
+		require.Equal(t, last, r.Prev, "edition %d", r.Edition)
+		last = r.ID()
+	}
+}
+
+// Versions continue after a repeal, whichever monitor made the changes, and however
+// the other monitor learned of them.
 func TestMonitorCountsVersionsAcrossRepeals(t *testing.T) {
 	s := new(MemStore)
 	follower := openOn(t, s)
@@ -205,7 +190,7 @@ func TestMonitorStampsTimesThatNeverRunBackwards(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, applyTo(t, m2, Enact(ban("c", "", "x")))[0].Time)
 
-	// A world whose clock starts at 1970, which a store keeps as the zero time, and goes on.
+	// A clock that starts at 1970, which a store keeps as the zero time.
 	c.t = time.Unix(0, 0)
 	s = new(MemStore)
 	m, err = Open(t.Context(), s, c.options())
@@ -222,6 +207,42 @@ func TestMonitorStampsTimesThatNeverRunBackwards(t *testing.T) {
 	}
 	real := applyTo(t, new(Monitor), Enact(ban("a", "", "x")))[0].Time
 	require.True(t, real == real.Round(0).UTC())
+}
+
+func TestMonitorReadersSeeAllOfAnApplyOrNothing(t *testing.T) {
+	m, err := NewMonitor(ban("even", "zone", "attack"))
+	require.NoError(t, err)
+	other := openOn(t, m.Store())
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for _, m := range []*Monitor{m, other} {
+		wg.Go(func() {
+			var vs []Violation
+			a := Action{Verb: "attack", Location: "zone"}
+			for last := uint64(0); !stop.Load(); {
+				vs = m.AppendCheck(vs[:0], a)
+				if len(vs) != 1 || vs[0].Edition < last || vs[0].Edition%2 != 1 || m.Allows(a) {
+					t.Errorf("after edition %d: %+v", last, vs)
+					return
+				}
+				last = vs[0].Edition
+			}
+		})
+	}
+	wg.Go(func() {
+		for !stop.Load() {
+			if _, err := other.Sync(t.Context()); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	names := []string{"even", "odd"}
+	for i := range 200 {
+		applyTo(t, m, Repeal(names[i%2]), Enact(ban(names[(i+1)%2], "zone", "attack")))
+	}
+	stop.Store(true)
+	wg.Wait()
 }
 
 func TestMonitorPublishesNothingThatTheStoreDoesNotHold(t *testing.T) {
@@ -246,7 +267,19 @@ func TestMonitorPublishesNothingThatTheStoreDoesNotHold(t *testing.T) {
 	require.Equal(t, 3, revs[1].Version, "what failed has left no trace")
 }
 
-// A store may have kept what it could not acknowledge.
+func TestApplyReturnsASliceThatTheStoreDoesNotHave(t *testing.T) {
+	s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		err := s.MemStore.AppendRevisions(ctx, revs...)
+		clear(revs)
+		return err
+	})
+	m := openOn(t, s)
+	revs := applyTo(t, m, Enact(ban("a", "", "x")), Enact(ban("b", "", "x")))
+	require.Equal(t, all(t, s.MemStore.Revisions(t.Context(), 0)), revs)
+	require.Equal(t, revs[1].ID(), applyTo(t, m, Repeal("a"))[0].Prev)
+}
+
+// A store may have stored what it could not acknowledge.
 func TestMonitorBringsInWhatWasStoredAfterAll(t *testing.T) {
 	lost := errors.New("connection lost")
 	for _, next := range []string{"Sync", "the same Apply", "another Apply"} {
@@ -289,7 +322,7 @@ func TestMonitorGivesUpOnAConflictThatBringsNothingNew(t *testing.T) {
 	require.Equal(t, 1, calls)
 }
 
-// Others are always faster: each time, the monitor catches up and tries again.
+// Another monitor is always faster: each time, this one catches up and retries.
 func TestMonitorTriesAgainWhileItsChangesAreValid(t *testing.T) {
 	var s *faultyStore
 	rival := new(Monitor)
@@ -327,60 +360,211 @@ func TestMonitorLooksForWhatOthersChangedBeforeItRefuses(t *testing.T) {
 	require.Len(t, applyTo(t, a, Enact(ban("n", "other", "x"))), 1, "n is not in force, though a thinks so")
 }
 
-func TestMonitorSyncChangesNothingWhenItFails(t *testing.T) {
-	boom := errors.New("boom")
-	good := func() []Revision {
-		return []Revision{{1, ID{}, 1, Enact(ban("a", "", "x")), time.Unix(5, 0).UTC()}, {2, ID{}, 1, Enact(ban("b", "", "x")), time.Unix(5, 0).UTC()}, {3, ID{}, 2, Amend(ban("a", "z", "x")), time.Unix(6, 0).UTC()}}
-	}
-	for _, c := range []struct {
-		name string
-		seq  func(yield func(Revision, error) bool)
-		text string
-	}{
-		{"the store fails midway", func(yield func(Revision, error) bool) {
-			_ = yield(good()[0], nil) && yield(Revision{}, boom)
-		}, "boom"},
-		{"an edition is missing", broken(good(), func(r []Revision) { r[1].Edition = 3 }), "invalid log: edition 3 does not follow edition 1; restore the log from a backup"},
-		{"an edition is repeated", broken(good(), func(r []Revision) { r[1].Edition = 1 }), "invalid log: edition 1 does not follow edition 1; restore the log from a backup"},
-		{"the first edition is 0", broken(good(), func(r []Revision) { r[0].Edition = 0 }), "invalid log: edition 0: the first edition is 1; restore the log from a backup"},
-		{"a name is added twice", broken(good(), func(r []Revision) { r[1].Norm.Name = "a" }), `invalid log: edition 2 (add "a") adds a norm with a name that is in force; restore the log from a backup`},
-		{"a name that is not in force is modified", broken(good(), func(r []Revision) { r[2].Norm.Name = "c" }), `invalid log: edition 3 (modify "c") is about a name that is not in force`},
-		{"a name that is not in force is repealed", broken(good(), func(r []Revision) { r[1].Change = Repeal("c") }), `invalid log: edition 2 (repeal "c") is about a name that is not in force`},
-		{"a kind is unknown", broken(good(), func(r []Revision) { r[1].Kind = "annul" }), `invalid log: edition 2 (annul "b") has an unknown kind: the kinds are add, modify and repeal`},
-		{"a version is skipped", broken(good(), func(r []Revision) { r[2].Version = 3 }), `invalid log: edition 3 (modify "a") has version 3 after version 1`},
-		{"a norm is invalid", broken(good(), func(r []Revision) { r[1].Norm.Prohibited = "" }), `invalid norm "b": Prohibited and Permitted are both empty`},
-		{"a norm put in force is marked as repealed", broken(good(), func(r []Revision) { r[1].Norm.Repealed = true }), `invalid log: edition 2 (add "b") puts a norm in force that is marked as repealed`},
-		{"time runs backwards", broken(good(), func(r []Revision) { r[1].Time = time.Unix(4, 0).UTC() }), `invalid log: edition 2 (add "b") has the time 1970-01-01T00:00:04Z, before its predecessor's 1970-01-01T00:00:05Z: times never run backwards`},
+// Apply reads what others changed before it refuses. If it cannot, that is the error.
+func TestApplyReportsThatItCouldNotLookForWhatOthersChanged(t *testing.T) {
+	lost := errors.New("connection lost")
+	var fail atomic.Bool
+	s := revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+		if fail.Load() {
+			yield(Revision{}, lost)
+			return
+		}
+		s.MemStore.Revisions(ctx, after)(yield)
+	})
+	m := openOn(t, s)
+	applyTo(t, m, Enact(ban("a", "", "x")))
+	fail.Store(true)
+	for name, c := range map[string]Change{
+		"a name that is not in force": Repeal("nobody"),
+		"a name that is in force":     Enact(ban("a", "zone", "x")),
+		"nothing to do":               Enact(ban("a", "", "x")),
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := new(faultyStore)
-			m := openOn(t, s)
-			s.revisions = func(*faultyStore, context.Context, uint64) iter.Seq2[Revision, error] { return c.seq }
-			n, err := m.Sync(t.Context())
-			require.ErrorContains(t, err, "normsync: sync: "+c.text)
-			require.Zero(t, n)
-			require.Same(t, emptyConstitution, m.Constitution())
-			_, err = Open(t.Context(), s, nil)
-			require.ErrorContains(t, err, "normsync: open: "+c.text)
-			_, err = At(t.Context(), s, time.Unix(9, 0))
-			require.ErrorContains(t, err, "normsync: constitution at 1970-01-01T00:00:09Z: "+c.text)
-			_, err = AtEdition(t.Context(), s, 3)
-			require.ErrorContains(t, err, "normsync: constitution at edition 3: "+c.text)
-			s.revisions = nil
-			applyTo(t, m, Enact(ban("a", "", "x")))
+		t.Run(name, func(t *testing.T) {
+			_, err := m.Apply(t.Context(), c)
+			require.ErrorIs(t, err, lost)
+			require.NotErrorIs(t, err, ErrNotFound)
+			require.NotErrorIs(t, err, ErrExists)
+			require.EqualError(t, err, "normsync: apply: sync: connection lost")
 		})
 	}
 }
 
-// broken is a sequence of revisions to which something was done.
-func broken(revs []Revision, f func([]Revision)) iter.Seq2[Revision, error] {
-	f(revs)
-	return func(yield func(Revision, error) bool) {
-		for _, r := range revs {
-			if !yield(r, nil) {
-				return
+func TestMonitorWithAContextThatIsDone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var m Monitor
+	_, err := m.Apply(ctx, Enact(ban("a", "", "x")))
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = m.Sync(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = Open(ctx, m.Store(), nil)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = At(ctx, m.Store(), time.Now())
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = AtEdition(ctx, m.Store(), 0)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = History(ctx, m.Store(), "a")
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, m.Constitution().Len())
+}
+
+// The store of a monitor at edition 5 is replaced by a backup, to which another
+// monitor has appended other revisions.
+func TestARestoredStoreIsNoticed(t *testing.T) {
+	for name, c := range map[string]struct {
+		backup uint64 // the last edition that the restored store has
+		others int    // revisions that are made in it
+		plain  bool   // the store is as version 0.1 wrote it
+	}{
+		"the log is empty":                                  {0, 0, false},
+		"the log is shorter, and nothing is new":            {3, 0, false},
+		"the log is shorter, and something is new":          {3, 1, false},
+		"the log ends with another revision of the edition": {4, 1, false},
+		"the log goes on from another revision":             {3, 3, false},
+		"the log is another one from the beginning":         {0, 9, false},
+		"a log without Prev is shorter":                     {3, 0, true},
+		"a log without Prev ends with another revision":     {4, 1, true},
+		"a log without Prev goes on from another revision":  {3, 3, true},
+		"a log without Prev is another one":                 {0, 9, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for call, f := range map[string]func(m *Monitor) error{
+				"Sync":                         func(m *Monitor) error { _, err := m.Sync(t.Context()); return err },
+				"Apply":                        func(m *Monitor) error { _, err := m.Apply(t.Context(), Repeal("n5")); return err },
+				"Apply that changes nothing":   func(m *Monitor) error { _, err := m.Apply(t.Context(), Enact(ban("n5", "", "x"))); return err },
+				"Apply that cannot be carried": func(m *Monitor) error { _, err := m.Apply(t.Context(), Repeal("nobody")); return err },
+			} {
+				t.Run(call, func(t *testing.T) {
+					s := &replacedStore{new(MemStore)}
+					m := openOn(t, s)
+					for i := range 5 {
+						applyTo(t, m, Enact(ban(fmt.Sprint("n", i+1), "", "x")))
+					}
+					restored := copyOf(t, s, c.backup+1)
+					writer := openOn(t, restored)
+					for i := range c.others {
+						applyTo(t, writer, Enact(ban(fmt.Sprint("other", i), "", "x")))
+					}
+					if c.plain {
+						s.Store = plainCopyOf(t, s)
+						m = openOn(t, s)
+						restored = plainCopyOf(t, restored)
+					}
+					before := all(t, restored.Revisions(t.Context(), 0))
+					known := m.Constitution()
+					s.Store = restored
+					for range 2 {
+						err := f(m)
+						require.ErrorIs(t, err, ErrDiverged)
+						require.ErrorContains(t, err, "; if a backup was restored, open a new monitor on the store")
+					}
+					require.Same(t, known, m.Constitution(), "the monitor stays as it is")
+					require.Equal(t, before, all(t, restored.Revisions(t.Context(), 0)), "and so does the store")
+					require.EqualValues(t, len(before), openOn(t, s).Constitution().Edition())
+				})
 			}
+		})
+	}
+}
+
+func TestErrDivergedSaysWhatDiffers(t *testing.T) {
+	s := &replacedStore{new(MemStore)}
+	m := openOn(t, s)
+	applyTo(t, m, Enact(ban("a", "", "x")))
+	last := applyTo(t, m, Enact(ban("b", "", "x")))[0]
+	s.Store = copyOf(t, s, 2)
+	_, err := m.Sync(t.Context())
+	require.EqualError(t, err, "normsync: sync: store is not the one that was followed: it ends before edition 2; if a backup was restored, open a new monitor on the store")
+	other := applyTo(t, openOn(t, s), Enact(ban("c", "", "x")))[0]
+	_, err = m.Sync(t.Context())
+	require.EqualError(t, err, fmt.Sprintf("normsync: sync: store is not the one that was followed: its edition 2 is %v, but edition 2 was %v; if a backup was restored, open a new monitor on the store", other.ID(), last.ID()))
+	_, err = m.Apply(t.Context(), Repeal("a"))
+	require.EqualError(t, err, fmt.Sprintf("normsync: apply: sync after a conflict: store is not the one that was followed: its edition 2 is %v, but edition 2 was %v; if a backup was restored, open a new monitor on the store", other.ID(), last.ID()))
+}
+
+// A follower reads the files of a live writer when somebody restores them from a
+// backup.
+func TestAFollowerOfFilesNoticesARestoredStore(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(dir, "revisions.jsonl")
+	write := func(changes ...Change) {
+		s := openFileStore(t, dir, nil)
+		defer s.Close()
+		for _, c := range changes {
+			applyTo(t, openOn(t, s), c)
 		}
+	}
+	write(Enact(ban("a", "", "x")), Enact(ban("b", "", "x")), Enact(ban("c", "", "x")))
+	backup, err := os.ReadFile(log)
+	require.NoError(t, err)
+	write(Enact(ban("d", "", "x")), Repeal("a"))
+	follower := openOn(t, openFileStore(t, dir, &FileOptions{ReadOnly: true}))
+	require.EqualValues(t, 5, follower.Constitution().Edition())
+	require.NoError(t, os.WriteFile(log, backup, 0o644))
+	_, err = follower.Sync(t.Context())
+	require.ErrorIs(t, err, ErrDiverged)
+	write(Enact(ban("e", "", "x")), Enact(ban("f", "", "x")), Enact(ban("g", "", "x")))
+	_, err = follower.Sync(t.Context())
+	require.ErrorIs(t, err, ErrDiverged)
+	require.EqualValues(t, 5, follower.Constitution().Edition())
+}
+
+// The store still has the monitor's last revision, but the next one names another
+// predecessor: the log is broken, it is not another log.
+func TestSyncTellsABrokenLogFromAnother(t *testing.T) {
+	s := new(faultyStore)
+	m := openOn(t, s)
+	applyTo(t, m, Enact(ban("a", "", "x")))
+	s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+		return eachBy(s.MemStore.Revisions(ctx, after), func(r *Revision) {
+			if r.Edition == 2 {
+				r.Prev = ID{1}
+			}
+		})
+	}
+	applyTo(t, openOn(t, &s.MemStore), Enact(ban("b", "", "x")))
+	_, err := m.Sync(t.Context())
+	require.NotErrorIs(t, err, ErrDiverged)
+	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorContains(t, err, "normsync: sync: invalid log: edition 2 has Prev 0100000000000000, but the revision before it is ")
+}
+
+func TestSyncReadsWhatIsNewAndAtMostOneRevisionMore(t *testing.T) {
+	s := new(spyStore)
+	m := openOn(t, s)
+	for i := range 50 {
+		applyTo(t, m, Enact(ban(fmt.Sprint(i), "", "x")))
+	}
+	other := openOn(t, s)
+	for name, c := range map[string]struct {
+		prev  bool
+		news  int
+		after []uint64
+		read  int
+	}{
+		"what is new names the revision before it": {true, 2, []uint64{50}, 2},
+		"what is new has no Prev":                  {false, 2, []uint64{50, 49}, 3},
+		"nothing is new":                           {true, 0, []uint64{50, 49}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.after, s.read = nil, 0
+			follower := &Monitor{store: s}
+			follower.current.Store(other.Constitution())
+			follower.tip = other.tip
+			for i := range c.news {
+				r := Revision{Edition: uint64(51 + i), Version: 1, Change: Enact(ban(fmt.Sprint("new", i), "", "x")), Time: m.tip.time}
+				if c.prev {
+					r.Prev = s.tip.id
+				}
+				require.NoError(t, s.AppendRevisions(t.Context(), r))
+			}
+			n, err := follower.Sync(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, c.news, n)
+			require.Equal(t, c.after, s.after)
+			require.Equal(t, c.read, s.read)
+			s.revs, s.tip = s.revs[:50], other.tip // for the next case
+		})
 	}
 }
 

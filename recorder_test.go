@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every test in a bubble of synctest is a test for goroutines, too: a bubble
-// fails when one is left in it.
+// Each test in a synctest bubble also checks that no goroutine is left: the bubble
+// fails if one is.
 
-// sizes is a store that notes when, and how many, violations came at a time.
+// sizes is a store that notes the time and the size of each batch of violations.
 type sizes struct {
 	MemStore
 	start time.Time
@@ -87,11 +87,11 @@ func TestRecorderStoresWithoutDelayWhatIsAFullBatch(t *testing.T) {
 	})
 }
 
-// slow is a store that takes its time, or as long as its context lasts.
+// slow is a store that takes a while, or until its context ends.
 type slow struct {
 	MemStore
 	time  time.Duration
-	deaf  bool // to its context
+	deaf  bool // ignores its context
 	calls int
 }
 
@@ -274,6 +274,47 @@ func TestRecorderLosesAViolationThatNoStoreTakesAlone(t *testing.T) {
 		require.Equal(t, RecorderStats{Recorded: 10, Stored: 8, Failed: 2}, r.Stats())
 		require.Equal(t, slices.Concat(vs[:3], vs[4:7], vs[8:]), all(t, s.Violations(t.Context())))
 	})
+}
+
+// The Recorder looks for invalid violations only if the store refuses a batch.
+func TestRecorderAppendsABatchAgainOnlyWithoutWhatIsInvalid(t *testing.T) {
+	invalid := fmt.Errorf("%w: not for this store", ErrInvalid)
+	for name, c := range map[string]struct {
+		spoil func(vs []Violation)
+		fail  error
+		sizes []int // of the batches that the store gets
+		stats RecorderStats
+	}{
+		"all are valid":  {func([]Violation) {}, nil, []int{5}, RecorderStats{Recorded: 5, Stored: 5}},
+		"one is invalid": {func(vs []Violation) { vs[2].Action.Metadata = "{" }, nil, []int{5, 4}, RecorderStats{Recorded: 5, Stored: 4, Failed: 1}},
+		"all are invalid": {func(vs []Violation) {
+			vs[2].Action.Metadata = "{"
+			copy(vs, []Violation{vs[2], vs[2], vs[2], vs[2], vs[2]})
+		}, nil, []int{5}, RecorderStats{Recorded: 5, Failed: 5}},
+		"the store refuses what others accept":  {func([]Violation) {}, invalid, []int{5}, RecorderStats{Recorded: 5, Failed: 5}},
+		"the store refuses the valid ones, too": {func(vs []Violation) { vs[0].Action.Metadata = "{" }, invalid, []int{5, 4}, RecorderStats{Recorded: 5, Failed: 5}},
+		"the store fails for another reason":    {func(vs []Violation) { vs[0].Action.Metadata = "{" }, errors.New("disk full"), []int{5}, RecorderStats{Recorded: 5, Failed: 5}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var sizes []int
+				r := NewRecorder(appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+					sizes = append(sizes, len(vs))
+					if c.fail != nil {
+						return c.fail
+					}
+					return s.MemStore.AppendViolations(ctx, vs...)
+				}), nil)
+				vs := numbered(0, 5)
+				c.spoil(vs)
+				require.True(t, r.Record(vs...))
+				err := r.Close(t.Context())
+				require.Equal(t, c.stats.Failed > 0, err != nil)
+				require.Equal(t, c.sizes, sizes)
+				require.Equal(t, c.stats, r.Stats())
+			})
+		})
+	}
 }
 
 func TestRecorderWithManyAtOnceAddsUp(t *testing.T) {

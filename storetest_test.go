@@ -8,113 +8,20 @@ import (
 	"go/parser"
 	"go/token"
 	"iter"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// faultyStore is a MemStore of which some methods are replaced.
-type faultyStore struct {
-	MemStore
-	appendRevisions  func(s *faultyStore, ctx context.Context, revs []Revision) error
-	revisions        func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error]
-	appendViolations func(s *faultyStore, ctx context.Context, vs []Violation) error
-	violations       func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error]
-
-	mu   sync.RWMutex // for the faults
-	kept []Violation
-}
-
-func (s *faultyStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
-	if s.appendRevisions != nil {
-		return s.appendRevisions(s, ctx, revs)
-	}
-	return s.MemStore.AppendRevisions(ctx, revs...)
-}
-
-func (s *faultyStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-	if s.revisions != nil {
-		return s.revisions(s, ctx, after)
-	}
-	return s.MemStore.Revisions(ctx, after)
-}
-
-func (s *faultyStore) AppendViolations(ctx context.Context, vs ...Violation) error {
-	if s.appendViolations != nil {
-		return s.appendViolations(s, ctx, vs)
-	}
-	return s.MemStore.AppendViolations(ctx, vs...)
-}
-
-func (s *faultyStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
-	if s.violations != nil {
-		return s.violations(s, ctx)
-	}
-	return s.MemStore.Violations(ctx)
-}
-
-// size is the number of revisions.
-func (s *faultyStore) size() int {
-	return len(collect(s.MemStore.Revisions(context.Background(), 0), 1<<20, nil))
-}
-
-// revisionsBy is the fault that f makes of each revision that comes back.
-func revisionsBy(f func(*Revision)) *faultyStore {
-	return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-		return eachBy(s.MemStore.Revisions(ctx, after), f)
-	}}
-}
-
-func violationsBy(f func(*Violation)) *faultyStore {
-	return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
-		return eachBy(s.MemStore.Violations(ctx), f)
-	}}
-}
-
-func eachBy[T any](seq iter.Seq2[T, error], f func(*T)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for v, err := range seq {
-			if err == nil {
-				f(&v)
-			}
-			if !yield(v, err) {
-				return
-			}
-		}
-	}
-}
-
-// sequence is the fault of a store that ranges over its violations by f.
-func sequence(f func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool)) *faultyStore {
-	return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
-		return func(yield func(Violation, error) bool) { f(s, ctx, yield) }
-	}}
-}
-
-// revisionSequence is the same for revisions.
-func revisionSequence(f func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool)) *faultyStore {
-	return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-		return func(yield func(Revision, error) bool) { f(s, ctx, after, yield) }
-	}}
-}
-
-func appendsRevisions(f func(s *faultyStore, ctx context.Context, revs []Revision) error) *faultyStore {
-	return &faultyStore{appendRevisions: f}
-}
-
-func appendsViolations(f func(s *faultyStore, ctx context.Context, vs []Violation) error) *faultyStore {
-	return &faultyStore{appendViolations: f}
-}
-
-var background = context.Background()
-
-// storeFault is a store that breaks one rule.
+// storeFault makes a store that breaks one rule.
 type storeFault struct {
 	rule  int
 	fault string
@@ -167,6 +74,19 @@ func TestTestStorePassesMemStore(t *testing.T) {
 	require.NoError(t, TestStore(func() (Store, error) { return new(MemStore), nil }))
 }
 
+func TestTestStorePassesFileStore(t *testing.T) {
+	n := 0
+	require.NoError(t, TestStore(func() (Store, error) {
+		n++
+		s, err := OpenFile(filepath.Join(t.TempDir(), "store"), nil)
+		if err == nil {
+			t.Cleanup(func() { s.Close() })
+		}
+		return s, err
+	}))
+	require.GreaterOrEqual(t, n, len(storeRules))
+}
+
 func TestTestStoreReportsWhatItCannotOpen(t *testing.T) {
 	boom := errors.New("boom")
 	require.ErrorIs(t, TestStore(func() (Store, error) { return nil, boom }), boom)
@@ -199,5 +119,566 @@ func TestTestStoreReportsAStoreThatPanicsOrHangs(t *testing.T) {
 				require.ErrorContains(t, err, "it "+name+": ")
 			})
 		}
+	}
+}
+
+// valueFaults break the rules 1 to 5, about values.
+var valueFaults = []storeFault{
+	{1, "Revisions of an empty store yields an error", func() *faultyStore {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+			if s.size() == 0 {
+				yield(Revision{}, errors.New("no such file"))
+				return
+			}
+			s.MemStore.Revisions(ctx, after)(yield)
+		})
+	}},
+	{1, "Revisions after the end yields a zero value", func() *faultyStore {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+			if after > uint64(s.size()) {
+				yield(Revision{}, nil)
+				return
+			}
+			s.MemStore.Revisions(ctx, after)(yield)
+		})
+	}},
+	{1, "AppendRevisions of nothing is an error", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if len(revs) == 0 {
+				return errors.New("nothing to do")
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+	}},
+	{1, "AppendViolations of nothing stores an empty one", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			if len(vs) == 0 {
+				vs = make([]Violation, 1)
+			}
+			return s.MemStore.AppendViolations(ctx, vs...)
+		})
+	}},
+	{2, "violations lose nanoseconds", func() *faultyStore {
+		return violationsBy(func(v *Violation) { v.Action.Time = v.Action.Time.Truncate(time.Microsecond) })
+	}},
+	{2, "revisions lose nanoseconds", func() *faultyStore {
+		return revisionsBy(func(r *Revision) { r.Time = r.Time.Truncate(time.Microsecond) })
+	}},
+	{2, "times come back in another zone", func() *faultyStore {
+		return revisionsBy(func(r *Revision) { r.Time = r.Time.In(time.FixedZone("there", 3600)) })
+	}},
+	{2, "times are kept as 64 bits of nanoseconds", func() *faultyStore {
+		return violationsBy(func(v *Violation) { v.Action.Time = time.Unix(0, v.Action.Time.UnixNano()).UTC() })
+	}},
+	{2, "newlines become blanks", func() *faultyStore {
+		return violationsBy(func(v *Violation) { v.NormName = strings.ReplaceAll(v.NormName, "\n", " ") })
+	}},
+	{2, "the reason loses what is not ASCII", func() *faultyStore {
+		return revisionsBy(func(r *Revision) {
+			r.Reason = strings.Map(func(c rune) rune { return min(c, '~') }, r.Reason)
+		})
+	}},
+	{2, "HTML is escaped", func() *faultyStore {
+		return violationsBy(func(v *Violation) { v.Action.Faction = strings.ReplaceAll(v.Action.Faction, "<", `\u003c`) })
+	}},
+	{2, "long texts are cut at 64 KiB", func() *faultyStore {
+		return violationsBy(func(v *Violation) { v.Action.Verb = v.Action.Verb[:min(len(v.Action.Verb), 1<<16)] })
+	}},
+	{2, "blanks around are trimmed", func() *faultyStore {
+		return revisionsBy(func(r *Revision) { r.By = strings.TrimSpace(r.By) })
+	}},
+	{2, "the edition is kept as a float", func() *faultyStore {
+		return violationsBy(func(v *Violation) {
+			if v.Edition > 1<<53 {
+				v.Edition &^= 1<<12 - 1
+			}
+		})
+	}},
+	{2, "metadata is parsed and printed", func() *faultyStore {
+		return violationsBy(func(v *Violation) { v.Action.Metadata = strings.ReplaceAll(v.Action.Metadata, "2.50", "2.5") })
+	}},
+	{2, "shadow is lost", func() *faultyStore { return violationsBy(func(v *Violation) { v.Shadow = false }) }},
+	{2, "repealed is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Repealed = false }) }},
+	{2, "prev is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Prev = ID{} }) }},
+	{2, "priority is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Priority = 0 }) }},
+	{2, "violations come back newest first", func() *faultyStore {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+			pairs := collect(s.MemStore.Violations(ctx), 1<<20, nil)
+			slices.Reverse(pairs)
+			for _, p := range pairs {
+				if !yield(p.value, p.err) {
+					return
+				}
+			}
+		})
+	}},
+	{2, "one violation of a batch is lost", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			return s.MemStore.AppendViolations(ctx, vs[:min(len(vs), 24)]...)
+		})
+	}},
+	{3, "the beginning of a wrong batch is stored", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			for _, r := range revs {
+				if err := s.MemStore.AppendRevisions(ctx, r); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		})
+	}},
+	{3, "what fits of a wrong batch is taken without a word", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if len(revs) < 2 {
+				return s.MemStore.AppendRevisions(ctx, revs...)
+			}
+			for _, r := range revs {
+				_ = s.MemStore.AppendRevisions(ctx, r)
+			}
+			return nil
+		})
+	}},
+	{4, "a wrong edition is refused with another error", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); errors.Is(err, ErrConflict) {
+				return errors.New("duplicate key")
+			} else {
+				return err
+			}
+		})
+	}},
+	{4, "an edition that is there is taken without a word", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if len(revs) == 1 && revs[0].Edition <= uint64(s.size()) && ctx.Err() == nil {
+				return nil
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+	}},
+	{4, "a single edition that is too great is stored as the next", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if n := uint64(s.size()); len(revs) == 1 && revs[0].Edition > n {
+				revs[0].Edition = n + 1
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+	}},
+	{4, "the first edition may be any", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if len(revs) == 1 && s.size() == 0 && revs[0].Edition > 1 {
+				revs = slices.Clone(revs)
+				revs[0].Edition = 1
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+	}},
+	{4, "editions are compared in 32 bits", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			revs = slices.Clone(revs)
+			for i := range revs {
+				revs[i].Edition &= 1<<32 - 1
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+	}},
+	{4, "Prev is not looked at", func() *faultyStore { return looksAtPrev(func(int) bool { return false }) }},
+	{4, "of a batch only the first Prev is looked at", func() *faultyStore { return looksAtPrev(func(i int) bool { return i == 0 }) }},
+	{4, "of a batch the first Prev is not looked at", func() *faultyStore { return looksAtPrev(func(i int) bool { return i > 0 }) }},
+	{5, "Revisions(after) yields that edition, too", func() *faultyStore {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			return s.MemStore.Revisions(ctx, max(after, 1)-1)
+		}}
+	}},
+	{5, "Revisions(after) yields everything", func() *faultyStore {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			return s.MemStore.Revisions(ctx, 0)
+		}}
+	}},
+	{5, "Revisions(after) yields one too few", func() *faultyStore {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			if after > 0 {
+				after++
+			}
+			return s.MemStore.Revisions(ctx, after)
+		}}
+	}},
+	{5, "after is a signed number", func() *faultyStore {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			return s.MemStore.Revisions(ctx, uint64(max(int64(after), 0)))
+		}}
+	}},
+}
+
+// looksAtPrev returns a store that checks the Prev of only some revisions of a batch.
+func looksAtPrev(looks func(i int) bool) *faultyStore {
+	prevs := map[uint64]ID{} // by edition
+	var last ID
+	return &faultyStore{
+		appendRevisions: func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			plain, tip := slices.Clone(revs), last
+			for i, r := range revs {
+				if looks(i) && !r.follows(tip) {
+					return ErrConflict
+				}
+				plain[i].Prev, tip = ID{}, r.ID()
+			}
+			if err := s.MemStore.AppendRevisions(ctx, plain...); err != nil {
+				return err
+			}
+			for _, r := range revs {
+				prevs[r.Edition] = r.Prev
+			}
+			last = tip
+			return nil
+		},
+		revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			return eachBy(s.MemStore.Revisions(ctx, after), func(r *Revision) {
+				s.mu.RLock()
+				defer s.mu.RUnlock()
+				r.Prev = prevs[r.Edition]
+			})
+		},
+	}
+}
+
+// useFaults break the rules 6 to 12, about the use of a store.
+var useFaults = []storeFault{
+	{6, "AppendRevisions does not look at its context", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, _ context.Context, revs []Revision) error {
+			return s.MemStore.AppendRevisions(background, revs...)
+		})
+	}},
+	{6, "AppendViolations reports its context, and stores all the same", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			return errors.Join(s.MemStore.AppendViolations(background, vs...), ctx.Err())
+		})
+	}},
+	{6, "AppendViolations reports every context as cancelled", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			if ctx.Err() != nil {
+				return context.Canceled
+			}
+			return s.MemStore.AppendViolations(ctx, vs...)
+		})
+	}},
+	{6, "Revisions does not look at its context", func() *faultyStore {
+		return &faultyStore{revisions: func(s *faultyStore, _ context.Context, after uint64) iter.Seq2[Revision, error] {
+			return s.MemStore.Revisions(background, after)
+		}}
+	}},
+	{6, "Violations yields a value before it looks at its context", func() *faultyStore {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+			for v, err := range s.MemStore.Violations(background) {
+				if !yield(v, err) {
+					return
+				}
+				if err := ctx.Err(); err != nil {
+					yield(Violation{}, err)
+					return
+				}
+			}
+		})
+	}},
+	{6, "Violations with a context that is done is empty", func() *faultyStore {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+			if ctx.Err() == nil {
+				s.MemStore.Violations(ctx)(yield)
+			}
+		})
+	}},
+	{7, "Violations goes on after it was stopped", func() *faultyStore {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+			for v, err := range s.MemStore.Violations(ctx) {
+				yield(v, err)
+			}
+		})
+	}},
+	{7, "Revisions can be ranged over once", func() *faultyStore {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			var used atomic.Bool
+			return func(yield func(Revision, error) bool) {
+				if !used.Swap(true) {
+					s.MemStore.Revisions(ctx, after)(yield)
+				}
+			}
+		}}
+	}},
+	{7, "a sequence goes on where it was stopped", func() *faultyStore {
+		return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
+			next, _ := iter.Pull2(s.MemStore.Violations(ctx))
+			return func(yield func(Violation, error) bool) {
+				for v, err, ok := next(); ok && yield(v, err); v, err, ok = next() {
+				}
+			}
+		}}
+	}},
+	{8, "Revisions yields an error twice", func() *faultyStore {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+			for r, err := range s.MemStore.Revisions(ctx, after) {
+				if !yield(r, err) || err != nil && !yield(r, err) {
+					return
+				}
+			}
+		})
+	}},
+	{8, "Violations yields an error with a value", func() *faultyStore {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+			for v, err := range s.MemStore.Violations(ctx) {
+				if err != nil {
+					v.NormName = "half"
+				}
+				if !yield(v, err) {
+					return
+				}
+			}
+		})
+	}},
+	{8, "Violations goes on after an error", func() *faultyStore {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+			if err := ctx.Err(); err != nil && !yield(Violation{}, err) {
+				return
+			}
+			s.MemStore.Violations(background)(yield)
+		})
+	}},
+	{8, "Violations ends without an error when its context ends", func() *faultyStore {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+			done := ctx.Err() != nil
+			for v, err := range s.MemStore.Violations(ctx) {
+				if err != nil && !done || !yield(v, err) {
+					return
+				}
+			}
+		})
+	}},
+	{9, "a lock is held while violations are ranged over", func() *faultyStore {
+		s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.MemStore.AppendViolations(ctx, vs...)
+		})
+		s.violations = func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
+			return func(yield func(Violation, error) bool) {
+				s.mu.RLock()
+				defer s.mu.RUnlock()
+				s.MemStore.Violations(ctx)(yield)
+			}
+		}
+		return s
+	}},
+	{9, "ranging over violations keeps revisions from being appended", func() *faultyStore {
+		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+		s.violations = func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
+			return func(yield func(Violation, error) bool) {
+				s.mu.RLock()
+				defer s.mu.RUnlock()
+				s.MemStore.Violations(ctx)(yield)
+			}
+		}
+		return s
+	}},
+	{9, "a sequence begins again when something was appended", func() *faultyStore {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+			for old := -1; old < s.size(); {
+				old = s.size()
+				for r, err := range s.MemStore.Revisions(ctx, after) {
+					if !yield(r, err) {
+						return
+					}
+				}
+				if ctx.Err() != nil || after > 0 {
+					return
+				}
+			}
+		})
+	}},
+	{9, "a sequence ends when something was appended", func() *faultyStore {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+			old := s.size()
+			for r, err := range s.MemStore.Revisions(ctx, after) {
+				if s.size() != old || !yield(r, err) {
+					return
+				}
+			}
+		})
+	}},
+	{10, "the slice of violations is kept", func() *faultyStore {
+		return keeping(func(s *faultyStore, vs []Violation) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if len(s.kept) == 0 {
+				s.kept = vs
+			} else {
+				s.kept = append(s.kept[:len(s.kept):len(s.kept)], vs...)
+			}
+		})
+	}},
+	{10, "the slice that was given is grown in place", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			if vs = append(vs, Violation{NormName: "end of batch"}); len(vs) == 1 {
+				return ctx.Err()
+			}
+			return s.MemStore.AppendViolations(ctx, vs[:len(vs)-1]...)
+		})
+	}},
+	{10, "the slice that was given is wiped", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			defer clear(revs)
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+	}},
+	{11, "appends at the same time lose each other", func() *faultyStore {
+		var arrived atomic.Int64
+		return keeping(func(s *faultyStore, vs []Violation) {
+			s.mu.RLock()
+			old := s.kept
+			s.mu.RUnlock()
+			// If others are appending, let them read the same slice.
+			if arrived.Add(1); len(vs) == 1 {
+				for range 1000 {
+					if arrived.Load() > 1 {
+						break
+					}
+					runtime.Gosched()
+				}
+			}
+			s.mu.Lock()
+			s.kept = append(old[:len(old):len(old)], vs...)
+			s.mu.Unlock()
+			arrived.Add(-1)
+		})
+	}},
+	{11, "two may append the same edition at once", func() *faultyStore {
+		var busy atomic.Int64
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			defer busy.Add(-1)
+			if err := s.MemStore.AppendRevisions(ctx, revs...); busy.Add(1) == 1 || !errors.Is(err, ErrConflict) || len(revs) != 2 || revs[0].Edition != uint64(s.size()-1) {
+				for range 100 {
+					runtime.Gosched()
+				}
+				return err
+			}
+			return nil
+		})
+	}},
+	{11, "it panics when it is used by two at once", func() *faultyStore {
+		var busy atomic.Int64
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			defer busy.Add(-1)
+			if busy.Add(1) > 1 {
+				panic("concurrent use")
+			}
+			for range 100 {
+				runtime.Gosched()
+			}
+			return s.MemStore.AppendViolations(ctx, vs...)
+		})
+	}},
+	{11, "half a batch is to be seen while it is appended", func() *faultyStore {
+		var half atomic.Pointer[Revision]
+		var seen atomic.Bool
+		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if len(revs) == 2 && revs[0].Edition == uint64(s.size()+1) && revs[1].Edition == revs[0].Edition+1 {
+				if !half.CompareAndSwap(nil, &revs[0]) {
+					return ErrConflict
+				}
+				for range 10000 {
+					if runtime.Gosched(); seen.Load() {
+						break
+					}
+				}
+				defer half.Store(nil)
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			return func(yield func(Revision, error) bool) {
+				last := after
+				for r, err := range s.MemStore.Revisions(ctx, after) {
+					last = r.Edition
+					if !yield(r, err) || err != nil {
+						return
+					}
+				}
+				if r := half.Load(); r != nil && r.Edition == last+1 {
+					seen.Store(true)
+					yield(*r, nil)
+				}
+			}
+		}
+		return s
+	}},
+	{12, "a revision of an unknown kind is taken without a word", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); !errors.Is(err, ErrInvalid) {
+				return err
+			}
+			return nil
+		})
+	}},
+	{12, "a revision of an unknown kind is refused with another error", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); !errors.Is(err, ErrInvalid) {
+				return err
+			}
+			return errors.New("check constraint")
+		})
+	}},
+	{12, "metadata that is not JSON is dropped", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			vs = slices.Clone(vs)
+			for i := range vs {
+				if _, err := vs[i].canonical(); err != nil {
+					vs[i].Action.Metadata = ""
+				}
+			}
+			return s.MemStore.AppendViolations(ctx, vs...)
+		})
+	}},
+	{12, "the violations before an invalid one are stored", func() *faultyStore {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			for i, v := range vs {
+				if _, err := v.canonical(); err != nil {
+					return errors.Join(err, s.MemStore.AppendViolations(ctx, vs[:i]...))
+				}
+			}
+			return s.MemStore.AppendViolations(ctx, vs...)
+		})
+	}},
+}
+
+// keeping returns a store that keeps its violations in a slice.
+func keeping(add func(s *faultyStore, vs []Violation)) *faultyStore {
+	return &faultyStore{
+		appendViolations: func(s *faultyStore, ctx context.Context, vs []Violation) error {
+			if ctx.Err() == nil {
+				add(s, vs)
+			}
+			return ctx.Err()
+		},
+		violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
+			return func(yield func(Violation, error) bool) {
+				s.mu.RLock()
+				all := s.kept
+				s.mu.RUnlock()
+				for _, v := range all {
+					if ctx.Err() != nil {
+						break
+					}
+					if !yield(v, nil) {
+						return
+					}
+				}
+				if ctx.Err() != nil {
+					yield(Violation{}, ctx.Err())
+				}
+			}
+		},
 	}
 }
