@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The exported surface is what the golden file has, so that no change to it
-// goes unnoticed.
+// The exported API equals the golden file, so every change to it is seen in
+// review.
 func TestAPI(t *testing.T) {
 	const golden = "testdata/api.txt"
 	got := api(t)
@@ -25,10 +25,10 @@ func TestAPI(t *testing.T) {
 	}
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), "the exported API has changed; where that is meant, run: go test -run '^TestAPI$' . -update")
+	require.Equal(t, string(want), string(got), "the exported API has changed; if that is intended, run: go test -run '^TestAPI$' . -update")
 }
 
-// api returns the declarations of all that is exported, without comments.
+// api returns the exported declarations, without comments.
 func api(t *testing.T) []byte {
 	names, err := filepath.Glob("*.go")
 	require.NoError(t, err)
