@@ -273,7 +273,7 @@ func writeRevisions(tb testing.TB, dir string, n, norms, perApply int) {
 			norm.Priority = i
 			r.Change = Amend(norm)
 		}
-		r.Change = r.Change.Signed("warden", "season "+fmt.Sprint(i/1_000))
+		r.Change = r.Change.Attributed("warden", "season "+fmt.Sprint(i/1_000))
 		r, err := r.canonical()
 		require.NoError(tb, err)
 		known := identify(r)

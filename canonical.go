@@ -3,6 +3,7 @@ package normsync
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/normsync/normsync/internal/strictjson"
 	"github.com/normsync/normsync/internal/unixtime"
@@ -20,21 +21,32 @@ func (n Norm) canonical() Norm {
 	n.Unless = strictjson.ReplaceInvalid(n.Unless)
 	n.Prohibited = strictjson.ReplaceInvalid(n.Prohibited)
 	n.Permitted = strictjson.ReplaceInvalid(n.Permitted)
-	n.Scope = canonicalScope(strictjson.ReplaceInvalid(n.Scope))
+	n.Scope = strictjson.ReplaceInvalid(n.Scope)
 	n.Severity = Severity(strictjson.ReplaceInvalid(string(n.Severity)))
-	return n
+	n.Advice = strictjson.ReplaceInvalid(n.Advice)
+	return n.canonicalIfValid()
 }
 
 // globalScope is how the empty scope is written.
 const globalScope = "global"
 
-// canonicalScope returns the scope of a canonical norm. For a valid norm this is
-// the only difference between it and its canonical form.
-func canonicalScope(scope string) string {
-	if scope == globalScope {
-		return ""
+// canonicalIfValid returns the canonical form of a valid norm, which differs from
+// the norm in the scope and the time zones only.
+func (n Norm) canonicalIfValid() Norm {
+	if n.Scope == globalScope {
+		n.Scope = ""
 	}
-	return scope
+	n.From, n.Until = canonicalBound(n.From), canonicalBound(n.Until)
+	return n
+}
+
+// canonicalBound returns From or Until of a canonical norm. Unlike the time of an
+// action, it can be the beginning of 1970.
+func canonicalBound(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // canonical returns the canonical form of an action, with compact metadata. The
@@ -55,6 +67,7 @@ func (a Action) canonical() (Action, error) {
 	a.Location = strictjson.ReplaceInvalid(a.Location)
 	a.Target = strictjson.ReplaceInvalid(a.Target)
 	a.Faction = strictjson.ReplaceInvalid(a.Faction)
+	a.Facts = strictjson.ReplaceInvalid(a.Facts)
 	a.Time = unixtime.Canonical(a.Time)
 	return a, nil
 }
@@ -75,6 +88,7 @@ func (v Violation) canonical() (Violation, error) {
 	var err error
 	v.NormName = strictjson.ReplaceInvalid(v.NormName)
 	v.Severity = Severity(strictjson.ReplaceInvalid(string(cmp.Or(v.Severity, SeverityWarn))))
+	v.Advice = strictjson.ReplaceInvalid(v.Advice)
 	v.Action, err = v.Action.canonical()
 	return v, err
 }

@@ -10,7 +10,7 @@ import (
 
 func TestEveryTextAndTimeBecomesCanonical(t *testing.T) {
 	n := Norm{}
-	r := Revision{Change: Change{Kind: KindAdd}}
+	r := Revision{Change: Change{Kind: KindEnact}}
 	v := Violation{}
 	const invalid = "\xff"
 	local := time.Unix(1, 0).In(time.FixedZone("east", 3600))

@@ -12,15 +12,15 @@ import (
 type ChangeKind string
 
 const (
-	KindAdd    ChangeKind = "add"
-	KindModify ChangeKind = "modify"
+	KindEnact  ChangeKind = "add"
+	KindAmend  ChangeKind = "modify"
 	KindRepeal ChangeKind = "repeal"
 )
 
-func (k ChangeKind) known() bool { return k == KindAdd || k == KindModify || k == KindRepeal }
+func (k ChangeKind) known() bool { return k == KindEnact || k == KindAmend || k == KindRepeal }
 
 // Change is a request to change the constitution; [Monitor.Apply] carries it out.
-// [Enact], [Amend] and [Repeal] return one; [Change.Signed] adds an author and a
+// [Enact], [Amend] and [Repeal] return one; [Change.Attributed] adds an author and a
 // reason. Apply refuses the zero Change, which has no kind. Changes can be
 // compared with == and share no mutable state.
 type Change struct {
@@ -31,16 +31,16 @@ type Change struct {
 }
 
 // Enact returns the change that puts n in force.
-func Enact(n Norm) Change { return Change{Kind: KindAdd, Norm: n} }
+func Enact(n Norm) Change { return Change{Kind: KindEnact, Norm: n} }
 
 // Amend returns the change that replaces the norm in force with n's name by n.
-func Amend(n Norm) Change { return Change{Kind: KindModify, Norm: n} }
+func Amend(n Norm) Change { return Change{Kind: KindAmend, Norm: n} }
 
 // Repeal returns the change that takes the norm with that name out of force.
 func Repeal(name string) Change { return Change{Kind: KindRepeal, Norm: Norm{Name: name}} }
 
-// Signed returns a copy of c that has that author and reason.
-func (c Change) Signed(by, reason string) Change {
+// Attributed returns a copy of c that has that author and reason.
+func (c Change) Attributed(by, reason string) Change {
 	c.By, c.Reason = by, reason
 	return c
 }
@@ -66,7 +66,7 @@ func Diff(from, to []Norm) []Change {
 		if n.Repealed {
 			continue
 		}
-		n.Scope = canonicalScope(n.Scope)
+		n = n.canonicalIfValid()
 		old, isOld := current[n.Name]
 		twin, isTwin := wanted[n.Name]
 		switch {
@@ -94,7 +94,7 @@ func inForce(norms []Norm) map[string]Norm {
 	m := make(map[string]Norm, len(norms))
 	for _, n := range norms {
 		if !n.Repealed {
-			n.Scope = canonicalScope(n.Scope)
+			n = n.canonicalIfValid()
 			m[n.Name] = n
 		}
 	}
@@ -109,7 +109,7 @@ type FieldDiff struct{ Field, From, To string }
 // fields. The scope "global" equals the empty one. The result is empty only if the
 // norms are equal.
 func DiffFields(from, to Norm) []FieldDiff {
-	from.Scope, to.Scope = canonicalScope(from.Scope), canonicalScope(to.Scope)
+	from, to = from.canonicalIfValid(), to.canonicalIfValid()
 	var diffs []FieldDiff
 	add := func(field, from, to string) {
 		if from != to {
@@ -125,9 +125,20 @@ func DiffFields(from, to Norm) []FieldDiff {
 	add("Scope", from.Scope, to.Scope)
 	add("Priority", strconv.Itoa(from.Priority), strconv.Itoa(to.Priority))
 	add("Severity", string(from.Severity), string(to.Severity))
+	add("Advice", from.Advice, to.Advice)
+	add("From", timeText(from.From), timeText(to.From))
+	add("Until", timeText(from.Until), timeText(to.Until))
 	add("Shadow", strconv.FormatBool(from.Shadow), strconv.FormatBool(to.Shadow))
 	add("Repealed", strconv.FormatBool(from.Repealed), strconv.FormatBool(to.Repealed))
 	return diffs
+}
+
+// timeText returns t as RFC 3339 text in UTC, and the zero time as the empty text.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // Revision is a change that was made. Prev links each revision to the one before it,

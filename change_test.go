@@ -12,12 +12,12 @@ import (
 
 func TestChangesAreMadeOfNorms(t *testing.T) {
 	n := Norm{Name: "n", Prohibited: "attack"}
-	require.Equal(t, Change{Kind: KindAdd, Norm: n}, Enact(n))
-	require.Equal(t, Change{Kind: KindModify, Norm: n}, Amend(n))
+	require.Equal(t, Change{Kind: KindEnact, Norm: n}, Enact(n))
+	require.Equal(t, Change{Kind: KindAmend, Norm: n}, Amend(n))
 	require.Equal(t, Change{Kind: KindRepeal, Norm: Norm{Name: "n"}}, Repeal("n"))
 	c := Enact(n)
-	require.Equal(t, Change{Kind: KindAdd, Norm: n, By: "zoe", Reason: "why"}, c.Signed("zoe", "why"))
-	require.Empty(t, c.By, "Signed makes a copy")
+	require.Equal(t, Change{Kind: KindEnact, Norm: n, By: "zoe", Reason: "why"}, c.Attributed("zoe", "why"))
+	require.Empty(t, c.By, "Attributed makes a copy")
 }
 
 func TestDiff(t *testing.T) {
@@ -71,7 +71,7 @@ func TestDiffOfRandomSetsLeadsFromOneToTheOther(t *testing.T) {
 		changes := Diff(from, to)
 		for _, c := range changes {
 			old, ok := now[c.Norm.Name]
-			require.Equal(t, c.Kind != KindAdd, ok)
+			require.Equal(t, c.Kind != KindEnact, ok)
 			require.NotEqual(t, old, c.Norm, "every change changes something")
 			if now[c.Norm.Name] = c.Norm; c.Kind == KindRepeal {
 				delete(now, c.Norm.Name)
@@ -88,10 +88,11 @@ func TestDiffFieldsListsWhatDiffersInOrder(t *testing.T) {
 	a := Norm{Name: "n", Condition: "a", Prohibited: "attack", Scope: "global"}
 	require.Empty(t, DiffFields(a, a))
 	require.Empty(t, DiffFields(a, a.canonical()), "an explicit global scope is the empty one")
-	b := Norm{"m", "d", "b", "u", "", "heal", "town", -7, SeverityError, true, true}
+	b := Norm{"m", "d", "b", "u", "", "heal", "town", -7, SeverityError, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}
 	require.Equal(t, []FieldDiff{
 		{"Name", "n", "m"}, {"Description", "", "d"}, {"Condition", "a", "b"}, {"Unless", "", "u"}, {"Prohibited", "attack", ""}, {"Permitted", "", "heal"},
-		{"Scope", "", "town"}, {"Priority", "0", "-7"}, {"Severity", "", "error"}, {"Shadow", "false", "true"}, {"Repealed", "false", "true"},
+		{"Scope", "", "town"}, {"Priority", "0", "-7"}, {"Severity", "", "error"},
+		{"Advice", "", "ask"}, {"From", "", "1970-01-01T00:00:07.000000008Z"}, {"Until", "", "1970-01-01T00:00:09Z"}, {"Shadow", "false", "true"}, {"Repealed", "false", "true"},
 	}, DiffFields(a, b))
 	o := oddValues{rand.New(rand.NewPCG(7, 8))}
 	for range 2000 {

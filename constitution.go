@@ -53,7 +53,7 @@ func eachInForce(verb string, norms []Norm, do func(Norm)) error {
 			return opError(fmt.Sprintf("%s: norm %d of %d", verb, i+1, len(norms)), err)
 		}
 		names[n.Name] = struct{}{}
-		n.Scope = canonicalScope(n.Scope)
+		n = n.canonicalIfValid()
 		do(n)
 	}
 	return nil

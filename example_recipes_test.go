@@ -35,7 +35,7 @@ func Example_store() {
 	monitor, err := normsync.Open(ctx, store, nil) // puts the stored norms in force
 	check(err)
 	peace := normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
-	revisions, err := monitor.Apply(ctx, normsync.Enact(peace).Signed("zoe", "new players"))
+	revisions, err := monitor.Apply(ctx, normsync.Enact(peace).Attributed("zoe", "new players"))
 	check(err)
 	fmt.Println(revisions[0].Edition, revisions[0].Kind, monitor.Constitution().Len())
 	// Output:
@@ -175,7 +175,7 @@ func Example_dryRun() {
 	ctx := context.Background()
 	var monitor normsync.Monitor // the zero value has no norms and keeps its log in memory
 	toll := normsync.Norm{Name: "toll", Condition: "bridge", Unless: "ticket", Prohibited: "cross", Shadow: true}
-	_, err := monitor.Apply(ctx, normsync.Enact(toll).Signed("zoe", "try it for a day"))
+	_, err := monitor.Apply(ctx, normsync.Enact(toll).Attributed("zoe", "try it for a day"))
 	check(err)
 	cross := normsync.Action{Agent: "hero", Verb: "cross", Location: "bridge"}
 	for _, v := range monitor.Check(cross) {
@@ -184,7 +184,7 @@ func Example_dryRun() {
 	fmt.Println("hero may:", monitor.Allows(cross))
 
 	toll.Shadow = false
-	_, err = monitor.Apply(ctx, normsync.Amend(toll).Signed("zoe", "it works"))
+	_, err = monitor.Apply(ctx, normsync.Amend(toll).Attributed("zoe", "it works"))
 	check(err)
 	fmt.Println("hero may:", monitor.Allows(cross))
 	// Output:
@@ -317,7 +317,7 @@ func Example_replay() {
 	ctx := context.Background()
 	var monitor normsync.Monitor
 	apply := func(c normsync.Change) {
-		_, err := monitor.Apply(ctx, c.Signed("zoe", ""))
+		_, err := monitor.Apply(ctx, c.Attributed("zoe", ""))
 		check(err)
 	}
 	apply(normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}))

@@ -178,7 +178,7 @@ func ExampleViolation_LogValue() {
 }
 
 func ExampleEnact() {
-	c := normsync.Enact(normsync.Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}).Signed("zoe", "after the siege")
+	c := normsync.Enact(normsync.Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}).Attributed("zoe", "after the siege")
 	fmt.Println(c.Kind, c.Norm.Name, c.By, c.Reason)
 	// Output:
 	// add no-attack zoe after the siege
@@ -192,7 +192,7 @@ func ExampleAmend() {
 	}
 	n, _ := m.Constitution().Norm("peace")
 	n.Prohibited += " steal"
-	revs, err := m.Apply(ctx, normsync.Amend(n).Signed("yan", "thieves"))
+	revs, err := m.Apply(ctx, normsync.Amend(n).Attributed("yan", "thieves"))
 	fmt.Println(revs[0].Version, revs[0].Norm.Prohibited, err)
 	// Output: 2 attack steal <nil>
 }
@@ -203,7 +203,7 @@ func ExampleRepeal() {
 	if err != nil {
 		panic(err)
 	}
-	_, err = m.Apply(ctx, normsync.Repeal("peace").Signed("zoe", "war"))
+	_, err = m.Apply(ctx, normsync.Repeal("peace").Attributed("zoe", "war"))
 	fmt.Println(m.Constitution().Len(), err)
 	// Output: 0 <nil>
 }
@@ -409,7 +409,7 @@ func ExampleMonitor_Apply() {
 	fmt.Println("before:", m.Allows(attack))
 
 	revs, err := m.Apply(ctx,
-		normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}).Signed("zoe", "new players"),
+		normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}).Attributed("zoe", "new players"),
 		normsync.Enact(normsync.Norm{Name: "no-looting", Condition: "town", Prohibited: "loot"}),
 	)
 	if err != nil {
@@ -457,11 +457,11 @@ func threeDays() normsync.Store {
 	store := new(normsync.MemStore)
 	day := time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
 	m, _ := normsync.Open(ctx, store, &normsync.Options{Now: func() time.Time { return day }})
-	m.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}).Signed("zoe", "new players"))
+	m.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}).Attributed("zoe", "new players"))
 	day = day.AddDate(0, 0, 1)
-	m.Apply(ctx, normsync.Amend(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack steal"}).Signed("yan", "thieves"))
+	m.Apply(ctx, normsync.Amend(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack steal"}).Attributed("yan", "thieves"))
 	day = day.AddDate(0, 0, 1)
-	m.Apply(ctx, normsync.Repeal("peace").Signed("zoe", "war"))
+	m.Apply(ctx, normsync.Repeal("peace").Attributed("zoe", "war"))
 	return store
 }
 

@@ -29,7 +29,7 @@ func openFileStore(t testing.TB, dir string, o *FileOptions) *FileStore {
 
 func fileRevision(edition uint64) Revision {
 	n := Norm{Name: fmt.Sprint("norm ", edition), Condition: "zone", Prohibited: "attack", Description: "two\nlines, \"quotes\", </script> and \u2028"}
-	return Revision{Edition: edition, Version: 1, Change: Enact(n).Signed("zoë", "because"), Time: time.Unix(1700000000, int64(edition)).UTC()}
+	return Revision{Edition: edition, Version: 1, Change: Enact(n).Attributed("zoë", "because"), Time: time.Unix(1700000000, int64(edition)).UTC()}
 }
 
 func fileRevisions(from, to uint64) (all []Revision) {

@@ -212,11 +212,11 @@ func (p *replay) add(r identified) error {
 	}
 	_, version, inForce, last := p.norm(r.Norm.Name)
 	switch r.Kind {
-	case KindAdd:
+	case KindEnact:
 		if inForce {
 			return bad("adds a norm with a name that is in force")
 		}
-	case KindModify, KindRepeal:
+	case KindAmend, KindRepeal:
 		if !inForce {
 			return bad("is about a name that is not in force")
 		}
@@ -233,7 +233,7 @@ func (p *replay) add(r identified) error {
 		if err := r.Norm.validateStored(); err != nil {
 			return fmt.Errorf("%w (edition %d of the log)", err, r.Edition)
 		}
-		r.Norm.Scope = canonicalScope(r.Norm.Scope)
+		r.Norm = r.Norm.canonicalIfValid()
 	}
 	if r.Edition > 1 && instant(r.Time).Before(instant(p.tip.time)) {
 		return bad("has the time %s, before its predecessor's %s: times never run backwards", r.Time.Format(time.RFC3339Nano), p.tip.time.Format(time.RFC3339Nano))

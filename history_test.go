@@ -329,7 +329,7 @@ func TestReplayHoldsARevisionForEachNameOnly(t *testing.T) {
 	for i := range 20000 {
 		r := Revision{Edition: uint64(i + 1), Version: i + 1, Change: Amend(ban("n", fmt.Sprint(i), "x"))}
 		if i == 0 {
-			r.Kind = KindAdd
+			r.Kind = KindEnact
 		}
 		require.NoError(t, p.add(identify(r)))
 		require.Equal(t, 1, p.latest.len())
@@ -348,7 +348,7 @@ func TestReplayHoldsTheLastRevisionOfEachOfManyNames(t *testing.T) {
 	for i := range 2 * names {
 		r := Revision{Edition: uint64(i + 1), Version: i/names + 1, Change: Enact(ban(fmt.Sprint(i%names), fmt.Sprint(i), "x"))}
 		if i >= names {
-			r.Kind = KindModify
+			r.Kind = KindAmend
 		}
 		require.NoError(t, p.add(identify(r)))
 	}

@@ -48,7 +48,6 @@ func readNorm(d *strictjson.Decoder) (n Norm, err error) {
 			n.Prohibited, err = d.ReadString()
 		case keyScope:
 			n.Scope, err = d.ReadString()
-			n.Scope = canonicalScope(n.Scope)
 		case keyActive:
 			var active bool
 			active, err = d.ReadBool()
@@ -63,12 +62,19 @@ func readNorm(d *strictjson.Decoder) (n Norm, err error) {
 			n.Severity, err = readSeverity(d)
 		case keyShadow:
 			n.Shadow, err = d.ReadBool()
+		case keyAdvice:
+			n.Advice, err = d.ReadString()
+		case keyFrom:
+			n.From, err = readBound(d)
+		case keyUntil:
+			n.Until, err = readBound(d)
 		}
 		return err
 	})
 	if err != nil {
 		return n, err
 	}
+	n = n.canonicalIfValid()
 	return n, id.check(keyID, n.ID(), "the norm's ID is %s; leave the id out, and it is computed")
 }
 
@@ -116,6 +122,8 @@ func readAction(d *strictjson.Decoder) (a Action, err error) {
 			a.Faction, err = d.ReadString()
 		case keyTimestamp:
 			a.Time, err = readTime(d)
+		case keyFacts:
+			a.Facts, err = d.ReadString()
 		}
 		return err
 	})
@@ -156,6 +164,8 @@ func readViolation(d *strictjson.Decoder) (v Violation, err error) {
 			stamp, err = readClaim(d, readTime)
 		case keyShadow:
 			v.Shadow, err = d.ReadBool()
+		case keyAdvice:
+			v.Advice, err = d.ReadString()
 		case keyEdition:
 			v.Edition, err = d.ReadUint()
 		case keyAction:
@@ -392,7 +402,7 @@ func readKind(d *strictjson.Decoder) (ChangeKind, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, k := range [...]ChangeKind{KindAdd, KindModify, KindRepeal} {
+	for _, k := range [...]ChangeKind{KindEnact, KindAmend, KindRepeal} {
 		if string(text) == string(k) {
 			return k, nil // without allocating
 		}
@@ -409,6 +419,19 @@ func readTime(d *strictjson.Decoder) (time.Time, error) {
 	t, err := unixtime.ParseSeconds(text)
 	if err != nil {
 		return time.Time{}, d.Errorf(at, "%.40s %v", text, err)
+	}
+	return t, nil
+}
+
+// readBound reads From or Until of a norm.
+func readBound(d *strictjson.Decoder) (t time.Time, err error) {
+	at := d.NextOffset()
+	text, err := d.ReadString()
+	if err != nil {
+		return t, err
+	}
+	if err := t.UnmarshalText([]byte(text)); err != nil {
+		return t, d.Errorf(at, "%.40q is no time; write it as in RFC 3339, such as 2026-12-24T18:00:00Z", text)
 	}
 	return t, nil
 }

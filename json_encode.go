@@ -14,8 +14,8 @@ import (
 
 // MarshalJSON returns n as an object with the keys id, name, description,
 // condition, prohibited, scope, active and priority. The keys unless, permitted,
-// severity and shadow follow if they are set. An empty scope is written as
-// "global". The error is always nil.
+// severity, shadow, advice, from and until follow if they are set. An empty scope is
+// written as "global", and times as RFC 3339 text in UTC. The error is always nil.
 func (n Norm) MarshalJSON() ([]byte, error) { return n.appendJSON(nil, n.ID()), nil }
 
 // appendJSON appends n as an object. The ID is n's.
@@ -35,11 +35,14 @@ func (n Norm) appendJSON(b []byte, id ID) []byte {
 	if n.Shadow {
 		b = appendBool(b, keyShadow, true)
 	}
+	b = appendTextIfSet(b, keyAdvice, n.Advice)
+	b = appendTextIfSet(b, keyFrom, timeText(n.From))
+	b = appendTextIfSet(b, keyUntil, timeText(n.Until))
 	return appendEnd(b, start)
 }
 
 // MarshalJSON returns a as an object with the keys id, agent_id, action, location,
-// target, faction and timestamp. The key metadata follows if it is set. The
+// target, faction and timestamp. The keys facts and metadata follow if they are set. The
 // timestamp is the number of seconds since 1970, in decimal and exact to the
 // nanosecond; it is 0 for the zero time. Metadata is written as it is, without
 // white space between its parts. If it is not a single JSON text, the error wraps
@@ -60,6 +63,7 @@ func (a Action) appendJSON(b []byte, id ID) ([]byte, error) {
 	b = appendText(b, keyTarget, a.Target)
 	b = appendText(b, keyFaction, a.Faction)
 	b = appendTime(b, keyTimestamp, a.Time)
+	b = appendTextIfSet(b, keyFacts, a.Facts)
 	if a.Metadata != "" {
 		var err error
 		if b, err = appendMetadata(appendKey(b, keyMetadata), a.Metadata); err != nil {
@@ -70,8 +74,8 @@ func (a Action) appendJSON(b []byte, id ID) ([]byte, error) {
 }
 
 // MarshalJSON returns v as an object with the keys id, norm_id, norm_name,
-// action_id, agent_id, description, severity and timestamp, then shadow if it is
-// set, edition, and action with the whole action. The description is the result of
+// action_id, agent_id, description, severity and timestamp, then shadow and advice
+// if they are set, edition, and action with the whole action. The description is the result of
 // String, agent_id and timestamp repeat the action's, and an empty severity is written
 // as "warn". It returns the errors of [Action.MarshalJSON].
 func (v Violation) MarshalJSON() ([]byte, error) { return v.appendJSON(nil) }
@@ -96,6 +100,7 @@ func (v Violation) appendJSON(b []byte) ([]byte, error) {
 	if v.Shadow {
 		b = appendBool(b, keyShadow, true)
 	}
+	b = appendTextIfSet(b, keyAdvice, v.Advice)
 	b = appendUint(b, keyEdition, v.Edition)
 	b, err := v.Action.appendJSON(appendKey(b, keyAction), actionID)
 	return appendEnd(b, start), err

@@ -7,13 +7,16 @@ import "github.com/normsync/normsync/internal/strictjson"
 const (
 	keyAction      = "action" // the verb of an action, and the whole action of a violation
 	keyActionID    = "action_id"
+	keyAdvice      = "advice"
 	keyActive      = "active"
 	keyAgentID     = "agent_id"
 	keyBy          = "by"
 	keyCondition   = "condition"
 	keyDescription = "description"
 	keyEdition     = "edition"
+	keyFacts       = "facts"
 	keyFaction     = "faction"
+	keyFrom        = "from"
 	keyID          = "id"
 	keyLocation    = "location"
 	keyMetadata    = "metadata"
@@ -34,6 +37,7 @@ const (
 	keyTimestamp   = "timestamp"
 	keyType        = "revision_type"
 	keyUnless      = "unless"
+	keyUntil       = "until"
 	keyVersion     = "version"
 )
 
@@ -43,15 +47,15 @@ const (
 var (
 	normKeys = strictjson.Keys{Unknown: strictjson.RejectUnknown, Known: []string{
 		keyID, keyName, keyDescription, keyCondition, keyProhibited, keyScope, keyActive, keyPriority,
-		keyUnless, keyPermitted, keySeverity, keyShadow,
+		keyUnless, keyPermitted, keySeverity, keyShadow, keyAdvice, keyFrom, keyUntil,
 	}}
 
 	actionKeys = strictjson.Keys{Unknown: strictjson.SkipUnknown, Known: []string{
-		keyAgentID, keyAction, keyLocation, keyTarget, keyFaction, keyTimestamp, keyMetadata,
+		keyAgentID, keyAction, keyLocation, keyTarget, keyFaction, keyTimestamp, keyFacts, keyMetadata,
 	}}
 
 	violationKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{
-		keyID, keyNormID, keyNormName, keyActionID, keyAgentID, keySeverity, keyTimestamp, keyShadow, keyEdition, keyAction,
+		keyID, keyNormID, keyNormName, keyActionID, keyAgentID, keySeverity, keyTimestamp, keyShadow, keyAdvice, keyEdition, keyAction,
 	}, Required: []string{keyNormID, keyAction}}
 
 	revisionKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{

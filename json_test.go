@@ -39,7 +39,7 @@ func (o oddValues) violation() Violation {
 }
 
 func (o oddValues) revision() Revision {
-	return Revision{Edition: o.Uint64() >> o.IntN(64), Prev: ID{byte(o.IntN(2))}, Version: o.IntN(5), Change: Change{[]ChangeKind{KindAdd, KindModify, KindRepeal}[o.IntN(3)], o.norm(), o.text(), o.text()}, Time: o.action().Time}
+	return Revision{Edition: o.Uint64() >> o.IntN(64), Prev: ID{byte(o.IntN(2))}, Version: o.IntN(5), Change: Change{[]ChangeKind{KindEnact, KindAmend, KindRepeal}[o.IntN(3)], o.norm(), o.text(), o.text()}, Time: o.action().Time}
 }
 
 func TestWhatIsReadIsWhatIsStored(t *testing.T) {
@@ -101,10 +101,10 @@ func comesBack[T comparable](t *testing.T, v, kept T, encode func(T, []byte) ([]
 
 func TestKeysAreWrittenInTheirOrder(t *testing.T) {
 	n := Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}
-	all := Norm{"n", "d", "c", "u", "", "p<", "town", -3, SeverityError, true, true}
+	all := Norm{"n", "d", "c", "u", "", "p<", "town", -3, SeverityError, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}
 	a := Action{Agent: "hero", Verb: "attack", Metadata: ` {"<k>": 1.50}`, Time: time.Unix(-2, 5e8)}
 	v := Violation{NormID: n.ID(), NormName: n.Name, Edition: 9, Shadow: true, Action: a}
-	r := Revision{Edition: 3, Version: 2, Change: Amend(n).Signed("zoe", "why\n"), Time: a.Time}
+	r := Revision{Edition: 3, Version: 2, Change: Amend(n).Attributed("zoe", "why\n"), Time: a.Time}
 	linked := r
 	linked.Prev = ID{10}
 	const normJSON = `{"id":"48d6b602024f7fea","name":"no-attack","description":"","condition":"safe_zone","prohibited":"attack","scope":"global","active":true,"priority":0}`
@@ -114,7 +114,7 @@ func TestKeysAreWrittenInTheirOrder(t *testing.T) {
 		want  string
 	}{
 		{n, normJSON},
-		{all, `{"id":"` + all.ID().String() + `","name":"n","description":"d","condition":"c","prohibited":"","scope":"town","active":false,"priority":-3,"unless":"u","permitted":"p<","severity":"error","shadow":true}`},
+		{all, `{"id":"` + all.ID().String() + `","name":"n","description":"d","condition":"c","prohibited":"","scope":"town","active":false,"priority":-3,"unless":"u","permitted":"p<","severity":"error","shadow":true,"advice":"ask","from":"1970-01-01T00:00:07.000000008Z","until":"1970-01-01T00:00:09Z"}`},
 		{a, actionJSON},
 		{v, `{"id":"` + v.ID().String() + `","norm_id":"48d6b602024f7fea","norm_name":"no-attack","action_id":"65c2176fc76b0c7a","agent_id":"hero",` +
 			`"description":"Agent 'hero' performed 'attack' in '', violating norm 'no-attack'","severity":"warn","timestamp":-1.5,"shadow":true,"edition":9,"action":` + actionJSON + `}`},
@@ -151,7 +151,7 @@ func TestARevisionOfNoKindIsNotStored(t *testing.T) {
 
 func TestANormIsReadStrictly(t *testing.T) {
 	for in, want := range map[string]string{
-		`{"name":"n","prioritty":5}`:          ` at offset 12: key "prioritty" is unknown; the keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow`,
+		`{"name":"n","prioritty":5}`:          ` at offset 12: key "prioritty" is unknown; the keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow, advice, from, until`,
 		`{"name":"n","Scope":"town"}`:         ` at offset 12: key "Scope" is unknown; it is written "scope"`,
 		`{"name":"n","nam\u0065":"n"}`:        ` at offset 12: key "name" is there twice`,
 		`{"name":null}`:                       ` at offset 8: key "name": want a string, found null`,
@@ -271,7 +271,7 @@ func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
 		require.Zero(t, got)
 	}
 
-	r := Revision{Edition: 3, Prev: ID{1, 2}, Version: 2, Change: Amend(Norm{Name: "n", Prohibited: "attack"}).Signed("zoe", "why"), Time: time.Unix(1, 2).UTC()}
+	r := Revision{Edition: 3, Prev: ID{1, 2}, Version: 2, Change: Amend(Norm{Name: "n", Prohibited: "attack"}).Attributed("zoe", "why"), Time: time.Unix(1, 2).UTC()}
 	for _, c := range []struct {
 		edits map[string]any
 		want  string
@@ -386,7 +386,8 @@ func slowNorm(text []byte) (n Norm, ok bool) {
 	m, ok := slowObject(text)
 	active, id := true, ""
 	for key, field := range map[string]any{"id": &id, "name": &n.Name, "description": &n.Description, "condition": &n.Condition, "prohibited": &n.Prohibited, "scope": &n.Scope, "active": &active,
-		"priority": &n.Priority, "unless": &n.Unless, "permitted": &n.Permitted, "severity": &n.Severity, "shadow": &n.Shadow} {
+		"priority": &n.Priority, "unless": &n.Unless, "permitted": &n.Permitted, "severity": &n.Severity, "shadow": &n.Shadow,
+		"advice": &n.Advice, "from": &n.From, "until": &n.Until} {
 		if value, is := m[key]; is {
 			ok = ok && string(value) != "null" && json.Unmarshal(value, field) == nil
 			delete(m, key)
@@ -397,11 +398,12 @@ func slowNorm(text []byte) (n Norm, ok bool) {
 	if n.Scope == "global" {
 		n.Scope = ""
 	}
+	n.From, n.Until = n.From.UTC(), n.Until.UTC()
 	return n, ok && len(m) == 0 && (id == "" || id == n.ID().String())
 }
 
 func FuzzNormJSON(f *testing.F) {
-	for _, n := range []Norm{{}, {Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}, {"n", "d", "c", "u", "睡觉", "p<", "town", -3, SeverityError, true, true}} {
+	for _, n := range []Norm{{}, {Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}, {"n", "d", "c", "u", "睡觉", "p<", "town", -3, SeverityError, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}} {
 		text, _ := n.MarshalJSON()
 		f.Add(text)
 	}
@@ -489,7 +491,7 @@ func TestEveryFieldIsWrittenAndRead(t *testing.T) {
 	isWrittenAndRead(t, Norm{}, (*Norm).UnmarshalJSON)
 	isWrittenAndRead(t, Action{}, (*Action).UnmarshalJSON)
 	isWrittenAndRead(t, Violation{Severity: SeverityWarn}, (*Violation).UnmarshalJSON)
-	isWrittenAndRead(t, Revision{Change: Change{Kind: KindAdd}}, (*Revision).UnmarshalJSON)
+	isWrittenAndRead(t, Revision{Change: Change{Kind: KindEnact}}, (*Revision).UnmarshalJSON)
 }
 
 func isWrittenAndRead[T interface {
@@ -507,9 +509,9 @@ func isWrittenAndRead[T interface {
 }
 
 func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {
-	n := Norm{"n", "d", "c", "u", "p", "p", "s", 1, SeverityInfo, true, true}
+	n := Norm{"n", "d", "c", "u", "p", "p", "s", 1, SeverityInfo, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}
 	v := someViolation()
-	v.Shadow, v.Action.Metadata = true, "1"
+	v.Shadow, v.Advice, v.Action.Metadata, v.Action.Facts = true, "ask", "1", "night"
 	for _, c := range []struct {
 		value any
 		known []string

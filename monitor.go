@@ -195,7 +195,7 @@ func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, err
 // validate returns an error that is ErrInvalid if c can never be carried out.
 func (c Change) validate() error {
 	switch c.Kind {
-	case KindAdd, KindModify:
+	case KindEnact, KindAmend:
 		if c.Norm.Repealed {
 			return fmt.Errorf("%w norm: Repealed: it is set; clear it to put the norm in force, or use Repeal to take one out of force", ErrInvalid)
 		}
@@ -222,9 +222,9 @@ func (c Change) validate() error {
 func (c Change) failed(i int, err error) error {
 	verb := string(c.Kind)
 	switch c.Kind {
-	case KindAdd:
+	case KindEnact:
 		verb = "enact"
-	case KindModify:
+	case KindAmend:
 		verb = "amend"
 	}
 	return opError(fmt.Sprintf("apply change %d (%s %q)", i+1, verb, c.Norm.Name), err)
@@ -242,11 +242,11 @@ func (m *Monitor) plan(changes []Change) (*replay, []Revision, error) {
 	var revs []Revision
 	for i, c := range changes {
 		old, version, inForce, last := p.norm(c.Norm.Name)
-		c.Norm.Scope = canonicalScope(c.Norm.Scope)
+		c.Norm = c.Norm.canonicalIfValid()
 		switch {
-		case c.Kind == KindAdd && inForce && c.Norm != old:
+		case c.Kind == KindEnact && inForce && c.Norm != old:
 			return nil, nil, c.failed(i, fmt.Errorf("%w: a different norm with that name is in force, or an earlier change enacts one; amend or repeal it, or rename this one", ErrExists))
-		case c.Kind != KindAdd && !inForce:
+		case c.Kind != KindEnact && !inForce:
 			return nil, nil, c.failed(i, fmt.Errorf("%w: no norm with that name is in force; check the name, or enact it first", ErrNotFound))
 		case c.Kind != KindRepeal && inForce && c.Norm == old:
 			continue

@@ -71,9 +71,9 @@ func TestMonitorErrorsNameThePlaceAndTheMend(t *testing.T) {
 			`normsync: apply change 2 (amend "gone"): invalid norm: Repealed: it is set; clear it to put the norm in force, or use Repeal to take one out of force`},
 		{"an unknown kind", Change{Kind: "annul", Norm: ban("n", "", "x")}, ErrInvalid,
 			`normsync: apply change 2 (annul "n"): invalid change: Kind "annul" is unknown; make changes with Enact, Amend and Repeal`},
-		{"By is not UTF-8", Repeal("n").Signed("a\xff", ""), ErrInvalid,
+		{"By is not UTF-8", Repeal("n").Attributed("a\xff", ""), ErrInvalid,
 			`normsync: apply change 2 (repeal "n"): invalid change: By: byte 1 (0xff) is not valid UTF-8; save the text as UTF-8`},
-		{"Reason has an escape", Repeal("n").Signed("a\n", "\x1b[2J"), ErrInvalid,
+		{"Reason has an escape", Repeal("n").Attributed("a\n", "\x1b[2J"), ErrInvalid,
 			`normsync: apply change 2 (repeal "n"): invalid change: Reason: byte 0 is the control character U+001B; remove it`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestMonitorPassesOverWhatChangesNothing(t *testing.T) {
 func TestMonitorCarriesOutChangesInTurn(t *testing.T) {
 	var m Monitor
 	a, b := ban("n", "a", "attack"), ban("n", "b", "attack")
-	revs := applyTo(t, &m, Enact(a), Amend(b), Repeal("n").Signed("zoe", "done"), Enact(a))
+	revs := applyTo(t, &m, Enact(a), Amend(b), Repeal("n").Attributed("zoe", "done"), Enact(a))
 	repealed := b
 	repealed.Repealed = true
 	var prev ID
@@ -330,22 +330,22 @@ func TestMonitorTriesAgainWhileItsChangesAreValid(t *testing.T) {
 	s = appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
 		if revs[0].By == "slow" && races < 5 {
 			races++
-			applyTo(t, rival, Enact(ban(fmt.Sprint("fast", races), "", "x")).Signed("fast", ""))
+			applyTo(t, rival, Enact(ban(fmt.Sprint("fast", races), "", "x")).Attributed("fast", ""))
 		}
 		return s.MemStore.AppendRevisions(ctx, revs...)
 	})
 	rival = openOn(t, s)
 	m := openOn(t, s)
-	revs := applyTo(t, m, Enact(ban("slow", "", "x")).Signed("slow", ""))
+	revs := applyTo(t, m, Enact(ban("slow", "", "x")).Attributed("slow", ""))
 	require.EqualValues(t, 6, revs[0].Edition)
 	require.Equal(t, 6, m.Constitution().Len())
 
 	races = 4
-	_, err := m.Apply(t.Context(), Enact(ban("fast5", "elsewhere", "x")).Signed("slow", ""))
+	_, err := m.Apply(t.Context(), Enact(ban("fast5", "elsewhere", "x")).Attributed("slow", ""))
 	require.ErrorIs(t, err, ErrExists, "what another enacted meanwhile counts")
 	races = 4
 	applyTo(t, rival, Repeal("fast5"))
-	_, err = m.Apply(t.Context(), Enact(ban("fast5", "", "x")).Signed("slow", ""))
+	_, err = m.Apply(t.Context(), Enact(ban("fast5", "", "x")).Attributed("slow", ""))
 	require.NoError(t, err, "another enacted the same")
 	require.Equal(t, normsOf(rival.Constitution()), normsOf(m.Constitution()))
 }

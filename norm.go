@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/normsync/normsync/internal/unixtime"
 )
 
 // Severity tells people and reports how much a violation matters. It does not affect
@@ -28,25 +30,28 @@ const (
 // permit names. It does not forbid an [Action] without a verb, which has no word
 // that a norm could find.
 type Norm struct {
-	Name        string   // unique among the norms in force
-	Description string   // for people; never matched
-	Condition   string   // tokens that must all be in the action; empty: always applies
-	Unless      string   // tokens that exempt an action: any of them is enough
-	Prohibited  string   // verbs it forbids: any of these tokens in the verb
-	Permitted   string   // verbs it expressly allows (exactly one of Prohibited and Permitted is set)
-	Scope       string   // label for people and reports; empty means "global"
-	Priority    int      // a permit silences prohibitions of strictly lower priority; within 32 bits
-	Severity    Severity // empty means "warn"
-	Shadow      bool     // dry run: reported, never denies
-	Repealed    bool     // JSON "active": false
+	Name        string    // unique among the norms in force
+	Description string    // for people; never matched
+	Condition   string    // tokens that must all be in the action; empty: always applies
+	Unless      string    // tokens that exempt an action: any of them is enough
+	Prohibited  string    // verbs it forbids: any of these tokens in the verb
+	Permitted   string    // verbs it expressly allows (exactly one of Prohibited and Permitted is set)
+	Scope       string    // label for people and reports; empty means "global"
+	Priority    int       // a permit silences prohibitions of strictly lower priority; within 32 bits
+	Severity    Severity  // empty means "warn"
+	Advice      string    // for the host: a message, "ask", a sanction; copied into the violation, never matched
+	From, Until time.Time // in force for actions with From <= Time < Until; zero: without that bound
+	Shadow      bool      // dry run: reported, never denies
+	Repealed    bool      // JSON "active": false
 }
 
 // ID returns the ID of n. Its payload is
 //
 //	name|condition|prohibited
 //
-// followed by |unless=… and |permitted=…, in this order, if they are set. Inside a
-// part \ is written \\ and | is written \|. The other fields do not affect the ID.
+// followed by |unless=…, |permitted=…, |from=… and |until=…, in this order, if they
+// are set. From and Until are in nanoseconds since 1970. Inside a part \ is written \\
+// and | is written \|. The other fields do not affect the ID.
 // ID does not allocate if the payload has at most 512 bytes.
 func (n Norm) ID() ID {
 	p := make(payload, 0, payloadSize).first(n.Name).next(n.Condition).next(n.Prohibited)
@@ -55,6 +60,12 @@ func (n Norm) ID() ID {
 	}
 	if n.Permitted != "" {
 		p = append(p, "|permitted="...).first(n.Permitted)
+	}
+	if !n.From.IsZero() {
+		p = unixtime.AppendNanoseconds(append(p, "|from="...), n.From)
+	}
+	if !n.Until.IsZero() {
+		p = unixtime.AppendNanoseconds(append(p, "|until="...), n.Until)
 	}
 	return p.id()
 }
@@ -76,6 +87,7 @@ type Action struct {
 	Location string    // JSON "location"
 	Target   string    // JSON "target"
 	Faction  string    // JSON "faction"
+	Facts    string    // JSON "facts", where set: what holds now, such as "night war low_health"
 	Metadata string    // JSON text carried along under "metadata"; never matched
 	Time     time.Time // JSON "timestamp": seconds since 1970 as a decimal number, exact to the nanosecond
 }
@@ -84,12 +96,16 @@ type Action struct {
 //
 //	agent|verb|location|target|faction|time
 //
-// escaped as for [Norm.ID]. The time is in nanoseconds since 1970, 0 for the zero
-// time. Metadata does not affect the ID. Storing an action does not change its ID. ID
+// followed by |facts=… if it is set, and escaped as for [Norm.ID]. The time is in
+// nanoseconds since 1970, 0 for the zero time. Metadata does not affect the ID. Storing an action does not change its ID. ID
 // does not allocate if the payload has at most 512 bytes.
 func (a Action) ID() ID {
-	return make(payload, 0, payloadSize).first(a.Agent).next(a.Verb).next(a.Location).
-		next(a.Target).next(a.Faction).nextTime(a.Time).id()
+	p := make(payload, 0, payloadSize).first(a.Agent).next(a.Verb).next(a.Location).
+		next(a.Target).next(a.Faction).nextTime(a.Time)
+	if a.Facts != "" {
+		p = append(p, "|facts="...).first(a.Facts)
+	}
+	return p.id()
 }
 
 // Violation records that an action broke a norm. Violations can be compared with ==
@@ -99,8 +115,21 @@ type Violation struct {
 	NormName string
 	Severity Severity // of the norm; Check reports "warn" for an empty one
 	Shadow   bool     // the norm is a dry run
+	Advice   string   // of the norm
 	Edition  uint64   // of the constitution that judged it
 	Action   Action
+}
+
+// Denied reports whether one of the violations denies its action, that is, whether one
+// of them is not of a Shadow norm. For the violations of one action it is the opposite
+// of [Constitution.Allows].
+func Denied(vs []Violation) bool {
+	for i := range vs {
+		if !vs[i].Shadow {
+			return true
+		}
+	}
+	return false
 }
 
 var _ slog.LogValuer = Violation{}

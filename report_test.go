@@ -62,7 +62,7 @@ func fullReport(t *testing.T) Report {
 	r.Violations[0].Edition = 3
 	r.Norms = append(r.Norms, Norm{Name: evil, Description: evil, Condition: evil, Prohibited: evil, Repealed: true})
 	r.Revisions = []Revision{
-		{Edition: 1, Version: 1, Change: Enact(norms[0]).Signed("zoe", "peace"), Time: at},
+		{Edition: 1, Version: 1, Change: Enact(norms[0]).Attributed("zoe", "peace"), Time: at},
 		{Edition: 2, Version: 2, Change: Change{Kind: KindRepeal, Norm: r.Norms[4], By: evil, Reason: evil}, Time: at},
 	}
 	r.Conflicts, err = Conflicts(norms)

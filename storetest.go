@@ -577,7 +577,7 @@ func sampleRevisions(from, to int) []Revision {
 			c.Norm = n
 			c.Norm.Repealed = true
 		}
-		r := Revision{Edition: uint64(i) + 1, Version: i + 1, Change: c.Signed(sampleText(i), sampleText(i+3)), Time: sampleTime(i)}
+		r := Revision{Edition: uint64(i) + 1, Version: i + 1, Change: c.Attributed(sampleText(i), sampleText(i+3)), Time: sampleTime(i)}
 		if i >= 3 {
 			r.Prev = last
 		}

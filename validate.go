@@ -1,10 +1,12 @@
 package normsync
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -18,6 +20,7 @@ import (
 const (
 	maxNameBytes        = 200
 	maxDescriptionBytes = 4 << 10
+	maxAdviceBytes      = 4 << 10
 	maxTokenBytes       = 128
 	maxTokens           = 64
 )
@@ -92,6 +95,7 @@ func (n Norm) problemWith(nameProblem func(string) string, priorityProblem func(
 		{"Prohibited", n.Prohibited, verbsProblem},
 		{"Permitted", n.Permitted, verbsProblem},
 		{"Scope", n.Scope, lineProblem},
+		{"Advice", n.Advice, adviceProblem},
 	} {
 		if problem := f.check(f.text); problem != "" {
 			return f.name + ": " + problem
@@ -102,6 +106,9 @@ func (n Norm) problemWith(nameProblem func(string) string, priorityProblem func(
 	}
 	if problem := severityProblem(string(n.Severity)); problem != "" {
 		return "Severity: " + problem
+	}
+	if problem := windowProblem(n.From, n.Until); problem != "" {
+		return "Until: " + problem
 	}
 	switch {
 	case n.Prohibited == "" && n.Permitted == "":
@@ -143,10 +150,25 @@ func storedNameProblem(s string) string {
 }
 
 func descriptionProblem(s string) string {
-	if len(s) > maxDescriptionBytes {
-		return fmt.Sprintf("it has %d bytes, and at most %d are allowed; shorten it", len(s), maxDescriptionBytes)
+	return cmp.Or(lengthProblem(s, maxDescriptionBytes), textProblem(s, true))
+}
+
+func adviceProblem(s string) string {
+	return cmp.Or(lengthProblem(s, maxAdviceBytes), lineProblem(s))
+}
+
+func lengthProblem(s string, most int) string {
+	if len(s) > most {
+		return fmt.Sprintf("it has %d bytes, and at most %d are allowed; shorten it", len(s), most)
 	}
-	return textProblem(s, true)
+	return ""
+}
+
+func windowProblem(from, until time.Time) string {
+	if !from.IsZero() && !until.IsZero() && !until.After(from) {
+		return fmt.Sprintf("%s is not after From, %s; choose a later time, or leave one of them out", timeText(until), timeText(from))
+	}
+	return ""
 }
 
 // priorityProblem limits priorities to the range of int on every platform.

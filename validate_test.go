@@ -275,3 +275,22 @@ func TestValidateChecksEveryText(t *testing.T) {
 		require.ErrorContains(t, n.Validate(), `": `+name+": ")
 	}
 }
+
+func TestValidateLimitsAdviceAndWindows(t *testing.T) {
+	require.NoError(t, tollgate(func(n *Norm) { n.Advice = strings.Repeat("a", 4<<10) }).Validate())
+	require.ErrorContains(t, tollgate(func(n *Norm) { n.Advice = strings.Repeat("a", 4<<10+1) }).Validate(), "Advice: it has 4097 bytes, and at most 4096 are allowed")
+	require.ErrorContains(t, tollgate(func(n *Norm) { n.Advice = "a\nb" }).Validate(), "Advice: byte 1 is the control character U+000A")
+
+	noon := time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		from, until time.Time
+		ok          bool
+	}{{noon, noon.Add(1), true}, {noon, noon, false}, {noon, noon.Add(-1), false}, {noon, time.Time{}, true}, {time.Time{}, noon, true}} {
+		err := tollgate(func(n *Norm) { n.From, n.Until = c.from, c.until }).Validate()
+		require.Equal(t, c.ok, err == nil, "%v", err)
+		if !c.ok {
+			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorContains(t, err, "is not after From, 2026-12-24T12:00:00Z; choose a later time, or leave one of them out")
+		}
+	}
+}

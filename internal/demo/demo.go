@@ -67,7 +67,7 @@ func (d *demo) live(ctx context.Context, dir string) (stats normsync.RecorderSta
 	}
 	var enactments []normsync.Change
 	for _, n := range constitution() {
-		enactments = append(enactments, normsync.Enact(n).Signed("founders", "the world begins"))
+		enactments = append(enactments, normsync.Enact(n).Attributed("founders", "the world begins"))
 	}
 	revs, err := monitor.Apply(ctx, enactments...)
 	if err != nil {
@@ -92,9 +92,9 @@ var script = []struct {
 	what   string
 	change normsync.Change
 }{
-	{0.2, "enact the curfew", normsync.Enact(curfew).Signed("zoe", "thieves at night")},
-	{0.5, "amend it", normsync.Amend(amended()).Signed("zoe", "mages need candles")},
-	{0.8, "repeal it", normsync.Repeal(curfew.Name).Signed("yan", "bad for business")},
+	{0.2, "enact the curfew", normsync.Enact(curfew).Attributed("zoe", "thieves at night")},
+	{0.5, "amend it", normsync.Amend(amended()).Attributed("zoe", "mages need candles")},
+	{0.8, "repeal it", normsync.Repeal(curfew.Name).Attributed("yan", "bad for business")},
 }
 
 func amended() normsync.Norm {
