@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,16 +85,53 @@ func TestAuditIsExact(t *testing.T) {
 }
 
 func TestAuditPutsTheWorstFirst(t *testing.T) {
-	log := slices.Concat(doing("c", "x.."), doing("a", "x......"), doing("e", "x."), doing("b", "xxx........."), doing("d", "xx...."), doing("B", "x..."))
+	many := strings.Repeat("x", 70) + strings.Repeat(".", 377)
+	log := slices.Concat(doing("c", "x.."), doing("a", "......"), doing("e", "x."), doing("many", many), doing("d", "xx...."), doing("z", "..."), doing("b", "..."))
 	r := rand.New(rand.NewPCG(3, 3))
 	for range 20 {
 		r.Shuffle(len(log), func(i, j int) { log[i], log[j] = log[j], log[i] })
-		order := ""
+		var order []string
 		for _, c := range Audit(audited(t), slices.Values(log)) {
-			order += c.Agent
+			order = append(order, c.Agent)
 		}
-		require.Equal(t, "ecdBba", order)
+		require.Equal(t, []string{"many", "d", "e", "c", "a", "b", "z"}, order, "the more is known, the surer; ties by name")
 	}
+}
+
+// The lower bound is the proportion below k/n that is z standard errors of its
+// own away from k/n. That is how Wilson defines it.
+func TestWilsonLowerBoundSolvesItsEquation(t *testing.T) {
+	const z = 1.959963984540054
+	for n := 1; n < 60; n++ {
+		require.Zero(t, wilsonLowerBound(0, n))
+		for k := 1; k <= n; k++ {
+			bound, observed := wilsonLowerBound(k, n), float64(k)/float64(n)
+			require.Less(t, bound, observed)
+			require.InDelta(t, (observed-bound)*(observed-bound), z*z*bound*(1-bound)/float64(n), 1e-12, "%d of %d", k, n)
+		}
+	}
+	require.InDelta(t, 0.0615, wilsonLowerBound(1, 3), 1e-4)
+	require.InDelta(t, 0.1259, wilsonLowerBound(70, 447), 1e-4)
+}
+
+func TestAuditOneAgentUnderManySpellings(t *testing.T) {
+	log := slices.Concat(doing("Zoe", "x."), doing("ZOE", "x"), doing("zoe", "."), doing("zoe ", "x"), doing("\u212Aurt", "x"), doing("kurt", "x"))
+	require.Equal(t, []Compliance{
+		{Agent: "\u212Aurt", Actions: 2, Violating: 2, Violations: 2, ByNorm: map[string]int{"peace": 2}, Risk: "non_compliant", Trend: "stable"},
+		{Agent: "zoe ", Actions: 1, Violating: 1, Violations: 1, ByNorm: map[string]int{"peace": 1}, Risk: "non_compliant", Trend: "stable"},
+		{Agent: "Zoe", Actions: 4, Violating: 2, Violations: 2, ByNorm: map[string]int{"peace": 2}, Rate: 0.5, Risk: "high_risk", Trend: "stable"},
+	}, Audit(audited(t), slices.Values(log)))
+}
+
+func TestAuditCountsBySeverity(t *testing.T) {
+	remark, crime := prohibition("remark", "", "whisper"), prohibition("crime", "", "shout")
+	remark.Severity, crime.Severity = SeverityInfo, SeverityError
+	c, err := Compile(remark, crime)
+	require.NoError(t, err)
+	require.Equal(t, []Compliance{
+		{Agent: "b", Actions: 3, Violating: 1, Violations: 2, ByNorm: map[string]int{"crime": 1, "remark": 1}, Errors: 1, Rate: 2. / 3, Risk: "high_risk", Trend: "improving"},
+		{Agent: "a", Actions: 2, Violations: 2, ByNorm: map[string]int{"remark": 2}, Rate: 1, Risk: "compliant", Trend: "stable"},
+	}, Audit(c, slices.Values([]Action{{Agent: "a", Verb: "whisper"}, {Agent: "b", Verb: "shout"}, {Agent: "a", Verb: "whisper"}, {Agent: "b", Verb: "whisper"}, {Agent: "b", Verb: "walk"}})))
 }
 
 // repeated yields n actions without holding them.

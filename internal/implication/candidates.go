@@ -28,7 +28,7 @@ type tokenKey struct {
 	prefix bool
 }
 
-func (t *Token) key() tokenKey { return tokenKey{fieldWord{t.Field, t.folded}, t.Prefix} }
+func (t *Token) key() tokenKey { return tokenKey{fieldWord{t.Field, t.Folded}, t.Prefix} }
 
 // NewCandidates files the norms.
 func NewCandidates(norms []*Norm) *Candidates {
@@ -52,7 +52,7 @@ func NewCandidates(norms []*Norm) *Candidates {
 			lists := c.words
 			if t.Prefix {
 				lists = c.prefixes
-				c.lengths = append(c.lengths, len(t.folded))
+				c.lengths = append(c.lengths, len(t.Folded))
 			}
 			at := t.key().fieldWord
 			lists[at] = append(lists[at], n)
@@ -120,13 +120,13 @@ func (c *Candidates) first(ts []Token, b *Budget, accept func(*Norm) bool) *Norm
 		}
 		for _, f := range fields {
 			if !t.Prefix {
-				try(c.words[fieldWord{f, t.folded}])
+				try(c.words[fieldWord{f, t.Folded}])
 			}
 			for _, n := range c.lengths {
-				if n > len(t.folded) || b.Exhausted() {
+				if n > len(t.Folded) || b.Exhausted() {
 					break
 				}
-				try(c.prefixes[fieldWord{f, t.folded[:n]}])
+				try(c.prefixes[fieldWord{f, t.Folded[:n]}])
 			}
 		}
 	}

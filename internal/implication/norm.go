@@ -30,18 +30,24 @@ type Norm struct {
 type Token struct {
 	token.Pattern
 	Text   string // as written in the norm
-	folded string // Word, folded: equal for words that differ in case only
+	Folded string // Word, Folded: equal for words that differ in case only
 }
 
 // New returns the norm with these tokens.
 func New(rank int, verbs, condition, unless string) *Norm {
 	return &Norm{
 		Rank:      rank,
-		Verbs:     parse(verbs, token.ParseVerb),
-		Condition: parse(condition, token.Parse),
-		Unless:    parse(unless, token.Parse),
+		Verbs:     VerbTokens(verbs),
+		Condition: Tokens(condition),
+		Unless:    Tokens(unless),
 	}
 }
+
+// Tokens returns the tokens of Condition or Unless.
+func Tokens(s string) []Token { return parse(s, token.Parse) }
+
+// VerbTokens returns the tokens of Prohibited or Permitted.
+func VerbTokens(s string) []Token { return parse(s, token.ParseVerb) }
 
 func parse(s string, parse func(string) token.Pattern) []Token {
 	var ts []Token
@@ -59,7 +65,7 @@ func (n *Norm) Key() string {
 	for _, ts := range [3][]Token{n.Verbs, n.Condition, n.Unless} {
 		keys := make([]string, len(ts))
 		for i, t := range ts {
-			keys[i] = string('a'+rune(t.Field)) + t.folded
+			keys[i] = string('a'+rune(t.Field)) + t.Folded
 			if t.Prefix {
 				keys[i] += "*"
 			}
@@ -131,6 +137,9 @@ func (n *Norm) Covers(m *Norm, b *Budget) bool {
 	return everyActionHas(func(t *Token) bool { return b.impliesOne(t, t.Field, n.Verbs) }) && !b.Exhausted()
 }
 
+// Implies reports whether q is found in every action in which t is found.
+func (t *Token) Implies(q *Token) bool { return implies(t, t.Field, q) }
+
 // implies reports whether q is found in every action that has t in field f. The
 // field of t is ignored.
 func implies(t *Token, f token.Field, q *Token) bool {
@@ -138,9 +147,9 @@ func implies(t *Token, f token.Field, q *Token) bool {
 		return false
 	}
 	if q.Prefix {
-		return strings.HasPrefix(t.folded, q.folded)
+		return strings.HasPrefix(t.Folded, q.Folded)
 	}
-	return !t.Prefix && t.folded == q.folded
+	return !t.Prefix && t.Folded == q.Folded
 }
 
 // fieldsOf returns the fields in which t can be found, the most natural one

@@ -24,11 +24,11 @@ func NewOverlaps(norms []*Norm) *Overlaps {
 	for _, n := range slices.SortedFunc(slices.Values(norms), func(a, b *Norm) int { return cmp.Compare(a.Rank, b.Rank) }) {
 		for i := range n.Verbs {
 			v := &n.Verbs[i]
-			if o.byVerb[v.folded] == nil {
-				o.sorted = append(o.sorted, v.folded)
-				o.lengths = append(o.lengths, len(v.folded))
+			if o.byVerb[v.Folded] == nil {
+				o.sorted = append(o.sorted, v.Folded)
+				o.lengths = append(o.lengths, len(v.Folded))
 			}
-			o.byVerb[v.folded] = append(o.byVerb[v.folded], verbOf{n, v})
+			o.byVerb[v.Folded] = append(o.byVerb[v.Folded], verbOf{n, v})
 		}
 	}
 	slices.Sort(o.sorted)
@@ -57,17 +57,17 @@ func (o *Overlaps) Each(n *Norm, b *Budget, try func(m *Norm, verb *Token)) {
 	for i := range n.Verbs {
 		v := &n.Verbs[i]
 		for _, length := range o.lengths {
-			if length > len(v.folded) || b.Exhausted() {
+			if length > len(v.Folded) || b.Exhausted() {
 				break
 			}
-			tryAll(v, o.byVerb[v.folded[:length]])
+			tryAll(v, o.byVerb[v.Folded[:length]])
 		}
 		if !v.Prefix {
 			continue
 		}
-		i, _ := slices.BinarySearch(o.sorted, v.folded)
-		for ; i < len(o.sorted) && !b.Exhausted() && strings.HasPrefix(o.sorted[i], v.folded); i++ {
-			if o.sorted[i] != v.folded {
+		i, _ := slices.BinarySearch(o.sorted, v.Folded)
+		for ; i < len(o.sorted) && !b.Exhausted() && strings.HasPrefix(o.sorted[i], v.Folded); i++ {
+			if o.sorted[i] != v.Folded {
 				tryAll(v, o.byVerb[o.sorted[i]])
 			}
 		}
