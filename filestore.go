@@ -1,6 +1,7 @@
 package normsync
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/normsync/normsync/internal/journal"
@@ -61,24 +63,49 @@ const defaultSegmentBytes = 64 << 20
 //	                        be there.
 //	power lost              The same, if the drive keeps what it says it has
 //	                        flushed.
-//	damage                  *CorruptError, and not a byte of a file is changed:
-//	                        by OpenFile where it lies in revisions.jsonl or the
-//	                        last segment, or where a segment is missing; by
-//	                        Violations where it lies in an older one.
+//	damage                  *CorruptError, and no byte of any file is changed:
+//	                        by OpenFile if the damage is in revisions.jsonl or
+//	                        the last segment, or a segment is missing or does
+//	                        not fit between the others; by Violations if it is
+//	                        within an older segment.
 //	a newer format          The same.
 //
-// A batch of violations is no transaction: without nil, its beginning may be
-// there. What a crash leaves behind the last whole line was never acknowledged:
-// OpenFile cuts it off, keeps it in a file with .torn behind its name if there
-// is room, and tells of it through [FileStore.TornTails].
+// A batch of violations is not a transaction: without nil, a prefix of it may be
+// there. What a crash leaves behind the last whole line was never acknowledged.
+// OpenFile cuts it off, keeps it in a file with the suffix .torn if there is
+// room, and reports it through [FileStore.TornTails].
 //
-// The two are told apart by what each line says of those before it: up to which
-// number the log was known to be on disk. What no log can tell from a crash is
-// damage to the lines of the very last append, up to the end of the file, and a
-// file that somebody cut off exactly between two lines. Nor can it miss the
-// newest segments, or the oldest, which look as if MaxBytes had deleted them.
-// Of programs that change all line ends it can, and says so: a store in git
-// wants a .gitattributes with *.jsonl -text.
+// # Damage and crashes
+//
+// Close writes seal.json, which says how many records each log has. After a
+// clean Close, any damage to any file is refused: a changed byte, a file that is
+// cut, also between two lines, and a missing file. Damage within an older
+// segment is refused when it is read. Bytes added behind the last line hide
+// nothing and are treated as a torn tail.
+//
+// The seal stays true while more is appended, since logs only grow, and a crash
+// cannot make it wrong. It is removed before MaxBytes deletes a segment, until
+// the next Close. For records that no seal covers, because the process was killed
+// or its system crashed, the lines of both logs are the evidence: each says up to
+// which record its log was on disk when it was written, and each violation also
+// says up to which revision. What they prove is refused when it is missing.
+//
+// So what damage can still take away without an error, after a crash, are
+// records at the end of a log that no later line of either log vouches for:
+// revisions of the last Apply if no violation was stored after it, and the
+// violations of the last append, or any number of violations at the end if their
+// file is cut exactly between two lines or is missing. Before a torn tail of
+// revisions is cut off, the Edition of the stored violations counts as evidence,
+// too. If Edition means something else in your program, open the store once with
+// RevisionsOnly, which cuts the tail off.
+//
+// A copy of a store that is being written to may have violations that are newer
+// than its revisions, or than its seal, and is then refused. Copy again after
+// Close. To use such a copy without its violations, delete seal.json and open it
+// with RevisionsOnly, or move the violations-*.jsonl files elsewhere.
+//
+// A program that changes line ends damages every line; OpenFile says so. A store
+// in git needs a .gitattributes with *.jsonl -text.
 //
 // # Where it is promised
 //
@@ -94,6 +121,7 @@ const defaultSegmentBytes = 64 << 20
 // Permissions are 0755 for the directory, 0644 for revisions, 0600 for
 // violations, less the umask.
 type FileStore struct {
+	dir        *journal.Dir
 	revisions  *journal.Log
 	violations *journal.Log
 	unlock     func() error
@@ -102,9 +130,10 @@ type FileStore struct {
 	last       atomic.Pointer[tip]   // of the revisions that this store appended; nil if that is not known
 }
 
-// CorruptError says which line of a [FileStore] is not as it was written. The
-// mend is a backup, or git: nothing that was acknowledged is ever repaired by
-// guessing.
+// CorruptError reports the line of a [FileStore] that is not as it was written.
+// Restore the files from a backup or from git, seal.json among them: a seal that
+// is newer than the logs says that records are missing. A FileStore never
+// repairs by guessing what was acknowledged.
 type CorruptError struct {
 	Path   string
 	Line   int   // counted from 1
@@ -205,26 +234,14 @@ func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
 		}
 	}()
 	logs := fileLogs(dir, o)
-	// The violations come first: a reader that sees them beside a writer
-	// which has just begun will see the file of revisions, too.
-	if s.violations, err = journal.Open(logs[1]); err != nil {
+	if s.dir, err = journal.OpenDir(logs[0], logs[1]); err != nil {
 		return nil, err
 	}
-	if s.revisions, err = journal.Open(logs[0]); err != nil {
-		return nil, err
-	}
-	if s.revisions.Files() == 0 && s.violations.Files() > 0 {
-		return nil, &journal.CorruptError{Path: filepath.Join(dir, "revisions.jsonl"), Line: 1,
-			Err: fmt.Errorf("%w: the revisions are missing, though there are violations", fs.ErrNotExist)}
-	}
+	s.revisions, s.violations = s.dir.Log(0), s.dir.Log(1)
 	if o.ReadOnly {
 		return s, nil
 	}
-	// Nothing has been changed so far; both logs are sound.
-	if err = s.revisions.Recover(); err != nil {
-		return nil, err
-	}
-	if err := s.violations.Recover(); err != nil {
+	if err = s.dir.Recover(); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -235,8 +252,28 @@ func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
 func fileLogs(dir string, o FileOptions) [2]journal.Options {
 	return [2]journal.Options{
 		{Dir: dir, Name: "revisions", Key: "revisions", Perm: 0o644},
-		{Dir: dir, Name: "violations", Key: "violation", Perm: 0o600, SegmentBytes: o.SegmentBytes, MaxBytes: o.MaxBytes},
+		{Dir: dir, Name: "violations", Key: "violation", Perm: 0o600, Edition: storedEdition, SegmentBytes: o.SegmentBytes, MaxBytes: o.MaxBytes},
 	}
+}
+
+// storedEdition returns the Edition of a violation as it is stored, without
+// decoding the rest. Nothing but the key can look like the key: a quote within a
+// string is escaped, and the key comes before all nested values.
+func storedEdition(violation []byte) (edition uint64) {
+	key := []byte(`,"edition":`)
+	i := bytes.Index(violation, key)
+	if i < 0 {
+		return 0
+	}
+	digits := violation[i+len(key):]
+	if end := bytes.IndexAny(digits, ",}"); end >= 0 {
+		digits = digits[:end]
+	}
+	edition, err := strconv.ParseUint(string(digits), 10, 64)
+	if err != nil {
+		return 0 // whoever decodes the violation says so
+	}
+	return edition
 }
 
 // AppendRevisions appends a batch of revisions as one line. Their editions
@@ -428,13 +465,11 @@ func (s *FileStore) Close() error {
 	if s.closed.Swap(true) {
 		return fileError("close store", fs.ErrClosed)
 	}
-	var errs []error
-	for _, l := range []*journal.Log{s.revisions, s.violations} {
-		if l != nil { // OpenFile came that far
-			errs = append(errs, l.Close())
-		}
+	var err error
+	if s.dir != nil { // OpenFile came that far
+		err = s.dir.Close()
 	}
-	return fileError("close store", errors.Join(append(errs, s.unlock())...))
+	return fileError("close store", errors.Join(err, s.unlock()))
 }
 
 // fileError returns an error of a log as one of this package.

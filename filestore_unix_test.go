@@ -24,7 +24,7 @@ func TestFileStorePermissions(t *testing.T) {
 	require.NoError(t, openFileStore(t, dir, nil).Close())
 	for name, want := range map[string]fs.FileMode{
 		".": 0o755, "revisions.jsonl": 0o644, "violations-00000000000000000001.jsonl": 0o600,
-		"revisions.jsonl.torn": 0o644, "violations-00000000000000000001.jsonl.torn": 0o600,
+		"revisions.jsonl.torn": 0o644, "seal.json": 0o644, "violations-00000000000000000001.jsonl.torn": 0o600,
 	} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		require.NoError(t, err)
@@ -32,7 +32,7 @@ func TestFileStorePermissions(t *testing.T) {
 	}
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 4, "nothing else is left behind")
+	require.Len(t, entries, 5, "nothing else is left behind")
 }
 
 // A process that is being started has the descriptors of its parent for a

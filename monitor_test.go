@@ -501,6 +501,7 @@ func TestAFollowerOfFilesNoticesARestoredStore(t *testing.T) {
 	follower := openOn(t, openFileStore(t, dir, &FileOptions{ReadOnly: true}))
 	require.EqualValues(t, 5, follower.Constitution().Edition())
 	require.NoError(t, os.WriteFile(log, backup, 0o644))
+	require.NoError(t, os.Remove(filepath.Join(dir, "seal.json"))) // it is that of the newer log
 	_, err = follower.Sync(t.Context())
 	require.ErrorIs(t, err, ErrDiverged)
 	write(Enact(ban("e", "", "x")), Enact(ban("f", "", "x")), Enact(ban("g", "", "x")))

@@ -115,7 +115,11 @@ func (l *Log) commit() {
 		return
 	}
 	var conflicts []*request
-	next, lines, b := l.end.number, 0, l.buf[:0]
+	edition := uint64(0)
+	if l.first != nil {
+		edition = l.first.durable()
+	}
+	next, lines, b := l.end.sequence, 0, l.buf[:0]
 	for _, r := range batch {
 		if r.first != 0 && r.first != next {
 			conflicts = append(conflicts, r)
@@ -123,7 +127,7 @@ func (l *Log) commit() {
 		}
 		for _, e := range r.entries {
 			last := next + uint64(e.Count) - 1
-			b = appendLine(b, l.Key, parsed{next, last, l.end.number - 1, e.JSON})
+			b = appendLine(b, l.Key, parsed{next, last, l.end.sequence - 1, e.JSON, edition})
 			next = last + 1
 			lines++
 		}
@@ -151,7 +155,7 @@ func (l *Log) write(b []byte, next uint64, lines int) error {
 	// A write beyond the end of a file that somebody has cut would leave a hole
 	// and look like success.
 	if err := l.sameFile(l.end.offset); err != nil {
-		return err
+		return l.breaks(err)
 	}
 	if limit := l.segmentBytes(); limit > 0 && l.end.offset > 0 && l.end.offset+int64(len(b)) > limit {
 		if err := l.rotate(); err != nil {
@@ -169,7 +173,7 @@ func (l *Log) write(b []byte, next uint64, lines int) error {
 	}
 	end := position{next, l.end.line + lines, l.end.offset + int64(len(b))}
 	if err := l.sameFile(end.offset); err != nil {
-		return err
+		return l.breaks(err)
 	}
 	l.mu.Lock()
 	l.end = end
@@ -181,20 +185,19 @@ func (l *Log) write(b []byte, next uint64, lines int) error {
 // open.
 var errGone = fmt.Errorf("the file is no longer there under its name: %w", fs.ErrNotExist)
 
-// sameFile breaks the log unless its last file is still there under its name
-// and has exactly the size that the log gave it.
+// sameFile returns an error unless the last file of the log is still there under
+// its name and has exactly the size that the log gave it.
 func (l *Log) sameFile(want int64) error {
 	name := l.path(l.segments[len(l.segments)-1].name)
 	same, size, err := l.FS.SameFile(name, l.file)
 	switch {
-	case err == nil && !same:
-		err = &fs.PathError{Op: "append", Path: name, Err: errGone}
-	case err == nil && size != want:
-		err = &fs.PathError{Op: "append", Path: name,
+	case err != nil:
+		return err
+	case !same:
+		return &fs.PathError{Op: "check", Path: name, Err: errGone}
+	case size != want:
+		return &fs.PathError{Op: "check", Path: name,
 			Err: fmt.Errorf("another program has changed the file: it has %d bytes and should have %d", size, want)}
-	}
-	if err != nil {
-		return l.breaks(err)
 	}
 	return nil
 }

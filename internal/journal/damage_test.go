@@ -18,6 +18,47 @@ func TestDamageToAnyByte(t *testing.T) {
 	require.NoError(t, testDamage(same))
 }
 
+func TestDamageToAnyByteOfASealedStore(t *testing.T) {
+	t.Parallel()
+	whole, _ := sealedStore(t)
+	before := whole.files()
+	for name, content := range before {
+		if filepath.Dir(name) != storeDir {
+			continue
+		}
+		for _, d := range damages(len(content)) {
+			bad := string(d.do([]byte(content)))
+			if bad == content {
+				continue
+			}
+			m := whole.clone()
+			m.put(name, bad)
+			for log := range 2 {
+				_, err := readAll(m, log)
+				if log == 1 && err == nil {
+					// Damage in an older segment is found by whoever reads it.
+					t.Fatalf("%s: %s: it was not noticed", filepath.Base(name), d.what)
+				}
+				if err == nil {
+					continue
+				}
+				var ce *CorruptError
+				require.ErrorAs(t, err, &ce, d.what)
+				at := firstDifference(content, bad)
+				line := 1 + strings.Count(content[:at], "\n")
+				if !strings.HasPrefix(d.what, "cut") {
+					require.Equal(t, name, ce.Path, d.what)
+					require.Equal(t, line, ce.Line, "%s: %s", d.what, ce)
+				}
+				require.LessOrEqual(t, ce.Line, line)
+				require.Equal(t, bad, m.files()[name], "not a byte is changed")
+				require.Empty(t, m.files()[name+tornSuffix])
+				break
+			}
+		}
+	}
+}
+
 // damage is one way to damage a file.
 type damage struct {
 	what string
@@ -55,9 +96,23 @@ func testDamage(wrap func(FS) FS) error {
 	if err := h.live(whole, 2, nil); err != nil {
 		return err
 	}
+	if err := whole.Remove(filepath.Join(storeDir, sealName)); err != nil {
+		return err
+	}
 	before := whole.files()
 	names := slices.Sorted(maps.Keys(before))
 	last := names[len(names)-1] // segment
+	editions := uint64(0)
+	for _, name := range names {
+		for _, line := range strings.Split(before[name], "\n") {
+			if p, err := parseLine([]byte(line), "violation"); err == nil {
+				editions = max(editions, p.edition)
+			}
+		}
+	}
+	if editions == 0 {
+		return errors.New("no line of the other log names a record")
+	}
 	for _, name := range names {
 		if filepath.Dir(name) != storeDir {
 			continue
@@ -109,6 +164,9 @@ func testDamage(wrap func(FS) FS) error {
 			if len(got) == len(want) {
 				return fail("it was not noticed")
 			}
+			if log == 0 && recordsOf(want[:len(got)]) < editions {
+				return fail("%d records are there, and a line of the other log says %d", recordsOf(want[:len(got)]), editions)
+			}
 			good := strings.Join(strings.SplitAfter(bad, "\n")[:strings.Count(m.files()[name], "\n")], "")
 			if m.files()[name] != good || m.files()[name+tornSuffix] != bad[len(good):] {
 				return fail("what was cut off is not in a .torn file")
@@ -134,7 +192,7 @@ func readAll(fsys FS, log int) (lines []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
+	defer s.Close()
 	for line, err := range s.logs[log].Read(context.Background(), 0) {
 		if err != nil {
 			return nil, err

@@ -112,6 +112,57 @@ func (u *unsyncedRemovals) SyncDir(name string) error {
 	return u.FS.SyncDir(name)
 }
 
+// staySealed: a seal is never removed.
+type staySealed struct{ FS }
+
+func (f staySealed) Remove(name string) error {
+	if filepath.Base(name) == sealName {
+		return nil
+	}
+	return f.FS.Remove(name)
+}
+
+// unsyncedUnseal: a seal is removed from the disk after the first segment is.
+type unsyncedUnseal struct {
+	FS
+	seal string
+}
+
+func (f *unsyncedUnseal) Remove(name string) error {
+	if filepath.Base(name) == sealName {
+		f.seal = name
+		return nil
+	}
+	return f.FS.Remove(name)
+}
+
+func (f *unsyncedUnseal) SyncDir(name string) error {
+	if err := f.FS.SyncDir(name); err != nil || f.seal == "" {
+		return err
+	}
+	seal := f.seal
+	f.seal = ""
+	return f.FS.Remove(seal)
+}
+
+// unsyncedSeal: the bytes of a seal are not fsynced.
+type unsyncedSeal struct{ FS }
+
+func (f unsyncedSeal) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
+	file, err := f.FS.OpenFile(name, flag, perm)
+	if err == nil && strings.HasPrefix(filepath.Base(name), sealName) {
+		return faultyFile{File: noSync{file}, real: file}, nil
+	}
+	return file, err
+}
+
+func (f unsyncedSeal) SameFile(name string, file File) (bool, int64, error) {
+	if wrapped, ok := file.(faultyFile); ok {
+		file = wrapped.real
+	}
+	return f.FS.SameFile(name, file)
+}
+
 // eachLine visits the lines of a file, and says of each what is wrong with it.
 func eachLine(f File, name string, visit func(line string, p parsed, err error) bool) {
 	info, err := f.Stat()
@@ -177,6 +228,9 @@ func TestFaultsAreNoticed(t *testing.T) {
 		{"deletions are not fsynced one by one", deletions, func(fsys FS) FS {
 			return &unsyncedRemovals{FS: fsys}
 		}},
+		{"a seal stays when segments are deleted", deletions, func(fsys FS) FS { return staySealed{fsys} }},
+		{"the removal of a seal is not fsynced", deletions, func(fsys FS) FS { return &unsyncedUnseal{FS: fsys} }},
+		{"a seal is not fsynced before it gets its name", crashes, func(fsys FS) FS { return unsyncedSeal{fsys} }},
 		{"an append is acknowledged before its fsync", crashes, files(func(f File, _ string) File { return lateSync{f, new(bool)} })},
 		{"a failed fsync is tried again", failures, files(func(f File, _ string) File { return retriedSync{f} })},
 		{"a torn tail is not cut before the next append", crashes, files(func(f File, _ string) File { return uncut{f} })},
@@ -208,7 +262,7 @@ func TestFaultsAreNoticed(t *testing.T) {
 						key = "violation"
 					}
 					n := p.last - p.first
-					good = appendLine(good, key, parsed{next, next + n, next - 1, p.json})
+					good = appendLine(good, key, parsed{next, next + n, next - 1, p.json, 0})
 					next += n + 1
 				}
 				return true

@@ -13,6 +13,8 @@ type FS interface {
 	Mkdir(name string, perm fs.FileMode) error
 	ReadDir(name string) (names []string, err error)
 	Remove(name string) error
+	// Rename replaces a file of the new name, all at once.
+	Rename(old, new string) error
 	// SyncDir has the names in a directory on disk when it returns nil.
 	SyncDir(name string) error
 	// SameFile reports whether a name still leads to an open file, and the
@@ -54,6 +56,8 @@ func (osFS) ReadDir(name string) (names []string, err error) {
 }
 
 func (osFS) Remove(name string) error { return os.Remove(name) }
+
+func (osFS) Rename(old, new string) error { return os.Rename(old, new) }
 
 func (osFS) SyncDir(name string) error { return syncDir(name) }
 

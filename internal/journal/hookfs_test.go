@@ -50,6 +50,13 @@ func (h hookFS) Remove(name string) error {
 	return h.FS.Remove(name)
 }
 
+func (h hookFS) Rename(old, new string) error {
+	if err := h.before("rename", new); err != nil {
+		return err
+	}
+	return h.FS.Rename(old, new)
+}
+
 func (h hookFS) SyncDir(name string) error {
 	if err := h.before("syncdir", name); err != nil {
 		return err

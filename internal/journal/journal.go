@@ -59,6 +59,10 @@ type Options struct {
 	SegmentBytes int64 // a new file is begun rather than grow one beyond it; 0: there is one file
 	MaxBytes     int64 // the oldest files are deleted beyond it, all together; 0: keep all
 
+	// Edition returns the number of a record in the first log of the directory
+	// that a record of this log names, or 0. Nil means that none does.
+	Edition func(record []byte) uint64
+
 	FS FS // nil: the operating system's
 }
 
@@ -79,21 +83,37 @@ type Log struct {
 
 	tornTail *TornTail // set by Recover
 
-	mu       sync.Mutex // guards what follows; held for moments, never while the disk works
-	queue    []*request
-	writable bool
-	closed   bool
-	segments []segment // oldest first
-	end      position  // in the last segment, behind what is known to be on disk
-	torn     int64     // bytes behind end when the log was opened
-	marks    marks
+	// Of a Dir.
+	first        *Log         // the first log of the directory, if this is another one
+	beforeDelete func() error // called before a segment is deleted
+
+	// What Open has found.
+	damage  error  // at the end, where a torn tail begins; nil if there is none
+	edition uint64 // the highest that a line names
+	named   uint64 // the highest that a record names
+
+	mu          sync.Mutex // guards what follows; held for moments, never while the disk works
+	queue       []*request
+	writable    bool
+	closed      bool
+	segments    []segment // oldest first
+	end         position  // in the last segment, behind what is known to be on disk
+	torn        int64     // bytes behind end when the log was opened
+	checkpoints checkpoints
 }
 
 // position is a place between two lines of a file.
 type position struct {
-	number uint64 // of the record that comes next
-	line   int    // counted from 1
-	offset int64
+	sequence uint64 // of the record that comes next
+	line     int    // counted from 1
+	offset   int64
+}
+
+// durable returns the number of the last record that is known to be on disk.
+func (l *Log) durable() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end.sequence - 1
 }
 
 func (l *Log) path(name string) string { return filepath.Join(l.Dir, name) }
@@ -109,9 +129,18 @@ func (l *Log) Files() int {
 	return len(l.segments)
 }
 
-// Close waits for the commit that is under way, refuses what waits behind it,
-// and closes the files. Reading that has begun may go on.
+// Close waits for the commit that is under way, refuses the appends that wait
+// behind it, and closes the file. Reading that has begun may go on.
 func (l *Log) Close() error {
+	if err := l.stop(); err != nil {
+		return err
+	}
+	return l.closeFile()
+}
+
+// stop ends all appending. The fields of the leader belong to its caller from
+// then on.
+func (l *Log) stop() error {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
@@ -128,6 +157,10 @@ func (l *Log) Close() error {
 	for _, r := range late {
 		r.done <- fs.ErrClosed
 	}
+	return nil
+}
+
+func (l *Log) closeFile() error {
 	if l.file == nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 //
 //	{"v":1,"n":17,"durable":16,"crc":"0a1b2c3d","violation":{…}}
 //	{"v":1,"n":4,"to":6,"durable":3,"crc":"4e5f6071","revisions":[{…},{…},{…}]}
+//	{"v":2,"n":18,"durable":17,"edition":6,"crc":"8293a4b5","violation":{…}}
 //
 // n is the number of its record; where it holds several that belong together,
 // n is that of the first and to that of the last. durable is the highest number
@@ -22,9 +23,12 @@ import (
 // in hexadecimal, of all bytes of the line but its own eight digits and the
 // newline.
 
-// version is the format of the lines that are written. Every format, also one
-// to come, begins its lines with {"v": and its number, and ends them with }.
-const version = 1
+// Version 2 adds edition, the highest number that was known to be on disk in the
+// first log of the directory. A line is of version 1 if that is 0.
+
+// version is the newest format of lines. Every format, also one to come, begins
+// its lines with {"v": and its number, and ends them with }.
+const version = 2
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -45,14 +49,17 @@ func (v versionError) Error() string {
 type parsed struct {
 	first, last, durable uint64
 	json                 []byte // of the record or the records
+	edition              uint64 // 0 in version 1
 }
 
 // appendLine appends a line that ends with a newline.
 func appendLine(b []byte, key string, p parsed) []byte {
 	start := len(b)
-	b = append(b, `{"v":`...)
-	b = strconv.AppendUint(b, version, 10)
-	b = append(b, `,"n":`...)
+	if p.edition == 0 {
+		b = append(b, `{"v":1,"n":`...)
+	} else {
+		b = append(b, `{"v":2,"n":`...)
+	}
 	b = strconv.AppendUint(b, p.first, 10)
 	if p.last != p.first {
 		b = append(b, `,"to":`...)
@@ -60,6 +67,10 @@ func appendLine(b []byte, key string, p parsed) []byte {
 	}
 	b = append(b, `,"durable":`...)
 	b = strconv.AppendUint(b, p.durable, 10)
+	if p.edition != 0 {
+		b = append(b, `,"edition":`...)
+		b = strconv.AppendUint(b, p.edition, 10)
+	}
 	b = append(b, `,"crc":"`...)
 	digits := len(b)
 	b = append(b, `00000000","`...)
@@ -82,7 +93,7 @@ func parseLine(line []byte, key string) (p parsed, err error) {
 	switch {
 	case s.ok && v > version && line[len(line)-1] == '}': // garbage ends otherwise
 		return p, versionError(v)
-	case v != version:
+	case v != 1 && v != 2:
 		return p, errForm
 	}
 	s.text(`n":`)
@@ -95,6 +106,11 @@ func parseLine(line []byte, key string) (p parsed, err error) {
 	}
 	s.text(`,"durable":`)
 	p.durable = s.number()
+	if v == 2 {
+		s.text(`,"edition":`)
+		p.edition = s.number()
+		s.ok = s.ok && p.edition > 0
+	}
 	s.text(`,"crc":"`)
 	if !s.ok || len(s.rest) < 8 {
 		return p, errForm
@@ -152,7 +168,7 @@ func (s *scanner) number() (n uint64) {
 // head is how a line begins, with whatever blanks somebody else's program has
 // put in.
 var head = regexp.MustCompile(`^\{\s*"v"\s*:\s*\d+\s*,\s*"n"\s*:\s*\d+\s*,\s*(?:"to"\s*:\s*\d+\s*,\s*)?` +
-	`"durable"\s*:\s*(\d+)\s*,\s*"crc"\s*:\s*"[^"]{8}"\s*,\s*"(\w+)"\s*:`)
+	`"durable"\s*:\s*(\d+)\s*,\s*(?:"edition"\s*:\s*\d+\s*,\s*)?"crc"\s*:\s*"[^"]{8}"\s*,\s*"(\w+)"\s*:`)
 
 // saysDurable returns up to which record the log was known to be on disk, as
 // the head of a line says, whether or not the rest is as it was written.

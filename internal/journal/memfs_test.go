@@ -26,7 +26,20 @@ type memFS struct {
 
 type nameOp struct {
 	name string
-	node *node // nil: removed
+	node *node  // nil: removed
+	old  string // renamed from; empty: it was not
+}
+
+// apply does what the operation does to names.
+func (op nameOp) apply(names map[string]*node) {
+	if op.old != "" {
+		delete(names, op.old)
+	}
+	if op.node == nil {
+		delete(names, op.name)
+	} else {
+		names[op.name] = op.node
+	}
 }
 
 type node struct {
@@ -67,7 +80,7 @@ func (m *memFS) set(name string, n *node) {
 	} else {
 		m.names[name] = n
 	}
-	m.pending = append(m.pending, nameOp{name, n})
+	m.pending = append(m.pending, nameOp{name: name, node: n})
 }
 
 func (m *memFS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
@@ -128,6 +141,18 @@ func (m *memFS) Remove(name string) error {
 	return nil
 }
 
+func (m *memFS) Rename(old, new string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.names[old] == nil {
+		return pathError("rename", old, fs.ErrNotExist)
+	}
+	op := nameOp{name: new, node: m.names[old], old: old}
+	op.apply(m.names)
+	m.pending = append(m.pending, op)
+	return nil
+}
+
 func (m *memFS) SyncDir(dir string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -135,11 +160,7 @@ func (m *memFS) SyncDir(dir string) error {
 		if filepath.Dir(op.name) != dir {
 			return false
 		}
-		if op.node == nil {
-			delete(m.disk, op.name)
-		} else {
-			m.disk[op.name] = op.node
-		}
+		op.apply(m.disk)
 		return true
 	})
 	return nil
@@ -203,7 +224,7 @@ func (m *memFS) clone() *memFS {
 		c.disk[name] = copied(n)
 	}
 	for _, op := range m.pending {
-		c.pending = append(c.pending, nameOp{op.name, copied(op.node)})
+		c.pending = append(c.pending, nameOp{op.name, copied(op.node), op.old})
 	}
 	return c
 }
@@ -218,12 +239,8 @@ func (m *memFS) crash(r *rand.Rand) *memFS {
 
 	names := cloneNames(m.disk)
 	for _, op := range m.pending {
-		switch {
-		case lost():
-		case op.node == nil:
-			delete(names, op.name)
-		default:
-			names[op.name] = op.node
+		if !lost() {
+			op.apply(names)
 		}
 	}
 	after := newMemFS()

@@ -14,9 +14,10 @@ type Line struct {
 	First, Last uint64 // the numbers of its records
 	JSON        []byte // of the record or records, until the next line is asked for
 
-	log  *Log
-	name string
-	at   position
+	log     *Log
+	name    string
+	at      position
+	edition uint64 // see parsed
 }
 
 // Corrupt returns a *CorruptError that says where the line is.
@@ -58,8 +59,8 @@ func (l *Log) read(ctx context.Context, done *uint64, yield func(Line) bool) err
 		if l.deleted(segs[i], err) {
 			return l.read(ctx, done, yield)
 		}
-		if err == nil && at.number != segs[i+1].first {
-			err = l.gap(at.number, segs[i+1])
+		if err == nil && at.sequence != segs[i+1].first {
+			err = l.gap(at.sequence, segs[i+1])
 		}
 		if err != nil {
 			return err
@@ -70,7 +71,7 @@ func (l *Log) read(ctx context.Context, done *uint64, yield func(Line) bool) err
 	case l.deleted(segs[i], err):
 		return l.read(ctx, done, yield)
 	case err == nil && end != nil && at != *end:
-		return l.corrupt(segs[i].name, at, "the file is cut short: numbers %d to %d are missing", at.number, end.number-1)
+		return l.corrupt(segs[i].name, at, "the file is cut short: numbers %d to %d are missing", at.sequence, end.sequence-1)
 	}
 	return err
 }
@@ -115,16 +116,16 @@ func (l *Log) readSegment(ctx context.Context, s segment, last bool, end *positi
 		if end != nil {
 			limit = end.offset
 		}
-		if mark := l.start(s, *done); mark.offset <= limit {
-			at = mark
+		if checkpoint := l.start(s, *done); checkpoint.offset <= limit {
+			at = checkpoint
 		}
 	}
 	var stopped error
-	mark := at.offset
+	checkpoint := at.offset
 	at, err = l.scan(f, s.name, at, limit, func(line Line) bool {
-		if last && line.at.offset >= mark {
+		if last && line.at.offset >= checkpoint {
 			l.learn(s, line.at)
-			mark = line.at.offset + markEvery
+			checkpoint = line.at.offset + checkpointEvery
 		}
 		if line.Last <= *done {
 			return true
@@ -140,7 +141,7 @@ func (l *Log) readSegment(ctx context.Context, s segment, last bool, end *positi
 	if err == nil {
 		return at, stopped
 	}
-	l.forget() // a mark may be out of date where somebody else writes
+	l.forget() // a checkpoint may be out of date where somebody else writes
 	if last && end == nil {
 		err = l.unlessTorn(f, err, at, limit)
 	}

@@ -145,7 +145,7 @@ func TestAReaderMeetsARewrittenTail(t *testing.T) {
 		"no damage is reported, and numbers do not come twice")
 }
 
-func TestAReaderHasMarksOfARewrittenTail(t *testing.T) {
+func TestAReaderHasCheckpointsOfARewrittenTail(t *testing.T) {
 	m := newMemFS()
 	big := func(o *Options) { o.SegmentBytes = 1 << 20 }
 	w := open(t, m, big)
@@ -271,7 +271,7 @@ func TestSegmentsThatDoNotFit(t *testing.T) {
 		}, path(2), "against its name"},
 		"one is there twice":            {func(m *memFS) { m.put("/data/violations-1.jsonl", m.files()[path(0)]) }, "/data/violations-1.jsonl", "same number"},
 		"one overlaps with the next":    {func(m *memFS) { m.put(path(2), m.files()[path(2)]+firstLine(m.files()[path(3)])) }, path(3), "it begins with number"},
-		"one is in a newer format":      {func(m *memFS) { m.put(path(last), `{"v":2,"n":"x"}`+"\n") }, path(last), "format version 2"},
+		"one is in a newer format":      {func(m *memFS) { m.put(path(last), `{"v":4,"n":"x"}`+"\n") }, path(last), "format version 4"},
 		"one goes on in a newer format": {func(m *memFS) { m.put(path(last), m.files()[path(last)]+`{"v":3,"n":"x"}`+"\n") }, path(last), "format version 3"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,7 +49,8 @@ func (l *Log) load() error {
 	if err != nil {
 		return err
 	}
-	l.segments, l.end, l.torn = segs, position{number: 1, line: 1}, 0
+	l.segments, l.end, l.torn = segs, position{sequence: 1, line: 1}, 0
+	l.damage, l.edition, l.named = nil, 0, 0
 	l.forget()
 	if len(segs) == 0 {
 		return nil
@@ -67,10 +68,19 @@ func (l *Log) load() error {
 	defer f.Close()
 	l.end, err = l.scan(f, segs[last].name, segs[last].begin(), size, func(line Line) bool {
 		l.learn(segs[last], line.at)
+		l.note(line.JSON, line.edition)
 		return true
 	})
-	l.torn = size - l.end.offset
+	l.torn, l.damage = size-l.end.offset, errors.Unwrap(err)
 	return l.unlessTorn(f, err, l.end, size)
+}
+
+// note remembers what a line says of the first log of the directory.
+func (l *Log) note(record []byte, edition uint64) {
+	l.edition = max(l.edition, edition)
+	if l.Edition != nil {
+		l.named = max(l.named, l.Edition(record))
+	}
 }
 
 // loadAgain loads anew where a segment is gone because its writer has deleted

@@ -127,7 +127,7 @@ func FuzzOpen(f *testing.F) {
 			f.Add([]byte(content[:len(content)/2]), uint8(1))
 		}
 	}
-	f.Add([]byte(`{"v":2,"n":1}`+"\n"), uint8(0))
+	f.Add([]byte(`{"v":3,"n":1}`+"\n"), uint8(0))
 	f.Fuzz(func(t *testing.T, content []byte, which uint8) {
 		m := newMemFS()
 		m.put("/data/other", "")
@@ -136,7 +136,7 @@ func FuzzOpen(f *testing.F) {
 		case 1: // the older of two segments
 			m.put("/data/violations-00000000000000000009.jsonl", "")
 		case 2: // the newer of two
-			line := appendLine(nil, "violation", parsed{1, 1, 0, []byte("1")})
+			line := appendLine(nil, "violation", parsed{1, 1, 0, []byte("1"), 0})
 			m.put(name, string(line))
 			name = "/data/violations-00000000000000000002.jsonl"
 		}

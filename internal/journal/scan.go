@@ -73,10 +73,10 @@ func (l *Log) scan(f File, name string, at position, limit int64, visit func(Lin
 		if err != nil {
 			return at, l.corrupt(name, at, "%w", err)
 		}
-		if p.first != at.number {
-			return at, l.corrupt(name, at, "number %d where %d comes next", p.first, at.number)
+		if p.first != at.sequence {
+			return at, l.corrupt(name, at, "number %d where %d comes next", p.first, at.sequence)
 		}
-		line := Line{First: p.first, Last: p.last, JSON: p.json, log: l, name: name, at: at}
+		line := Line{First: p.first, Last: p.last, JSON: p.json, log: l, name: name, at: at, edition: p.edition}
 		at = position{p.last + 1, at.line + 1, at.offset + int64(len(text)) + 1}
 		if !visit(line) {
 			return at, nil
@@ -104,19 +104,19 @@ func (l *Log) unlessTorn(f File, err error, at position, limit int64) error {
 		case padded(line, l.Key):
 			damage.Err = errPadded
 			return err
-		case proves(line, l.Key, at.number, first):
+		case proves(line, l.Key, at.sequence, first):
 			return err
 		}
 	}
 }
 
-// markEvery is the distance of marks.
-const markEvery = 64 << 10
+// checkpointEvery is the distance of checkpoints.
+const checkpointEvery = 64 << 10
 
-// marks remember where some lines of the last segment begin, so that a reader
+// checkpoints remember where some lines of the last segment begin, so that a reader
 // who wants the latest records does not begin at the first. They are learned by
 // reading.
-type marks struct {
+type checkpoints struct {
 	segment uint64
 	at      []position
 }
@@ -127,10 +127,10 @@ func (l *Log) start(seg segment, after uint64) position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	best := seg.begin()
-	if l.marks.segment == seg.first {
-		for i := len(l.marks.at) - 1; i >= 0; i-- {
-			if l.marks.at[i].number-1 <= after {
-				return l.marks.at[i]
+	if l.checkpoints.segment == seg.first {
+		for i := len(l.checkpoints.at) - 1; i >= 0; i-- {
+			if l.checkpoints.at[i].sequence-1 <= after {
+				return l.checkpoints.at[i]
 			}
 		}
 	}
@@ -141,16 +141,16 @@ func (l *Log) start(seg segment, after uint64) position {
 func (l *Log) learn(seg segment, at position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.marks.segment != seg.first {
-		l.marks = marks{segment: seg.first}
+	if l.checkpoints.segment != seg.first {
+		l.checkpoints = checkpoints{segment: seg.first}
 	}
-	if n := len(l.marks.at); n == 0 || at.offset >= l.marks.at[n-1].offset+markEvery {
-		l.marks.at = append(l.marks.at, at)
+	if n := len(l.checkpoints.at); n == 0 || at.offset >= l.checkpoints.at[n-1].offset+checkpointEvery {
+		l.checkpoints.at = append(l.checkpoints.at, at)
 	}
 }
 
 func (l *Log) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.marks = marks{}
+	l.checkpoints = checkpoints{}
 }

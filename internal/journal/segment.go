@@ -22,7 +22,7 @@ type segment struct {
 	size  int64 // of those before the last one, where the log is written
 }
 
-func (s segment) begin() position { return position{number: s.first, line: 1} }
+func (s segment) begin() position { return position{sequence: s.first, line: 1} }
 
 // segmentName has twenty digits, so that names sort as numbers do.
 func (l *Log) segmentName(first uint64) string {
@@ -90,8 +90,11 @@ func (l *Log) checkEnds(s, next segment) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if p, err := parseLine(last, l.Key); err == nil && p.last+1 != next.first {
-		return 0, l.gap(p.last+1, next)
+	if p, err := parseLine(last, l.Key); err == nil {
+		if p.last+1 != next.first {
+			return 0, l.gap(p.last+1, next)
+		}
+		l.note(p.json, p.edition)
 	}
 	return size, nil
 }
@@ -121,8 +124,8 @@ func lastLine(f File, size int64) ([]byte, error) {
 
 // rotate begins a new segment. Whoever calls it holds lead.
 func (l *Log) rotate() error {
-	at := position{number: l.end.number, line: 1}
-	s := segment{first: at.number, name: l.segmentName(at.number)}
+	at := position{sequence: l.end.sequence, line: 1}
+	s := segment{first: at.sequence, name: l.segmentName(at.sequence)}
 	f, err := l.create(s.name)
 	if errors.Is(err, errNameUnsure) {
 		return l.breaks(err)
@@ -168,6 +171,11 @@ func (l *Log) retain(coming int64) error {
 		total += s.size
 	}
 	for len(l.segments) > 1 && total > l.MaxBytes {
+		if l.beforeDelete != nil {
+			if err := l.beforeDelete(); err != nil {
+				return l.breaks(err)
+			}
+		}
 		all := l.segments
 		oldest := all[0]
 		// Readers must not look for it any more once it is gone.

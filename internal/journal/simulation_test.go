@@ -24,7 +24,10 @@ func optionsOf(fsys FS, dir string) (batches, singles Options) {
 }
 
 // store is the two logs, opened for writing as a FileStore opens them.
-type store struct{ logs [2]*Log }
+type store struct {
+	*Dir
+	logs [2]*Log
+}
 
 func openStore(fsys FS, change func(*Options)) (*store, error) {
 	if err := MakeDir(fsys, storeDir); err != nil {
@@ -34,31 +37,25 @@ func openStore(fsys FS, change func(*Options)) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range s.logs {
-		if err := l.Recover(); err != nil {
-			s.close()
-			return nil, err
-		}
+	if err := s.Recover(); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }
 
 func readStore(fsys FS, change func(*Options)) (*store, error) {
-	s := &store{}
 	a, b := optionsOf(fsys, storeDir)
-	for i, o := range []Options{a, b} {
-		if change != nil {
-			change(&o)
-		}
-		var err error
-		if s.logs[i], err = Open(o); err != nil {
-			return nil, err
-		}
+	if change != nil {
+		change(&a)
+		change(&b)
 	}
-	return s, nil
+	d, err := OpenDir(a, b)
+	if err != nil {
+		return nil, err
+	}
+	return &store{d, [2]*Log{d.Log(0), d.Log(1)}}, nil
 }
-
-func (s *store) close() error { return errors.Join(s.logs[0].Close(), s.logs[1].Close()) }
 
 // outcome is what the caller of Append was told.
 type outcome int
@@ -185,12 +182,12 @@ func (h *history) live(fsys FS, rounds int, change func(*Options)) error {
 					first = err
 				}
 				if errors.Is(err, errOff) {
-					s.close()
+					s.Close()
 					return first
 				}
 			}
 		}
-		if err := s.close(); first == nil {
+		if err := s.Close(); first == nil {
 			first = err
 		}
 	}

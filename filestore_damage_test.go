@@ -1,0 +1,323 @@
+package normsync
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	revisionsName  = "revisions.jsonl"
+	violationsName = "violations-00000000000000000001.jsonl"
+)
+
+// fileContents returns the files of a directory by their names.
+func fileContents(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	all := map[string]string{}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		all[e.Name()] = string(b)
+	}
+	return all
+}
+
+// fileDir makes a directory of the given files.
+func fileDir(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	return dir
+}
+
+// fileRead opens a store and reads all of it.
+func fileRead(t testing.TB, dir string, o *FileOptions) (revs []Revision, vs []Violation, err error) {
+	t.Helper()
+	s, err := OpenFile(dir, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.Close()
+	for r, err := range s.Revisions(t.Context(), 0) {
+		if err != nil {
+			return nil, nil, err
+		}
+		revs = append(revs, r)
+	}
+	for v, err := range s.Violations(t.Context()) {
+		if err != nil {
+			return nil, nil, err
+		}
+		vs = append(vs, v)
+	}
+	return revs, vs, nil
+}
+
+// Two norms in one Apply are one line. A flip in it leaves no whole line, as a
+// crash during the very first Apply would.
+func TestFileStoreRefusesAFlipThatWouldEmptyTheConstitution(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		closed bool
+		change func(files map[string]string) // besides the flip
+	}{
+		{"after a clean Close", true, nil},
+		{"after a clean Close, and the seal is lost", true, func(files map[string]string) { delete(files, "seal.json") }},
+		{"after a kill", false, nil},
+		{"after a kill, with violations as version 0.1 wrote them", false, func(files map[string]string) {
+			old := openFileStore(t, t.TempDir(), nil) // without revisions, lines are of version 1
+			require.NoError(t, old.AppendViolations(t.Context(), Violation{NormName: "n", Severity: SeverityWarn, Edition: 2}))
+			files[violationsName] = fileContents(t, old.dirName(t))[violationsName]
+			require.Contains(t, files[violationsName], `{"v":1,`)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := openFileStore(t, dir, nil)
+			m, err := Open(t.Context(), s, nil)
+			require.NoError(t, err)
+			_, err = m.Apply(t.Context(), Enact(Norm{Name: "a", Prohibited: "attack"}), Enact(Norm{Name: "b", Prohibited: "steal"}))
+			require.NoError(t, err)
+			vs := make([]Violation, 1000)
+			for i := range vs {
+				vs[i] = Violation{NormName: "a", Severity: SeverityWarn, Edition: 2, Action: Action{Verb: "attack"}}
+			}
+			require.NoError(t, s.AppendViolations(t.Context(), vs...))
+			if c.closed {
+				require.NoError(t, s.Close())
+			}
+			files := fileContents(t, dir)
+			if c.change != nil {
+				c.change(files)
+			}
+			b := []byte(files[revisionsName])
+			b[len(b)/2] ^= 1
+			files[revisionsName] = string(b)
+			dir = fileDir(t, files)
+			for _, o := range []*FileOptions{nil, {ReadOnly: true}} {
+				_, err := OpenFile(dir, o)
+				var ce *CorruptError
+				require.ErrorAs(t, err, &ce)
+				require.Equal(t, CorruptError{Path: filepath.Join(dir, revisionsName), Line: 1, Err: ce.Err}, *ce)
+				require.Equal(t, files, fileContents(t, dir), "no byte is changed")
+			}
+		})
+	}
+}
+
+// dirName returns the directory of a store.
+func (s *FileStore) dirName(t *testing.T) string {
+	t.Helper()
+	return s.revisions.Dir
+}
+
+// A store of several segments, closed or as a kill leaves it.
+func fileSmall(t *testing.T, closed bool) map[string]string {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, &FileOptions{SegmentBytes: 1200})
+	for i := range 2 {
+		require.NoError(t, s.AppendRevisions(t.Context(), fileRevisions(uint64(2*i+1), uint64(2*i+2))...))
+		require.NoError(t, s.AppendViolations(t.Context(), fileViolations(2*i, 2*i+1)...))
+	}
+	if closed {
+		require.NoError(t, s.Close())
+	}
+	files := fileContents(t, dir)
+	require.GreaterOrEqual(t, len(files), 3)
+	return files
+}
+
+func TestFileStoreRefusesAnyDamageAfterAClose(t *testing.T) {
+	t.Parallel()
+	files := fileSmall(t, true)
+	dir := t.TempDir()
+	refused := func(i int, what string) {
+		for _, o := range []*FileOptions{{ReadOnly: true}, {}} {
+			if i%10 > 0 && !o.ReadOnly {
+				continue // it takes longer
+			}
+			before := fileContents(t, dir)
+			_, _, err := fileRead(t, dir, o)
+			require.ErrorAs(t, err, new(*CorruptError), "%s, %+v", what, *o)
+			after := fileContents(t, dir)
+			require.Equal(t, before, after, "no byte is changed: %s, %+v", what, *o)
+		}
+	}
+	restore := func() {
+		for name, content := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+		}
+	}
+	restore()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		for i := range len(content) {
+			bad := []byte(content)
+			bad[i] ^= 1 << (i % 8)
+			require.NoError(t, os.WriteFile(path, bad, 0o600))
+			refused(i, fmt.Sprintf("byte %d of %s flipped", i, name))
+			require.NoError(t, os.WriteFile(path, []byte(content[:i]), 0o600))
+			refused(i, fmt.Sprintf("%s cut to %d bytes", name, i))
+		}
+		require.NoError(t, os.Remove(path))
+		if name != "seal.json" {
+			refused(0, name+" is missing")
+		}
+		restore()
+	}
+	_, _, err := fileRead(t, dir, nil)
+	require.NoError(t, err)
+}
+
+// Without a seal, damage is refused or takes away only what no other line
+// vouches for.
+func TestFileStoreDamageAfterAKill(t *testing.T) {
+	t.Parallel()
+	files := fileSmall(t, false)
+	require.NotContains(t, files, "seal.json")
+	opened := 0
+	for name, content := range files {
+		for i := 0; i < len(content); i += 7 {
+			for what, bad := range map[string]string{
+				"flipped": content[:i] + string(content[i]^1) + content[i+1:],
+				"cut":     content[:i],
+			} {
+				broken := map[string]string{}
+				for n, c := range files {
+					broken[n] = c
+				}
+				broken[name] = bad
+				dir := fileDir(t, broken)
+				revs, vs, err := fileRead(t, dir, &FileOptions{SegmentBytes: 1200})
+				if err != nil {
+					require.ErrorAs(t, err, new(*CorruptError), "%s at %d of %s", what, i, name)
+					after := fileContents(t, dir)
+					delete(after, "seal.json") // if the damage is in an older segment, the store was open
+					require.Equal(t, broken, after)
+					continue
+				}
+				opened++
+				// Every revision is vouched for by a violation that was stored
+				// after it.
+				require.Equal(t, fileRevisions(1, 4), revs, "%s at %d of %s", what, i, name)
+				require.Equal(t, fileViolations(0, 3)[:len(vs)], vs)
+			}
+		}
+	}
+	require.Positive(t, opened, "the last violation may be a torn tail")
+}
+
+func TestFileStoreOfVersion01IsSealedByClose(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/store-0.1")))
+	revs, vs, err := fileRead(t, dir, nil)
+	require.NoError(t, err)
+	require.NotEmpty(t, revs)
+	require.Contains(t, fileContents(t, dir), "seal.json")
+	again, vs2, err := fileRead(t, dir, &FileOptions{ReadOnly: true})
+	require.NoError(t, err)
+	require.Equal(t, revs, again)
+	require.Equal(t, vs, vs2)
+	require.NoError(t, os.Truncate(filepath.Join(dir, revisionsName), 0))
+	_, _, err = fileRead(t, dir, nil)
+	require.ErrorAs(t, err, new(*CorruptError))
+}
+
+// A process that is killed at any time after it has opened a sealed store leaves
+// a store that opens.
+func TestFileStoreSealDoesNotCallAKillDamage(t *testing.T) {
+	dir := t.TempDir()
+	o := &FileOptions{SegmentBytes: 1200, MaxBytes: 6000}
+	check := func() {
+		t.Helper()
+		files := fileContents(t, dir)
+		for _, ro := range []bool{false, true} {
+			_, _, err := fileRead(t, fileDir(t, files), &FileOptions{SegmentBytes: 1200, ReadOnly: ro})
+			require.NoError(t, err)
+		}
+		for name, content := range files {
+			if strings.HasSuffix(name, ".jsonl") {
+				files[name] = content + "{"
+			}
+		}
+		segments := slices.Sorted(func(yield func(string) bool) {
+			for name := range files {
+				if strings.HasPrefix(name, "violations") && !yield(name) {
+					return
+				}
+			}
+		})
+		for _, name := range segments[:len(segments)-1] {
+			files[name] = strings.TrimSuffix(files[name], "{")
+		}
+		_, _, err := fileRead(t, fileDir(t, files), &FileOptions{SegmentBytes: 1200})
+		require.NoError(t, err, "torn tails")
+	}
+	edition := uint64(0)
+	for range 3 {
+		s := openFileStore(t, dir, o)
+		check()
+		for range 4 {
+			edition++
+			require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(edition)))
+			check()
+			v := fileViolation(1)
+			v.Edition = edition
+			require.NoError(t, s.AppendViolations(t.Context(), v, v, v))
+			check()
+		}
+		require.NoError(t, s.Close())
+		check()
+	}
+	require.NotContains(t, fileContents(t, dir), violationsName, "old segments were deleted")
+}
+
+func TestStoredEditionIsThatOfTheViolation(t *testing.T) {
+	for _, v := range []Violation{
+		{}, {Edition: 1}, {Edition: 1<<64 - 1},
+		{Edition: 7, NormName: `,"edition":9`, Shadow: true},
+		{Edition: 7, Action: Action{Agent: `x","edition":9`, Metadata: `{"a":1,"edition":9}`}},
+		{Action: Action{Metadata: `{"a":1,"edition":9}`}},
+	} {
+		b, err := v.appendJSON(nil)
+		require.NoError(t, err)
+		require.Equal(t, v.Edition, storedEdition(b), "%s", b)
+	}
+	for _, text := range []string{"", "{}", `{,"edition":`, `{,"edition":}`, `{,"edition":-1,`, `{,"edition":99999999999999999999}`} {
+		require.Zero(t, storedEdition([]byte(text)), text)
+	}
+}
+
+// cp -r takes the revisions first and the violations later.
+func TestFileStoreHotCopySaysHowToGoOn(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, nil)
+	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
+	old := fileContents(t, dir)
+	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(2)))
+	v := fileViolation(2)
+	require.NoError(t, s.AppendViolations(t.Context(), v))
+	files := fileContents(t, dir)
+	files[revisionsName] = old[revisionsName]
+	dir = fileDir(t, files)
+	_, err := OpenFile(dir, nil)
+	var ce *CorruptError
+	require.ErrorAs(t, err, &ce)
+	require.ErrorContains(t, err, "copy it again when the store is closed, or move the copied violations elsewhere")
+	require.Equal(t, files, fileContents(t, dir))
+	require.NoError(t, os.Remove(filepath.Join(dir, violationsName)))
+	revs, vs, err := fileRead(t, dir, nil)
+	require.NoError(t, err)
+	require.Equal(t, fileRevisions(1, 1), revs)
+	require.Empty(t, vs)
+}
