@@ -2,6 +2,7 @@ package normsync
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/normsync/normsync/internal/journal"
@@ -19,6 +21,15 @@ import (
 // FileOptions are the options of OpenFile.
 type FileOptions struct {
 	ReadOnly bool // no lock, nothing is written or repaired
+
+	// RevisionsOnly opens the revisions and leaves the files of violations
+	// alone: they are not opened, checked, written or deleted. Revisions can be
+	// read and appended, so a game server can go on when its violations are
+	// damaged, and a process that may not read the violations can follow the
+	// constitution. AppendViolations and Violations fail with
+	// [errors.ErrUnsupported]. Damage to the revisions is refused as always, but
+	// what the violations prove about them is not seen: look at TornTails.
+	RevisionsOnly bool
 
 	// SegmentBytes is the size beyond which a segment of violations is closed
 	// and the next one begun; 0 means 64 MiB. What one fsync commits is never
@@ -164,6 +175,9 @@ type TornTail struct {
 func (s *FileStore) TornTails() []TornTail {
 	var all []TornTail
 	for _, l := range []*journal.Log{s.revisions, s.violations} {
+		if l == nil {
+			continue // RevisionsOnly
+		}
 		if tail := l.TornTail(); tail != nil {
 			all = append(all, TornTail(*tail))
 		}
@@ -189,9 +203,26 @@ func OpenFile(dir string, o *FileOptions) (*FileStore, error) {
 		if errors.Is(err, fs.ErrPermission) && !o.ReadOnly {
 			err = fmt.Errorf("%w (ReadOnly opens a store without writing to it)", err)
 		}
-		return nil, fileError("open store "+dir, err)
+		err = fileError("open store "+dir, err)
+		if aboutViolations(err) {
+			err = fmt.Errorf("%w; to go on without the violations, open the store with FileOptions.RevisionsOnly", err)
+		}
+		return nil, err
 	}
 	return s, nil
+}
+
+// aboutViolations reports whether an error is about a file of violations.
+func aboutViolations(err error) bool {
+	path := ""
+	var damage *CorruptError
+	var failed *fs.PathError
+	if errors.As(err, &damage) {
+		path = damage.Path
+	} else if errors.As(err, &failed) {
+		path = failed.Path
+	}
+	return strings.HasPrefix(filepath.Base(path), "violations-")
 }
 
 func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
@@ -234,10 +265,16 @@ func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
 		}
 	}()
 	logs := fileLogs(dir, o)
-	if s.dir, err = journal.OpenDir(logs[0], logs[1]); err != nil {
+	if o.RevisionsOnly {
+		logs = logs[:1]
+	}
+	if s.dir, err = journal.OpenDir(logs...); err != nil {
 		return nil, err
 	}
-	s.revisions, s.violations = s.dir.Log(0), s.dir.Log(1)
+	s.revisions = s.dir.Log(0)
+	if !o.RevisionsOnly {
+		s.violations = s.dir.Log(1)
+	}
 	if o.ReadOnly {
 		return s, nil
 	}
@@ -249,8 +286,8 @@ func openFile(dir string, o FileOptions) (_ *FileStore, err error) {
 
 // fileLogs are the two logs of a store: revisions, a batch in a line, and
 // violations, a line each.
-func fileLogs(dir string, o FileOptions) [2]journal.Options {
-	return [2]journal.Options{
+func fileLogs(dir string, o FileOptions) []journal.Options {
+	return []journal.Options{
 		{Dir: dir, Name: "revisions", Key: "revisions", Perm: 0o644},
 		{Dir: dir, Name: "violations", Key: "violation", Perm: 0o600, Edition: storedEdition, SegmentBytes: o.SegmentBytes, MaxBytes: o.MaxBytes},
 	}
@@ -430,6 +467,9 @@ func (s *FileStore) append(ctx context.Context, verb string, to *journal.Log, fi
 	if err := s.unbroken(verb); err != nil {
 		return err
 	}
+	if to == nil {
+		return fileError(verb, s.noViolations())
+	}
 	err := to.Append(ctx, first, entries...)
 	if errors.Is(err, journal.ErrBroken) {
 		s.broken.CompareAndSwap(nil, &err)
@@ -440,6 +480,10 @@ func (s *FileStore) append(ctx context.Context, verb string, to *journal.Log, fi
 // Violations yields the violations, oldest first.
 func (s *FileStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
 	return func(yield func(Violation, error) bool) {
+		if s.violations == nil {
+			yield(Violation{}, fileError("read violations", cmp.Or(ctx.Err(), s.noViolations())))
+			return
+		}
 		for line, err := range s.violations.Read(ctx, 0) {
 			var v Violation
 			if err == nil {
@@ -456,6 +500,14 @@ func (s *FileStore) Violations(ctx context.Context) iter.Seq2[Violation, error] 
 			}
 		}
 	}
+}
+
+// noViolations is the error of a store that was opened with RevisionsOnly.
+func (s *FileStore) noViolations() error {
+	if s.closed.Load() {
+		return fs.ErrClosed
+	}
+	return fmt.Errorf("the store was opened with RevisionsOnly, without its violations: %w", errors.ErrUnsupported)
 }
 
 // Close waits for the append that is under way, refuses those that wait behind

@@ -1,7 +1,10 @@
 package normsync
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -315,9 +318,138 @@ func TestFileStoreHotCopySaysHowToGoOn(t *testing.T) {
 	require.ErrorAs(t, err, &ce)
 	require.ErrorContains(t, err, "copy it again when the store is closed, or move the copied violations elsewhere")
 	require.Equal(t, files, fileContents(t, dir))
+	only := openFileStore(t, dir, &FileOptions{RevisionsOnly: true})
+	require.Equal(t, fileRevisions(1, 1), fileGather(t, only.Revisions(t.Context(), 0)))
+	require.NoError(t, only.Close())
 	require.NoError(t, os.Remove(filepath.Join(dir, violationsName)))
 	revs, vs, err := fileRead(t, dir, nil)
 	require.NoError(t, err)
 	require.Equal(t, fileRevisions(1, 1), revs)
 	require.Empty(t, vs)
+}
+
+func TestFileStoreRevisionsOnly(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		for name, spoil := range map[string]func(files map[string]string){
+			"violations that are sound": func(map[string]string) {},
+			"a flipped byte in the last segment": func(files map[string]string) {
+				files[lastSegment(files)] = "x" + files[lastSegment(files)][1:]
+			},
+			"a compressed segment": func(files map[string]string) {
+				files[violationsName+".gz"] = "\x1f\x8b"
+				delete(files, violationsName)
+			},
+			"a torn tail": func(files map[string]string) { files[lastSegment(files)] += "{" },
+			"a newer format": func(files map[string]string) {
+				files[lastSegment(files)] = `{"v":9,"n":1}` + "\n"
+			},
+		} {
+			t.Run(fmt.Sprintf("%s, closed=%v", name, closed), func(t *testing.T) {
+				files := fileSmall(t, closed)
+				delete(files, "seal.json")
+				if closed {
+					files["seal.json"] = fileContents(t, fileDir(t, fileSmall(t, true)))["seal.json"]
+				}
+				spoil(files)
+				dir := fileDir(t, files)
+				violations := func() map[string]string {
+					all := fileContents(t, dir)
+					delete(all, revisionsName)
+					delete(all, "seal.json")
+					return all
+				}
+				before := violations()
+				_, normal := OpenFile(dir, &FileOptions{ReadOnly: true})
+				if normal != nil {
+					require.ErrorAs(t, normal, new(*CorruptError))
+					require.ErrorContains(t, normal, "open the store with FileOptions.RevisionsOnly")
+				}
+				for _, readOnly := range []bool{true, false} {
+					s := openFileStore(t, dir, &FileOptions{RevisionsOnly: true, ReadOnly: readOnly, MaxBytes: 1})
+					require.Equal(t, fileRevisions(1, 4), fileGather(t, s.Revisions(t.Context(), 0)))
+					require.Empty(t, s.TornTails())
+					err := s.AppendViolations(t.Context(), fileViolation(1))
+					require.ErrorIs(t, err, errors.ErrUnsupported)
+					require.ErrorContains(t, err, "RevisionsOnly")
+					require.NoError(t, s.AppendViolations(t.Context()))
+					for v, err := range s.Violations(t.Context()) {
+						require.ErrorIs(t, err, errors.ErrUnsupported)
+						require.Zero(t, v)
+					}
+					done, cancel := context.WithCancel(t.Context())
+					cancel()
+					for _, err := range s.Violations(done) {
+						require.ErrorIs(t, err, context.Canceled)
+					}
+					if !readOnly {
+						require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(5)))
+						_, err := OpenFile(dir, nil)
+						require.ErrorIs(t, err, ErrLocked)
+					}
+					require.NoError(t, s.Close())
+					require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(1)), fs.ErrClosed)
+					for _, err := range s.Violations(t.Context()) {
+						require.ErrorIs(t, err, fs.ErrClosed)
+					}
+					require.Equal(t, before, violations(), "no file of violations is touched")
+				}
+				// The revisions are sealed, and what is wrong with the violations
+				// still is.
+				_, err := OpenFile(dir, &FileOptions{ReadOnly: true})
+				require.Equal(t, normal == nil, err == nil, "%v", err)
+				require.NoError(t, os.Truncate(filepath.Join(dir, revisionsName), 0))
+				_, err = OpenFile(dir, &FileOptions{RevisionsOnly: true})
+				require.ErrorAs(t, err, new(*CorruptError))
+				require.NotContains(t, err.Error(), "FileOptions.RevisionsOnly")
+			})
+		}
+	}
+}
+
+func lastSegment(files map[string]string) (last string) {
+	for name := range files {
+		if strings.HasPrefix(name, "violations-") && strings.HasSuffix(name, ".jsonl") {
+			last = max(last, name)
+		}
+	}
+	return last
+}
+
+func TestFileStoreRevisionsOnlyDoesNotOpenWhatItMayNotRead(t *testing.T) {
+	dir := fileDir(t, fileSmall(t, true))
+	path := filepath.Join(dir, violationsName)
+	if os.Getuid() <= 0 {
+		// Root may read any file, and Windows knows no modes. A link to nothing
+		// cannot be opened by anybody.
+		require.NoError(t, os.Remove(path))
+		if err := os.Symlink(filepath.Join(dir, "nothing"), path); err != nil {
+			t.Skip("no links here:", err)
+		}
+	} else {
+		require.NoError(t, os.Chmod(path, 0))
+	}
+	_, err := OpenFile(dir, &FileOptions{ReadOnly: true})
+	require.Error(t, err)
+	require.ErrorContains(t, err, "FileOptions.RevisionsOnly")
+	s := openFileStore(t, dir, &FileOptions{ReadOnly: true, RevisionsOnly: true})
+	require.Equal(t, fileRevisions(1, 4), fileGather(t, s.Revisions(t.Context(), 0)))
+}
+
+// A record's Edition may mean something else in a program. Opening once with
+// RevisionsOnly cuts the torn tail off that made it count.
+func TestFileStoreRevisionsOnlyCutsATornTailThatARecordContradicts(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, nil)
+	require.NoError(t, s.AppendViolations(t.Context(), Violation{NormName: "n", Severity: SeverityWarn, Edition: 5}))
+	files := fileContents(t, dir)
+	files[revisionsName] = "{"
+	dir = fileDir(t, files)
+	_, err := OpenFile(dir, nil)
+	require.ErrorAs(t, err, new(*CorruptError))
+	s = openFileStore(t, dir, &FileOptions{RevisionsOnly: true})
+	require.Equal(t, filepath.Join(dir, revisionsName)+".torn", s.TornTails()[0].Kept)
+	require.NoError(t, s.Close())
+	_, vs, err := fileRead(t, dir, nil)
+	require.NoError(t, err)
+	require.Len(t, vs, 1)
 }

@@ -63,6 +63,7 @@ func TestFileStoreKilled(t *testing.T) {
 				var names []string
 				for i := range 1 + n%3 {
 					v := fileViolation(n)
+					v.Edition = edition.Load()
 					v.Action.Agent = fmt.Sprintf("%d-%d-%d-%d", born, g, n, i)
 					v.Action.Target = strings.Repeat("x", n%200)
 					vs, names = append(vs, v), append(names, "violation "+v.Action.Agent)
