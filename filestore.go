@@ -22,13 +22,13 @@ import (
 type FileOptions struct {
 	ReadOnly bool // no lock, nothing is written or repaired
 
-	// RevisionsOnly opens the revisions and leaves the files of violations
-	// alone: they are not opened, checked, written or deleted. Revisions can be
+	// RevisionsOnly opens the revisions and does not touch the files
+	// of violations: they are not opened, checked, written or deleted. Revisions can be
 	// read and appended, so a game server can go on when its violations are
 	// damaged, and a process that may not read the violations can follow the
 	// constitution. AppendViolations and Violations fail with
 	// [errors.ErrUnsupported]. Damage to the revisions is refused as always, but
-	// what the violations prove about them is not seen: look at TornTails.
+	// the violations are not compared with them, so check TornTails.
 	RevisionsOnly bool
 
 	// SegmentBytes is the size beyond which a segment of violations is closed
@@ -49,8 +49,9 @@ const defaultSegmentBytes = 64 << 20
 // violations-<first number>.jsonl a line is one violation. A line has a format
 // version, the numbers of its records and a checksum, and must not be edited.
 //
-// Concurrent appends share an fsync. A sequence yields what is on disk when the
-// range begins; its memory is that of one line, however long the log. Any
+// Concurrent appends share an fsync. A sequence yields the records that are on
+// disk when the range begins. It needs memory for one line, however long the
+// log is. Any
 // number of goroutines may use a FileStore.
 //
 // # What is promised
@@ -70,7 +71,7 @@ const defaultSegmentBytes = 64 << 20
 //	                        unknown; all later ones are refused until the
 //	                        store is opened again. No fsync is tried twice.
 //	process killed          All that was acknowledged is there, and no line is
-//	                        half there. Of what was under way, a beginning may
+//	                        half there. A prefix of the appends in progress may
 //	                        be there.
 //	power lost              The same, if the drive keeps what it says it has
 //	                        flushed.
@@ -137,7 +138,7 @@ type FileStore struct {
 	violations *journal.Log
 	unlock     func() error
 	closed     atomic.Bool
-	broken     atomic.Pointer[error] // what broke one of the logs: the disk is that of both
+	broken     atomic.Pointer[error] // the error that broke one of the logs; both are on the same disk
 	last       atomic.Pointer[tip]   // of the revisions that this store appended; nil if that is not known
 }
 
@@ -308,7 +309,7 @@ func storedEdition(violation []byte) (edition uint64) {
 	}
 	edition, err := strconv.ParseUint(string(digits), 10, 64)
 	if err != nil {
-		return 0 // whoever decodes the violation says so
+		return 0 // decoding the violation reports it
 	}
 	return edition
 }
@@ -417,7 +418,7 @@ func readRevisions(revs []identified, line journal.Line) ([]identified, error) {
 }
 
 // unreadable returns the error of decoding a line: that the line is corrupt,
-// unless this platform alone cannot hold what is in it.
+// unless only this platform cannot hold its values.
 func unreadable(line journal.Line, err error) error {
 	corrupt := line.Corrupt(err)
 	var at *journal.CorruptError

@@ -36,7 +36,7 @@ func TestFileStoreKilled(t *testing.T) {
 		require.NoError(t, err)
 		edition.Store(r.Edition)
 	}
-	born := os.Getpid() // tells this process's records from those of the others, which may have begun at the same edition
+	born := os.Getpid() // distinguishes the records of this process from those of the others
 	var out sync.Mutex
 	said := func(format string, args ...any) {
 		out.Lock()
@@ -88,7 +88,7 @@ func TestFileStoreKill(t *testing.T) {
 	require.NoError(t, err)
 	violations, revision, total := map[string]bool{}, uint64(0), 0
 	for range *kills {
-		if random.IntN(10) == 0 { // another store, lest checking take ever longer
+		if random.IntN(10) == 0 { // another store, so that checking stays short
 			require.NoError(t, os.RemoveAll(dir))
 			violations, revision = map[string]bool{}, 0
 		}

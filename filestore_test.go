@@ -109,7 +109,7 @@ func TestFileStoreRefusesWhatWasEditedByHand(t *testing.T) {
 	}
 }
 
-// Whoever makes up a checksum, too, is found out when the line is read.
+// A line with a right checksum and wrong records is refused when it is read.
 func TestFileStoreRefusesLinesWithOtherRecords(t *testing.T) {
 	one, err := fileRevision(1).MarshalJSON()
 	require.NoError(t, err)
@@ -374,7 +374,7 @@ func TestFileStoreAfterCloseAndReadOnly(t *testing.T) {
 	}
 }
 
-// fileModel is the store as anybody would write it who has no disk.
+// fileModel is the simplest store: two slices.
 type fileModel struct {
 	revs []Revision
 	vs   []Violation

@@ -32,9 +32,8 @@ type request struct {
 // unknown. Without nil, a prefix of the lines may be there after a crash, each
 // of them whole.
 //
-// Calls that come while the disk is busy wait together and share one fsync:
-// whichever of them takes the lead commits for all, in the order in which they
-// came.
+// Calls that arrive while the disk is busy share one fsync: one of them becomes
+// the leader and commits for all, in order of arrival.
 func (l *Log) Append(ctx context.Context, first uint64, entries ...Entry) error {
 	for _, e := range entries {
 		if e.Count < 1 || len(e.JSON) == 0 || bytes.IndexByte(e.JSON, '\n') >= 0 {
@@ -73,8 +72,8 @@ func (l *Log) enqueue(ctx context.Context, r *request) error {
 	return nil
 }
 
-// withdraw takes a request out of the queue. One that is no longer in it is
-// being committed, and nobody knows yet how that ends.
+// withdraw takes a request out of the queue. A request that is no longer queued
+// is being committed, and its outcome is not known yet.
 func (l *Log) withdraw(ctx context.Context, r *request) error {
 	l.mu.Lock()
 	i := slices.Index(l.queue, r)
@@ -93,11 +92,12 @@ func (l *Log) withdraw(ctx context.Context, r *request) error {
 	}
 }
 
-// commit commits what is in the queue, which is whatever has come since the
-// commit before. Whoever calls it holds lead.
+// commit commits the requests in the queue: those that came since the previous
+// commit. Its caller holds lead.
 func (l *Log) commit() {
 	if l.crowded {
-		// Those who have just been served may have something for this fsync.
+		// The goroutines that were just served may append again and share this
+		// fsync.
 		runtime.Gosched()
 	}
 	l.mu.Lock()
@@ -166,8 +166,8 @@ func (l *Log) write(b []byte, next uint64, lines int) error {
 		return l.undo(err)
 	}
 	if err := l.file.Sync(); err != nil {
-		// Another fsync could say nil though the bytes are lost, so there is
-		// none. What can be done is to show nobody what may not last.
+		// A second fsync could return nil although the bytes are lost, so there
+		// is none. The bytes are cut off, since they may not last.
 		l.file.Truncate(l.end.offset)
 		return l.breaks(err)
 	}
@@ -202,9 +202,9 @@ func (l *Log) sameFile(want int64) error {
 	return nil
 }
 
-// undo cuts off what a failed write has left, so that the log can go on.
-// That is on disk before anything else is: the next write may be shorter, and a
-// crash must not bring back what lies behind it.
+// undo cuts off the bytes of a failed write, so that the log stays usable. It
+// fsyncs the cut before anything else is written: the next write may be shorter,
+// and a crash must not bring back the bytes behind it.
 func (l *Log) undo(cause error) error {
 	err := l.file.Truncate(l.end.offset)
 	if err == nil {
@@ -216,8 +216,7 @@ func (l *Log) undo(cause error) error {
 	return cause
 }
 
-// breaks ends all appending. The error of the call that met it does not say
-// what is on disk, since that is not known.
+// breaks ends all appending, because the content of the disk is no longer known.
 func (l *Log) breaks(cause error) error {
 	l.broken = fmt.Errorf("%w until it is opened again, and the outcome of the append that met this is unknown: %w", ErrBroken, cause)
 	return l.broken

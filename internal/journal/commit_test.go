@@ -90,7 +90,7 @@ func TestContextEndsWhileAnAppendWaits(t *testing.T) {
 		err := <-queued
 		require.Equal(t, context.Canceled, err, "it was not begun, and nothing is unknown")
 
-		// Of the next two one takes the lead, and the other gives up.
+		// One of the next two becomes the leader, and the other gives up.
 		ctx, cancel = context.WithCancel(t.Context())
 		a, b := d.append(ctx, "3"), d.append(ctx, "4")
 		d.letGo <- struct{}{}

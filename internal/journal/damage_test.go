@@ -36,7 +36,7 @@ func TestDamageToAnyByteOfASealedStore(t *testing.T) {
 			for log := range 2 {
 				_, err := readAll(m, log)
 				if log == 1 && err == nil {
-					// Damage in an older segment is found by whoever reads it.
+					// Damage in an older segment is found when it is read.
 					t.Fatalf("%s: %s: it was not noticed", filepath.Base(name), d.what)
 				}
 				if err == nil {

@@ -195,7 +195,7 @@ func TestFaultsAreNoticed(t *testing.T) {
 	files := func(open func(f File, name string) File) func(FS) FS {
 		return func(fsys FS) FS { return faulty{FS: fsys, open: open} }
 	}
-	// Recovery that mends as it likes does so before the log looks at its file.
+	// A wrong repair happens before the log opens its file.
 	mended := func(mend func(f, torn File, name string)) func(FS) FS {
 		return func(fsys FS) FS {
 			return faulty{FS: fsys, open: func(f File, name string) File {

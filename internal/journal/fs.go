@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// FS is what a log needs of a file system. Tests put their own in its place:
-// one that fails at a call of their choice, one that loses what was not synced.
+// FS is the file system of a log. Tests replace it with one that fails at a chosen
+// call, and one that loses everything that was not synced.
 type FS interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
 	Mkdir(name string, perm fs.FileMode) error

@@ -2,19 +2,18 @@
 // that people can read: a line is one JSON object with a format version, the
 // numbers of its records, and a checksum.
 //
-// The promise is that what Append acknowledged is there after any crash, and
-// that nothing is ever half there. Three things carry it. Append says nil only
-// when the bytes have been written and fsynced, and the name of their file
-// before them. Each line says which record was the last one known to be on disk
-// when it was written, so that a torn tail, which nobody was promised, can be
-// told from damage to what was acknowledged. And a log that is damaged is
-// refused as it is: recovery cuts off nothing but a torn tail, and keeps even
-// that.
+// Every record that Append acknowledged is there after any crash, and no line is
+// ever half there. Append returns nil only after the bytes, and before them the
+// name of their file, have been written and fsynced. Each line says which record
+// was the last one known to be on disk when it was written, and a seal says it
+// for the last clean Close. That distinguishes a torn tail, which was never
+// acknowledged, from damage. A damaged log is refused and left unchanged. Opening
+// cuts off only a torn tail, and keeps its bytes.
 //
-// The files of the package, in the order in which to read them: line.go is one
-// line, scan.go the lines of a file, segment.go the files of a log, recover.go
-// what opening does, commit.go what Append does, read.go what Read does, lock_*.go
-// who may write, fs*.go the file system underneath.
+// Read the files in this order: line.go (a line), scan.go (the lines of a file),
+// segment.go (the files of a log), recover.go (Open and Recover), commit.go
+// (Append), read.go (Read), seal.go (the seal), dir.go (the logs of a directory),
+// lock_*.go (the writer's lock), fs*.go (the file system).
 package journal
 
 import (
@@ -26,16 +25,16 @@ import (
 )
 
 var (
-	// ErrConflict says that the first record of an Append is not the next one.
+	// ErrConflict reports an Append with a first record that is not the next one.
 	ErrConflict = errors.New("not the next number")
-	// ErrBroken says that what is on disk is no longer known: nothing can be
-	// appended until the log is opened again.
+	// ErrBroken reports that the content of the disk is no longer known. Nothing
+	// can be appended until the log is opened again.
 	ErrBroken = errors.New("log is broken")
-	// ErrLocked says that somebody else holds the lock of the directory.
+	// ErrLocked reports that another opener holds the lock of the directory.
 	ErrLocked = errors.New("locked by another opener")
 )
 
-// CorruptError says where a log holds what it cannot hold.
+// CorruptError reports a line that is not as it was written.
 type CorruptError struct {
 	Path   string
 	Line   int   // counted from 1
@@ -49,7 +48,7 @@ func (e *CorruptError) Error() string {
 
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// Options say where a log lies and how it is cut into files.
+// Options configures Open.
 type Options struct {
 	Dir  string      // must exist
 	Name string      // of the log: the file is Name.jsonl, or Name-<first number>.jsonl with segments
@@ -66,15 +65,14 @@ type Options struct {
 	FS FS // nil: the operating system's
 }
 
-// Log is one log. It is opened by Open, which changes nothing, and made ready
-// for Append by Recover; one that is only read does without, and follows
-// whoever writes. Any number of goroutines may use it.
+// Log is one log. Open opens it for reading and changes nothing. Recover makes it
+// ready for Append. A log without Recover follows the program that writes to the
+// files. Any number of goroutines may use a Log.
 type Log struct {
 	Options
 
-	// lead is a lock that can be waited for together with other things.
-	// Whoever holds it commits what is in the queue, and owns the fields of
-	// this block.
+	// lead is a lock that a select can wait for. Its holder, the leader, commits
+	// the requests in the queue and owns the fields of this block.
 	lead    chan struct{}
 	file    File   // the last segment, open for writing
 	buf     []byte // kept from one commit to the next
@@ -83,7 +81,7 @@ type Log struct {
 
 	tornTail *TornTail // set by Recover
 
-	// Of a Dir.
+	// Set by Dir.
 	first        *Log         // the first log of the directory, if this is another one
 	beforeDelete func() error // called before a segment is deleted
 

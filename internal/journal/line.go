@@ -17,8 +17,8 @@ import (
 //	{"v":1,"n":4,"to":6,"durable":3,"crc":"4e5f6071","revisions":[{…},{…},{…}]}
 //	{"v":2,"n":18,"durable":17,"edition":6,"crc":"8293a4b5","violation":{…}}
 //
-// n is the number of its record; where it holds several that belong together,
-// n is that of the first and to that of the last. durable is the highest number
+// n is the number of the record. If the line holds several records that belong
+// together, n is the first and to the last number. durable is the highest number
 // that was known to be on disk when the line was written. crc is the CRC-32C,
 // in hexadecimal, of all bytes of the line but its own eight digits and the
 // newline.
@@ -191,12 +191,12 @@ func padded(line []byte, key string) bool {
 
 var errPadded = errors.New("the line is followed by blanks: a program has changed the ends of lines, as git does with core.autocrlf; tell it \"*.jsonl -text\" in .gitattributes")
 
-// proves reports whether a line in what may be a torn tail proves that record
-// next, the first that is missing, had been acknowledged. Both kinds of proof
-// are a line that is whole: one written when record next was on disk, and record
-// next itself in a place where no crash puts it, which is anywhere but at the
-// beginning of the tail. A proof is looked for inside the line, too: where a
-// newline is damaged, two lines look like one.
+// proves reports whether a line in a possible torn tail proves that record next,
+// the first missing one, had been acknowledged. There are two kinds of proof: a
+// line that was written when record next was on disk, and record next itself
+// anywhere but at the beginning of the tail, where no crash puts it. proves also
+// looks inside the line, since two lines look like one if the newline between
+// them is damaged.
 func proves(line []byte, key string, next uint64, tailBegins bool) bool {
 	// The head of a line is proof even where the rest was altered, as by a
 	// program that changed all line ends: what a crash leaves of the commit that

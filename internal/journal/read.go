@@ -26,10 +26,10 @@ func (l Line) Corrupt(err error) error { return l.log.corrupt(l.name, l.at, "%w"
 var errStop = errors.New("stopped")
 
 // Read yields the lines with records after a number: those that are on disk
-// when it begins, or, where somebody else writes the log, those that are in its
-// files, up to a torn tail. It holds no lock while it yields, and its memory is
-// that of the longest line. Segments that are deleted meanwhile are passed
-// over.
+// when it begins. If another program writes the log, Read yields the lines in its
+// files up to a torn tail. It holds no lock while it yields, and needs memory for
+// the longest line. If segments are deleted meanwhile, Read goes on with the oldest
+// that is left; the numbers of the lines show the gap.
 func (l *Log) Read(ctx context.Context, after uint64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		done := after // so that the sequence can be ranged over again
@@ -92,8 +92,8 @@ func (l *Log) snapshot() (segs []segment, end *position, err error) {
 	return segs, nil, err
 }
 
-// deleted reports whether an error comes from the deletion of a segment by
-// whoever writes the log.
+// deleted reports whether an error comes from the deletion of a segment by the
+// writer of the log.
 func (l *Log) deleted(s segment, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false
@@ -103,8 +103,9 @@ func (l *Log) deleted(s segment, err error) bool {
 }
 
 // readSegment yields the lines of one segment that come after *done, and
-// returns the position behind the last line. Of the last segment the log's
-// writer says with end how far to read; for anybody else a torn tail ends it.
+// returns the position behind the last line. For the last segment, end is the
+// position up to which the writer of the log reads; it is nil for other readers,
+// which stop at a torn tail.
 func (l *Log) readSegment(ctx context.Context, s segment, last bool, end *position, done *uint64, yield func(Line) bool) (position, error) {
 	at := s.begin()
 	f, limit, err := l.openRead(s.name)
@@ -141,7 +142,7 @@ func (l *Log) readSegment(ctx context.Context, s segment, last bool, end *positi
 	if err == nil {
 		return at, stopped
 	}
-	l.forget() // a checkpoint may be out of date where somebody else writes
+	l.forget() // a checkpoint may be out of date if another program writes
 	if last && end == nil {
 		err = l.unlessTorn(f, err, at, limit)
 	}

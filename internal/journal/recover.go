@@ -83,8 +83,8 @@ func (l *Log) note(record []byte, edition uint64) {
 	}
 }
 
-// loadAgain loads anew where a segment is gone because its writer has deleted
-// it.
+// loadAgain loads the log again if a segment is gone because its writer has
+// deleted it.
 func (l *Log) loadAgain(s segment, err error) error {
 	if l.deleted(s, err) {
 		return l.load()
@@ -218,9 +218,9 @@ func (l *Log) keepTorn(f File, name string) (err error) {
 	return l.FS.SyncDir(l.Dir)
 }
 
-// MakeDir makes a directory and those above it that are not there, and has
-// their names on disk. So is the name of the first that is there: whoever made
-// it may have been killed before it could fsync.
+// MakeDir makes a directory and its missing parents, and fsyncs their names. It
+// also fsyncs the name of the first directory that exists, since the process that
+// made it may have been killed before it could.
 func MakeDir(fsys FS, dir string) error {
 	parent := filepath.Dir(dir)
 	err := fsys.Mkdir(dir, 0o755)

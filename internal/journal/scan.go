@@ -113,16 +113,14 @@ func (l *Log) unlessTorn(f File, err error, at position, limit int64) error {
 // checkpointEvery is the distance of checkpoints.
 const checkpointEvery = 64 << 10
 
-// checkpoints remember where some lines of the last segment begin, so that a reader
-// who wants the latest records does not begin at the first. They are learned by
-// reading.
+// checkpoints are the positions of some lines of the last segment, so that reading
+// the latest records does not begin at the first line. Reading adds them.
 type checkpoints struct {
 	segment uint64
 	at      []position
 }
 
-// start returns the best place in a segment to look for the record after a
-// number.
+// start returns the checkpoint from which to look for the record after a number.
 func (l *Log) start(seg segment, after uint64) position {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,7 +135,7 @@ func (l *Log) start(seg segment, after uint64) position {
 	return best
 }
 
-// learn remembers a place in the last segment if it is far from the others.
+// learn adds a checkpoint in the last segment if it is far from the others.
 func (l *Log) learn(seg segment, at position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -69,7 +69,7 @@ func (l *Log) list() ([]segment, error) {
 
 // checkEnds reads the first and the last line of a segment that another one
 // follows, and reports a segment that is misplaced or missing between the two.
-// Damage within the segment is left to whoever reads it. It returns the
+// Damage within the segment is found when it is read. It returns the
 // segment's size.
 func (l *Log) checkEnds(s, next segment) (size int64, err error) {
 	f, size, err := l.openRead(s.name)
@@ -122,7 +122,7 @@ func lastLine(f File, size int64) ([]byte, error) {
 	}
 }
 
-// rotate begins a new segment. Whoever calls it holds lead.
+// rotate begins a new segment. Its caller holds lead.
 func (l *Log) rotate() error {
 	at := position{sequence: l.end.sequence, line: 1}
 	s := segment{first: at.sequence, name: l.segmentName(at.sequence)}
@@ -160,8 +160,8 @@ func (l *Log) create(name string) (File, error) {
 var errNameUnsure = errors.New("the name of a new file may not be on disk")
 
 // retain deletes the oldest segments until the others, and as many bytes to
-// come, fit into MaxBytes. Each deletion is on disk before the next one, lest a crash
-// leave a gap. A file that cannot be deleted is tried again at the next turn.
+// come, fit into MaxBytes. Each deletion is on disk before the next one, so that a
+// crash leaves no gap. A file that cannot be deleted is tried again next time.
 func (l *Log) retain(coming int64) error {
 	if l.MaxBytes == 0 {
 		return nil
@@ -178,7 +178,7 @@ func (l *Log) retain(coming int64) error {
 		}
 		all := l.segments
 		oldest := all[0]
-		// Readers must not look for it any more once it is gone.
+		// Readers must stop looking for the file before it is gone.
 		l.setSegments(all[1:])
 		if err := l.FS.Remove(l.path(oldest.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			l.setSegments(all)

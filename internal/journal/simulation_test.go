@@ -210,8 +210,8 @@ func off(fsys FS, k int) (FS, *bool) {
 }
 
 // testCrashes turns the power off before each operation of a small life, and
-// looks at several states that this may leave on disk. From each, recovery is
-// cut off in the same way before one of its operations.
+// looks at several states that this may leave on disk. Recovery from each state is
+// cut off before one of its operations, too.
 func testCrashes(wrap func(FS) FS, seed uint64, samples int, change func(*Options)) error {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for k := 0; ; k++ {
