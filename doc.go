@@ -37,8 +37,8 @@
 // first, and then by Name. A Shadow norm is reported but denies nothing, and a
 // Shadow permit overrides nothing.
 //
-// Scope, Description, Severity and Metadata are never matched. Verdicts are
-// exact: the index finds candidates by hash, and a check compares their text
+// Scope, Description, Severity, Advice and Metadata are never matched. Verdicts
+// are exact: the index finds candidates by hash, and a check compares their text
 // before it reports them. Each process hashes with a random key of its own, so
 // that nobody can prepare words that collide.
 //

@@ -168,7 +168,7 @@ func TestCheckingReadsNoClock(t *testing.T) {
 func TestWhatIsForPeopleIsNeverMatched(t *testing.T) {
 	n := Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
 	labelled := n
-	labelled.Description, labelled.Scope, labelled.Severity = "brawl in the inn", "inn", SeverityError
+	labelled.Description, labelled.Scope, labelled.Severity, labelled.Advice = "brawl in the inn", "inn", SeverityError, "brawl inn"
 	c, err := Compile(labelled)
 	require.NoError(t, err)
 	require.Len(t, c.Check(Action{Verb: "attack", Location: "safe_zone", Metadata: `"inn"`}), 1)

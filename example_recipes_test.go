@@ -99,7 +99,6 @@ func Example_tick() {
 		{Agent: "hero", Verb: "attack", Location: "town safe_zone", Target: "goblin"},
 		{Agent: "goblin", Verb: "flee", Location: "town safe_zone"},
 	}
-	isDenial := func(v normsync.Violation) bool { return !v.Shadow }
 
 	var violations []normsync.Violation
 	for tick := range 2 {
@@ -108,7 +107,7 @@ func Example_tick() {
 		for _, action := range actions {
 			before := len(violations)
 			violations = rules.AppendCheck(violations, action)
-			if !slices.ContainsFunc(violations[before:], isDenial) {
+			if !normsync.Denied(violations[before:]) {
 				fmt.Println(tick, action.Agent, "does", action.Verb)
 			}
 		}
