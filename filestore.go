@@ -378,7 +378,7 @@ func (s *FileStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revis
 	}
 }
 
-// identified is Revisions with the IDs that reading a revision computes.
+// identified is Revisions with the IDs, which decoding computes to check them.
 func (s *FileStore) identified(ctx context.Context, after uint64) iter.Seq2[identified, error] {
 	return func(yield func(identified, error) bool) {
 		var revs []identified
@@ -399,8 +399,8 @@ func (s *FileStore) identified(ctx context.Context, after uint64) iter.Seq2[iden
 	}
 }
 
-// readRevisions appends the revisions of a line to revs. It refuses a line
-// that passes its checksum but does not hold the editions that its numbers say.
+// readRevisions appends the revisions of a line to revs. It refuses a line with a
+// correct checksum if its editions are not those that its numbers say.
 func readRevisions(revs []identified, line journal.Line) ([]identified, error) {
 	revs, err := appendRevisions(revs, line.JSON)
 	if err != nil {

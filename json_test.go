@@ -214,7 +214,7 @@ func TestAnActionIsReadLeniently(t *testing.T) {
 	require.Equal(t, Action{Agent: "kept"}, kept, "a null changes nothing")
 }
 
-// edited returns the JSON of a value with some keys replaced; nil takes one out.
+// edited returns the JSON of a value with some keys replaced, or removed by nil.
 func edited(t *testing.T, v any, edits map[string]any) []byte {
 	t.Helper()
 	text, err := json.Marshal(v)
@@ -360,7 +360,7 @@ func TestReadNormsSaysWhichNormIsMeant(t *testing.T) {
 	require.NotErrorIs(t, err, ErrInvalid)
 }
 
-// slowObject reads an object by encoding/json; ok is false where it is none, or a key is there twice.
+// slowObject reads an object with encoding/json. It refuses other values and repeated keys.
 func slowObject(text []byte) (m map[string]json.RawMessage, ok bool) {
 	m = map[string]json.RawMessage{}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -529,8 +529,8 @@ func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {
 	}
 }
 
-// FuzzRevisionsJSON holds the reader of a line of revisions to encoding/json,
-// which reads the same array revision by revision.
+// FuzzRevisionsJSON compares the reader of a line of revisions with encoding/json,
+// which calls Revision.UnmarshalJSON for each element of the array.
 func FuzzRevisionsJSON(f *testing.F) {
 	for text := range revisionTexts(rand.New(rand.NewPCG(5, 6))) {
 		f.Add(text)
@@ -562,7 +562,7 @@ func TestALineOfRevisionsIsReadAsByEncodingJSON(t *testing.T) {
 	}
 }
 
-// revisionTexts yields arrays of revisions, and texts that are almost one.
+// revisionTexts yields arrays of revisions, and texts that only look like one.
 func revisionTexts(rng *rand.Rand) iter.Seq[[]byte] {
 	o := oddValues{rng}
 	return func(yield func([]byte) bool) {
@@ -578,7 +578,7 @@ func revisionTexts(rng *rand.Rand) iter.Seq[[]byte] {
 
 func readsRevisionsAsItsTwin(t *testing.T, text []byte) {
 	if string(bytes.TrimSpace(text)) == "null" {
-		return // no revisions to encoding/json, and no array to the reader: a line has either refused
+		return // encoding/json accepts it as no revisions; a line without revisions is refused all the same
 	}
 	var want []Revision
 	wantErr := json.Unmarshal(text, &want)
