@@ -288,7 +288,7 @@ func TestFileStoreSealDoesNotCallAKillDamage(t *testing.T) {
 func TestStoredEditionIsThatOfTheViolation(t *testing.T) {
 	for _, v := range []Violation{
 		{}, {Edition: 1}, {Edition: 1<<64 - 1},
-		{Edition: 7, NormName: `,"edition":9`, Shadow: true},
+		{Edition: 7, NormName: `,"edition":9`, Advice: `","edition":9,`, Shadow: true},
 		{Edition: 7, Action: Action{Agent: `x","edition":9`, Metadata: `{"a":1,"edition":9}`}},
 		{Action: Action{Metadata: `{"a":1,"edition":9}`}},
 	} {

@@ -171,6 +171,36 @@ func TestConflictsAreJudgedInTheOrderOfTheQueue(t *testing.T) {
 	})
 }
 
+// A conflict depends on the appends before it in the batch. If they fail, so does
+// it, with their error.
+func TestAConflictInABatchThatFails(t *testing.T) {
+	m := newMemFS()
+	fail := false
+	l := open(t, m, func(o *Options) {
+		o.FS = hookFS{m, func(op, name string) error {
+			if fail && op == "write" {
+				return pathError(op, name, fs.ErrInvalid)
+			}
+			return nil
+		}}
+	})
+	for _, fail = range []bool{true, false} {
+		one := &request{0, []Entry{{1, []byte("1")}}, make(chan error, 1)}
+		again := &request{1, []Entry{{1, []byte("2")}}, make(chan error, 1)}
+		l.queue = []*request{one, again}
+		l.lead <- struct{}{}
+		l.commit()
+		<-l.lead
+		if fail {
+			require.ErrorIs(t, <-one.done, fs.ErrInvalid)
+			require.ErrorIs(t, <-again.done, fs.ErrInvalid)
+		} else {
+			require.NoError(t, <-one.done)
+			require.ErrorIs(t, <-again.done, ErrConflict)
+		}
+	}
+}
+
 func TestBrokenUntilOpenedAgain(t *testing.T) {
 	m := newMemFS()
 	m.put("/data/other", "")

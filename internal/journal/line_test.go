@@ -113,6 +113,7 @@ func TestProofs(t *testing.T) {
 		{"a line made up in a list", `{"v":1,"n":5,"durable":4,"crc":"00000000","violation":{"metadata":[0,` + forged, true, false},
 		{"a newer format", `{"v":3,"sum":"x"}`, false, true},
 		{"garbage that begins like a newer format", `{"v":3,` + "\x00\xff", false, false},
+		{"garbage with a newer format in it", `x{"v":3,"sum":"x"}`, false, false},
 		{"nothing", "", false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
