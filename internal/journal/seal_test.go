@@ -339,3 +339,10 @@ func TestLinesOfOneLogAreEvidenceForAnother(t *testing.T) {
 		require.NoError(t, err, "without a torn tail the record may come from elsewhere")
 	})
 }
+
+func TestTheHighestNumberThatALineNamesCounts(t *testing.T) {
+	l := &Log{Options: Options{Edition: func(record []byte) uint64 { return uint64(record[0] - '0') }}}
+	l.note([]byte("7"), 5)
+	l.note([]byte("1"), 2)
+	require.Equal(t, []uint64{5, 7}, []uint64{l.edition, l.named})
+}
