@@ -142,8 +142,8 @@ func identifiedRevisions(ctx context.Context, s Store, after uint64) iter.Seq2[i
 	}
 }
 
-// tip is the last revision of a log: what the next revision has to follow. The
-// zero tip is that of an empty log.
+// tip is the last revision of a log, which the next revision has to follow. An
+// empty log has the zero tip.
 type tip struct {
 	edition uint64
 	id      ID

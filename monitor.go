@@ -68,7 +68,7 @@ func NewMonitor(norms ...Norm) (*Monitor, error) {
 
 // Open returns a monitor on a store. The constitution in force is the result of the
 // store's revisions. Open reads all of them, and fails with [ErrInvalid] if they are
-// not a valid log. The caller must close the store, if it has to be closed.
+// not a valid log. Closing the store is up to the caller.
 func Open(ctx context.Context, s Store, o *Options) (*Monitor, error) {
 	if s == nil {
 		return nil, opError("open", fmt.Errorf("%w: the store is nil; pass a MemStore, or use new(Monitor)", ErrInvalid))

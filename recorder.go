@@ -21,8 +21,8 @@ type RecorderOptions struct {
 }
 
 // RecorderStats counts violations. Record has taken Recorded violations and dropped
-// Dropped. Of those taken, Stored are in the store, Failed are not, as far as is
-// known, and the others are still waiting.
+// Dropped. Of the violations taken, Stored are in the store, Failed are probably not,
+// and the others are still waiting.
 type RecorderStats struct{ Recorded, Dropped, Stored, Failed uint64 }
 
 // Recorder stores violations from a tick loop without ever blocking it. Record
@@ -137,7 +137,7 @@ func (r *Recorder) addBatch() *batch {
 	return b
 }
 
-// wake makes the goroutine look for work, once more if it is looking now.
+// wake makes the goroutine look for work. If it is looking now, it looks again.
 func (r *Recorder) wake() {
 	select {
 	case r.wakeups <- struct{}{}:
@@ -274,8 +274,8 @@ func (r *Recorder) run() {
 	}
 }
 
-// due returns the batch that has to be stored now, and takes it out of the waiting
-// ones. If there is none, due reports whether nothing is waiting, and whether nothing
+// due removes the batch that has to be stored now from the waiting batches, and
+// returns it. If there is none, due reports whether nothing is waiting, and whether nothing
 // ever will.
 func (r *Recorder) due() (b *batch, idle, over bool) {
 	r.mu.Lock()

@@ -7,7 +7,7 @@ import (
 
 // Store keeps two append-only logs: the revisions of a constitution, and the
 // violations of its norms. The constitution in force is the result of the
-// revisions, so a Store holds everything that has to be kept.
+// revisions, so there is no other state to keep.
 //
 // A Store follows these rules. [TestStore] checks them.
 //
