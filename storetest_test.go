@@ -255,6 +255,14 @@ var valueFaults = []storeFault{
 			return s.MemStore.AppendRevisions(ctx, revs...)
 		})
 	}},
+	{4, "the last edition but one is taken again without a word", func() *faultyStore {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if len(revs) == 1 && revs[0].Edition > 0 && revs[0].Edition+1 == uint64(s.size()) && ctx.Err() == nil {
+				return nil
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+	}},
 	{4, "a single edition that is too great is stored as the next", func() *faultyStore {
 		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
 			if n := uint64(s.size()); len(revs) == 1 && revs[0].Edition > n {
@@ -413,6 +421,37 @@ var useFaults = []storeFault{
 				}
 			}
 		}}
+	}},
+	{7, "two sequences at once share their place", func() *faultyStore {
+		var place atomic.Int64
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+			place.Store(0)
+			for pairs := collect(s.MemStore.Violations(ctx), 1<<20, nil); int(place.Load()) < len(pairs); {
+				if p := pairs[place.Add(1)-1]; !yield(p.value, p.err) {
+					return
+				}
+			}
+		})
+	}},
+	{7, "after a sequence was stopped nothing can be appended", func() *faultyStore {
+		var stopped atomic.Bool
+		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			if stopped.Load() {
+				return errors.New("the log is busy")
+			}
+			return s.MemStore.AppendRevisions(ctx, revs...)
+		})
+		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			return func(yield func(Revision, error) bool) {
+				for r, err := range s.MemStore.Revisions(ctx, after) {
+					if !yield(r, err) {
+						stopped.Store(true)
+						return
+					}
+				}
+			}
+		}
+		return s
 	}},
 	{8, "Revisions yields an error twice", func() *faultyStore {
 		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {

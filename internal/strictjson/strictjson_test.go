@@ -133,6 +133,7 @@ func TestErrorsNameTheKeyAndThePlace(t *testing.T) {
 		`{"a":null}`:             `at offset 5: key "a": want a string, found null`,
 		`{"b":"true"}`:           `at offset 5: key "b": want true or false, found a string`,
 		`{"c":1.5}`:              `at offset 5: key "c": want a whole number of at most 64 bits, found 1.5`,
+		`{"c":1.}`:               `at offset 5: key "c": want a number, found one that ends in a point`,
 		`{"c": 1e2}`:             `at offset 6: key "c": want a whole number of at most 64 bits, found 1e2`,
 		`{"c":true}`:             `at offset 5: key "c": want a number, found true`,
 		`{"c":-}`:                `at offset 5: key "c": want a number, found a number`,

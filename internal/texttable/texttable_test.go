@@ -96,6 +96,13 @@ func TestColumnsWithoutContentAreLeftOut(t *testing.T) {
 	require.Equal(t, "A   C\nx   1\n   10\n", written(t, table.WriteText))
 }
 
+func TestARowWithoutContentIsAnEmptyLine(t *testing.T) {
+	table := Table{Columns: []string{"A", "#B"}, Rows: 2, Row: func(i int) []string {
+		return [][]string{{"", ""}, {"x", "1"}}[i]
+	}}
+	require.Equal(t, "A  B\n\nx  1\n", written(t, table.WriteText))
+}
+
 func TestTextAlignsByDisplayWidth(t *testing.T) {
 	rows := [][]string{
 		{"hero", "7", "z", "a b "}, {"阿伊莎", "12345", "睡觉", ""}, {"e\u0301e", "7", "👩🚀", ""}, {strings.Repeat("x", 60), "1", "long", "end"},
