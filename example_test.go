@@ -516,7 +516,7 @@ func ExampleMemStore() {
 			panic(err)
 		}
 	}
-	for v := range store.Violations(ctx) {
+	for v := range store.Violations(ctx, 0) {
 		fmt.Println(v.Action.Agent)
 	}
 	fmt.Println(store.Dropped(), "dropped")
@@ -561,7 +561,7 @@ func ExampleOpenFile() {
 	defer store.Close()
 	m, err = normsync.Open(ctx, store, nil)
 	fmt.Println(m.Constitution().Len(), "norm in force", err)
-	for v, err := range store.Violations(ctx) {
+	for v, err := range store.Violations(ctx, 0) {
 		if err != nil {
 			panic(err)
 		}
@@ -587,7 +587,7 @@ func ExampleRecorder() {
 		fmt.Println(err)
 	}
 	fmt.Printf("%+v\n", recorder.Stats())
-	for v := range m.Store().Violations(ctx) {
+	for v := range m.Store().Violations(ctx, 0) {
 		fmt.Println(v)
 	}
 	// Output:
@@ -612,7 +612,7 @@ func ExampleTestStore() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// normsync: rule 2: revisions and violations come back equal, in the order appended: Violations ends after 8 of 10 values
+	// normsync: rule 2: revisions and violations come back equal, in the order appended, violations with the numbers 1, 2, 3, and so on: Violations ends after 8 of 10 values
 }
 
 func ExampleAudit() {

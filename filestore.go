@@ -478,22 +478,22 @@ func (s *FileStore) append(ctx context.Context, verb string, to *journal.Log, fi
 	return fileError(verb, err)
 }
 
-// Violations yields the violations, oldest first.
-func (s *FileStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
-	return func(yield func(Violation, error) bool) {
+// Violations yields the violations with a number greater than after, oldest first.
+func (s *FileStore) Violations(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error] {
+	return func(yield func(StoredViolation, error) bool) {
 		if s.violations == nil {
-			yield(Violation{}, fileError("read violations", cmp.Or(ctx.Err(), s.noViolations())))
+			yield(StoredViolation{}, fileError("read violations", cmp.Or(ctx.Err(), s.noViolations())))
 			return
 		}
-		for line, err := range s.violations.Read(ctx, 0) {
-			var v Violation
+		for line, err := range s.violations.Read(ctx, after) {
+			v := StoredViolation{Number: line.First}
 			if err == nil {
-				if err = v.UnmarshalJSON(line.JSON); err != nil {
+				if err = v.Violation.UnmarshalJSON(line.JSON); err != nil {
 					err = line.Corrupt(err)
 				}
 			}
 			if err != nil {
-				yield(Violation{}, fileError("read violations", err))
+				yield(StoredViolation{}, fileError("read violations", err))
 				return
 			}
 			if !yield(v, nil) {

@@ -73,7 +73,7 @@ func BenchmarkFileStoreStored(b *testing.B) {
 		used := uint64(0)
 		for b.Loop() {
 			n := 0
-			for _, err := range s.Violations(b.Context()) {
+			for _, err := range consecutive(s.Violations(b.Context(), 0)) {
 				require.NoError(b, err)
 				if n++; n%100_000 == 0 {
 					used = max(used, fileHeap())

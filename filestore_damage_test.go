@@ -57,7 +57,7 @@ func fileRead(t testing.TB, dir string, o *FileOptions) (revs []Revision, vs []V
 		}
 		revs = append(revs, r)
 	}
-	for v, err := range s.Violations(t.Context()) {
+	for v, err := range consecutive(s.Violations(t.Context(), 0)) {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -372,13 +372,13 @@ func TestFileStoreRevisionsOnly(t *testing.T) {
 					require.ErrorIs(t, err, errors.ErrUnsupported)
 					require.ErrorContains(t, err, "RevisionsOnly")
 					require.NoError(t, s.AppendViolations(t.Context()))
-					for v, err := range s.Violations(t.Context()) {
+					for v, err := range consecutive(s.Violations(t.Context(), 0)) {
 						require.ErrorIs(t, err, errors.ErrUnsupported)
 						require.Zero(t, v)
 					}
 					done, cancel := context.WithCancel(t.Context())
 					cancel()
-					for _, err := range s.Violations(done) {
+					for _, err := range consecutive(s.Violations(done, 0)) {
 						require.ErrorIs(t, err, context.Canceled)
 					}
 					if !readOnly {
@@ -388,7 +388,7 @@ func TestFileStoreRevisionsOnly(t *testing.T) {
 					}
 					require.NoError(t, s.Close())
 					require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(1)), fs.ErrClosed)
-					for _, err := range s.Violations(t.Context()) {
+					for _, err := range consecutive(s.Violations(t.Context(), 0)) {
 						require.ErrorIs(t, err, fs.ErrClosed)
 					}
 					require.Equal(t, before, violations(), "no file of violations is touched")

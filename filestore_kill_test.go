@@ -118,7 +118,7 @@ func TestFileStoreKill(t *testing.T) {
 			if total++; total%100 == 1 && !killed {
 				_, err := OpenFile(dir, nil)
 				require.ErrorIs(t, err, ErrLocked, "while another process writes")
-				fileGather(t, openFileStore(t, dir, &FileOptions{ReadOnly: true}).Violations(t.Context()))
+				fileGather(t, consecutive(openFileStore(t, dir, &FileOptions{ReadOnly: true}).Violations(t.Context(), 0)))
 			}
 		}
 		cmd.Wait()
@@ -148,7 +148,7 @@ func fileCheckKilled(t *testing.T, dir string, acknowledged map[string]bool, rev
 		require.Equal(t, of, n, "half a batch: %s", by)
 	}
 	seen, next := map[string]bool{}, map[string]int{}
-	for _, v := range fileGather(t, s.Violations(t.Context())) {
+	for _, v := range fileGather(t, consecutive(s.Violations(t.Context(), 0))) {
 		var born, g, n, i int
 		_, err := fmt.Sscanf(v.Action.Agent, "%d-%d-%d-%d", &born, &g, &n, &i)
 		require.NoError(t, err)

@@ -130,7 +130,7 @@ func TestFileStoreRefusesLinesWithOtherRecords(t *testing.T) {
 			require.ErrorContains(t, err, "revisions.jsonl:1")
 			require.Zero(t, r)
 		}
-		for v, err := range s.Violations(t.Context()) {
+		for v, err := range consecutive(s.Violations(t.Context(), 0)) {
 			require.ErrorAs(t, err, new(*CorruptError), text)
 			require.Zero(t, v)
 		}
@@ -202,7 +202,7 @@ func TestFileStoreOpensEmptyFilesAndALinkedDirectory(t *testing.T) {
 	require.NoError(t, s.Close())
 	s = openFileStore(t, dir, nil)
 	require.Equal(t, fileRevisions(1, 1), fileGather(t, s.Revisions(t.Context(), 0)))
-	require.Equal(t, fileViolations(1, 1), fileGather(t, s.Violations(t.Context())))
+	require.Equal(t, fileViolations(1, 1), fileGather(t, consecutive(s.Violations(t.Context(), 0))))
 }
 
 func TestFileStoreStaysWhereItIs(t *testing.T) {
@@ -211,7 +211,7 @@ func TestFileStoreStaysWhereItIs(t *testing.T) {
 	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
 	t.Chdir(t.TempDir())
 	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(2)))
-	require.Equal(t, fileViolations(1, 2), fileGather(t, s.Violations(t.Context())))
+	require.Equal(t, fileViolations(1, 2), fileGather(t, consecutive(s.Violations(t.Context(), 0))))
 	require.NoError(t, s.Close())
 	_, err := os.Stat("store")
 	require.ErrorIs(t, err, fs.ErrNotExist)
@@ -230,7 +230,7 @@ func TestFileStoreDeletedUnderIt(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "revisions.jsonl")
 	require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), ErrBroken, "nor can the other log be appended to")
-	require.Equal(t, fileViolations(1, 1), fileGather(t, s.Violations(t.Context())), "it can be read")
+	require.Equal(t, fileViolations(1, 1), fileGather(t, consecutive(s.Violations(t.Context(), 0))), "it can be read")
 	require.NoError(t, os.RemoveAll(dir))
 	require.NoError(t, s.Close())
 	// Another store in its place is another store.
@@ -269,7 +269,7 @@ func TestFileStoreTellsOfTornTails(t *testing.T) {
 			}
 			require.Equal(t, want, got)
 			require.Equal(t, fileRevisions(1, 1), fileGather(t, s.Revisions(t.Context(), 0)))
-			require.Equal(t, fileViolations(1, 1), fileGather(t, s.Violations(t.Context())))
+			require.Equal(t, fileViolations(1, 1), fileGather(t, consecutive(s.Violations(t.Context(), 0))))
 			require.NoError(t, s.AppendViolations(t.Context(), fileViolation(2)))
 			require.NoError(t, s.Close())
 			require.Empty(t, openFileStore(t, dir, nil).TornTails())
@@ -323,7 +323,7 @@ func TestFileStoreLongLinesAndClocksThatGoBack(t *testing.T) {
 	require.NoError(t, s.AppendRevisions(t.Context(), r, early))
 	require.NoError(t, s.Close())
 	s = openFileStore(t, dir, nil)
-	require.Equal(t, []Violation{long, fileViolation(2)}, fileGather(t, s.Violations(t.Context())))
+	require.Equal(t, []Violation{long, fileViolation(2)}, fileGather(t, consecutive(s.Violations(t.Context(), 0))))
 	require.Equal(t, []Revision{r, early}, fileGather(t, s.Revisions(t.Context(), 0)))
 }
 
@@ -367,7 +367,7 @@ func TestFileStoreAfterCloseAndReadOnly(t *testing.T) {
 			require.ErrorIs(t, err, fs.ErrClosed)
 			require.Zero(t, r)
 		}
-		for v, err := range s.Violations(t.Context()) {
+		for v, err := range consecutive(s.Violations(t.Context(), 0)) {
 			require.ErrorIs(t, err, fs.ErrClosed)
 			require.Zero(t, v)
 		}
@@ -431,7 +431,7 @@ func TestFileStoreAgreesWithAModel(t *testing.T) {
 					}
 				case 6:
 					for _, s := range []*FileStore{s, reader} {
-						require.Equal(t, m.vs, fileGather(t, s.Violations(t.Context())))
+						require.Equal(t, m.vs, fileGather(t, consecutive(s.Violations(t.Context(), 0))))
 					}
 				case 7:
 					require.NoError(t, s.Close())
@@ -484,7 +484,7 @@ func FuzzFileStoreOpen(f *testing.F) {
 					next++
 				}
 			}
-			for _, err := range s.Violations(t.Context()) {
+			for _, err := range consecutive(s.Violations(t.Context(), 0)) {
 				if err != nil {
 					require.ErrorAs(t, err, new(*CorruptError))
 				}

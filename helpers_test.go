@@ -152,11 +152,46 @@ func (s *faultyStore) AppendViolations(ctx context.Context, vs ...Violation) err
 	return s.MemStore.AppendViolations(ctx, vs...)
 }
 
-func (s *faultyStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
+func (s *faultyStore) Violations(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error] {
 	if s.violations != nil {
-		return s.violations(s, ctx)
+		return withNumbers(s.violations(s, ctx), after)
 	}
-	return s.MemStore.Violations(ctx)
+	return s.MemStore.Violations(ctx, after)
+}
+
+// consecutive yields violations without their numbers, and an error if a number does
+// not follow the one before it. The first may be any: older ones were deleted.
+func consecutive(seq iter.Seq2[StoredViolation, error]) iter.Seq2[Violation, error] {
+	return func(yield func(Violation, error) bool) {
+		last := uint64(0)
+		for v, err := range seq {
+			if err == nil && last > 0 && v.Number != last+1 {
+				err = fmt.Errorf("number %d comes after number %d", v.Number, last)
+			}
+			last = v.Number
+			if !yield(v.Violation, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// withNumbers yields the violations of a whole log with the numbers 1, 2, 3, …, from
+// the one after a number on.
+func withNumbers(seq iter.Seq2[Violation, error], after uint64) iter.Seq2[StoredViolation, error] {
+	return func(yield func(StoredViolation, error) bool) {
+		number := uint64(0)
+		for v, err := range seq {
+			number++
+			stored := StoredViolation{number, v}
+			if err != nil && v == (Violation{}) {
+				stored = StoredViolation{}
+			}
+			if (err != nil || number > after) && !yield(stored, err) {
+				return
+			}
+		}
+	}
 }
 
 // size returns the number of revisions.
@@ -195,7 +230,7 @@ func sequence(f func(s *faultyStore, ctx context.Context, yield func(Violation, 
 
 func violationsBy(f func(*Violation)) *faultyStore {
 	return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
-		return eachBy(s.MemStore.Violations(ctx), f)
+		return eachBy(consecutive(s.MemStore.Violations(ctx, 0)), f)
 	}}
 }
 

@@ -71,7 +71,7 @@ func TestTimeTravel(t *testing.T) {
 		require.Equal(t, j.verdict, c.Check(j.action))
 	}
 	require.Greater(t, seen, 200)
-	for v, err := range store.Violations(ctx) {
+	for v, err := range consecutive(store.Violations(ctx, 0)) {
 		require.NoError(t, err)
 		c, err := AtEdition(ctx, store, v.Edition)
 		require.NoError(t, err)

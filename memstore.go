@@ -133,28 +133,38 @@ func (s *MemStore) drop(n int) {
 	}
 }
 
-// Violations returns an iterator over the violations that are kept, oldest first.
-func (s *MemStore) Violations(ctx context.Context) iter.Seq2[Violation, error] {
-	return func(yield func(Violation, error) bool) {
+// Violations returns an iterator over the violations that are kept and have a number
+// greater than after, oldest first. It passes over the others in blocks of up to 1,024.
+func (s *MemStore) Violations(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error] {
+	return func(yield func(StoredViolation, error) bool) {
 		s.mu.Lock()
-		b, skip, left := s.oldest, s.skip, s.kept
+		b, skip, last := s.oldest, s.skip, s.dropped+uint64(s.kept)
+		number := s.dropped + 1 // of the violation at b.vs[skip]
 		s.mu.Unlock()
-		for {
+		if after >= number {
+			pass := min(after, last) - number + 1
+			number += pass
+			for pass > 0 && pass >= uint64(len(b.vs)-skip) && b.next != nil {
+				pass -= uint64(len(b.vs) - skip)
+				b, skip = b.next, 0
+			}
+			skip += int(pass)
+		}
+		for ; ; number++ {
 			if err := ctx.Err(); err != nil {
-				yield(Violation{}, opError("read violations", err))
+				yield(StoredViolation{}, opError("read violations", err))
 				return
 			}
-			if left == 0 {
+			if number > last {
 				return
 			}
 			if skip == len(b.vs) {
 				b, skip = b.next, 0
 			}
-			if !yield(b.vs[skip], nil) {
+			if !yield(StoredViolation{number, b.vs[skip]}, nil) {
 				return
 			}
 			skip++
-			left--
 		}
 	}
 }

@@ -43,7 +43,7 @@ func TestMemStoreIsLikeItsModel(t *testing.T) {
 				require.NoError(t, s.AppendViolations(t.Context(), batch...))
 				clear(batch)
 			case 3:
-				next, stop := iter.Pull2(s.Violations(t.Context()))
+				next, stop := iter.Pull2(consecutive(s.Violations(t.Context(), 0)))
 				defer stop()
 				want := vs[max(0, len(vs)-s.MaxViolations):]
 				if len(want) > 0 { // the range begins when it yields its first value
@@ -75,7 +75,7 @@ func TestMemStoreIsLikeItsModel(t *testing.T) {
 			require.Empty(t, o.want)
 		}
 		require.Equal(t, max(0, len(vs)-s.MaxViolations), int(s.Dropped()))
-		require.True(t, slices.Equal(vs[max(0, len(vs)-s.MaxViolations):], all(t, s.Violations(t.Context()))))
+		require.True(t, slices.Equal(vs[max(0, len(vs)-s.MaxViolations):], all(t, consecutive(s.Violations(t.Context(), 0)))))
 		require.True(t, slices.Equal(revs, all(t, s.Revisions(t.Context(), 0))))
 	}
 }
@@ -86,7 +86,7 @@ func TestMemStoreTakesABatchOfViolationsWholeOrNotAtAll(t *testing.T) {
 	err := s.AppendViolations(t.Context(), append(numbered(0, 3), bad)...)
 	require.ErrorIs(t, err, ErrInvalid)
 	require.Regexp(t, `^normsync: append violations: invalid action: Metadata`, err.Error())
-	require.Empty(t, all(t, s.Violations(t.Context())))
+	require.Empty(t, all(t, consecutive(s.Violations(t.Context(), 0))))
 }
 
 func TestMemStoreKeepsValuesAsEveryStoreDoes(t *testing.T) {
@@ -95,7 +95,7 @@ func TestMemStoreKeepsValuesAsEveryStoreDoes(t *testing.T) {
 	v := Violation{NormName: "a\xffb", Action: Action{Verb: "\xc3", Metadata: ` { "a" : 1 } `, Time: time.Unix(5, 6).In(there)}}
 	require.NoError(t, s.AppendViolations(t.Context(), v))
 	v.NormName, v.Severity, v.Action.Verb, v.Action.Metadata, v.Action.Time = "a\uFFFDb", SeverityWarn, "\uFFFD", `{"a":1}`, time.Unix(5, 6).UTC()
-	require.Equal(t, []Violation{v}, all(t, s.Violations(t.Context())))
+	require.Equal(t, []Violation{v}, all(t, consecutive(s.Violations(t.Context(), 0))))
 
 	r := sampleRevisions(0, 1)[0]
 	r.Reason, r.Time = "\xff", time.Now()
@@ -119,7 +119,7 @@ func TestMemStoreReadsWhileItIsAppendedTo(t *testing.T) {
 		wg.Go(func() {
 			for {
 				last := -1
-				for v, err := range s.Violations(t.Context()) {
+				for v, err := range consecutive(s.Violations(t.Context(), 0)) {
 					if err != nil || last >= 0 && int(v.Edition) != last+1 {
 						t.Errorf("violation %d follows %d: %v", v.Edition, last, err)
 						return
@@ -159,7 +159,7 @@ func TestMemStoreEndsASequenceWithItsContext(t *testing.T) {
 	require.NoError(t, s.AppendViolations(t.Context(), numbered(0, 5)...))
 	require.NoError(t, s.AppendRevisions(t.Context(), sampleRevisions(0, 5)...))
 	ctx, cancel := context.WithCancel(t.Context())
-	pairs := collect(s.Violations(ctx), 10, func(n int) {
+	pairs := collect(consecutive(s.Violations(ctx, 0)), 10, func(n int) {
 		if n == 2 {
 			cancel()
 		}

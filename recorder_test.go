@@ -56,7 +56,7 @@ func TestRecorderStoresABatchAfterItsDelay(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		require.NoError(t, r.Close(t.Context()))
 		require.Equal(t, []string{"5 at 1.1s", "1 at 6.11s", "1 at 6.16s"}, s.log())
-		require.Equal(t, numbered(0, 7), all(t, s.Violations(t.Context())))
+		require.Equal(t, numbered(0, 7), all(t, consecutive(s.Violations(t.Context(), 0))))
 		require.Equal(t, RecorderStats{Recorded: 7, Stored: 7}, r.Stats())
 	})
 }
@@ -128,7 +128,7 @@ func TestRecorderNeverBlocksThoughTheStoreIsSlow(t *testing.T) {
 		require.EqualError(t, r.Flush(ctx), "normsync: flush: 100 violations are not stored yet: context deadline exceeded")
 		require.NoError(t, r.Flush(t.Context()))
 		require.Equal(t, RecorderStats{Recorded: 100, Dropped: 1060, Stored: 100}, r.Stats())
-		require.Equal(t, numbered(0, 100), all(t, s.Violations(t.Context())), "the first ones are taken")
+		require.Equal(t, numbered(0, 100), all(t, consecutive(s.Violations(t.Context(), 0))), "the first ones are taken")
 		require.True(t, r.Record(numbered(100, 200)...), "there is room again")
 		require.NoError(t, r.Close(t.Context()))
 		require.False(t, r.Record())
@@ -214,7 +214,7 @@ func TestRecorderCountsWhatFailsAndGoesOn(t *testing.T) {
 				r.Record(numbered(60, 90)...)
 				require.NoError(t, r.Flush(t.Context()))
 				require.Equal(t, RecorderStats{Recorded: 90, Stored: 30, Failed: 60}, r.Stats())
-				require.Equal(t, numbered(60, 90), all(t, s.Violations(t.Context())))
+				require.Equal(t, numbered(60, 90), all(t, consecutive(s.Violations(t.Context(), 0))))
 				failing = true
 				r.Record(numbered(0, 20)...)
 				require.EqualError(t, r.Close(t.Context()), want)
@@ -272,7 +272,7 @@ func TestRecorderLosesAViolationThatNoStoreTakesAlone(t *testing.T) {
 		require.ErrorIs(t, err, ErrInvalid)
 		require.Regexp(t, "^normsync: record 2 violations: invalid action: Metadata", err.Error())
 		require.Equal(t, RecorderStats{Recorded: 10, Stored: 8, Failed: 2}, r.Stats())
-		require.Equal(t, slices.Concat(vs[:3], vs[4:7], vs[8:]), all(t, s.Violations(t.Context())))
+		require.Equal(t, slices.Concat(vs[:3], vs[4:7], vs[8:]), all(t, consecutive(s.Violations(t.Context(), 0))))
 	})
 }
 
@@ -347,7 +347,7 @@ func TestRecorderWithManyAtOnceAddsUp(t *testing.T) {
 	require.EqualValues(t, goroutines*each, stats.Recorded+stats.Dropped)
 	require.Equal(t, stats.Recorded, stats.Stored+stats.Failed)
 	last := make(map[uint64]uint64)
-	stored := all(t, s.Violations(t.Context()))
+	stored := all(t, consecutive(s.Violations(t.Context(), 0)))
 	require.EqualValues(t, stats.Stored, len(stored))
 	for _, v := range stored {
 		g := v.Edition / each

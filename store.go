@@ -12,14 +12,17 @@ import (
 // A Store follows these rules. [TestStore] checks them.
 //
 //  1. An empty store yields nothing, and appending nothing changes nothing.
-//  2. Revisions and violations come back equal, in the order appended. Nanoseconds,
-//     newlines and any valid UTF-8 are kept.
+//  2. Revisions and violations come back equal, in the order appended, violations
+//     with the numbers 1, 2, 3, and so on. Nanoseconds, newlines and any valid UTF-8
+//     are kept.
 //  3. A batch of revisions is all or nothing, also for concurrent readers.
 //  4. A revision that does not follow the last one is refused with [ErrConflict],
 //     and changes nothing. Its Edition must be the next one (1, then 2, and so
 //     on), and its Prev must be the ID of the last revision, or zero. In a batch
 //     each revision must follow the one before it.
-//  5. Revisions(after) yields exactly the editions after it.
+//  5. Revisions(after) yields exactly the editions after it, and Violations(after)
+//     exactly the violations with a greater number, also if the oldest violations
+//     were deleted.
 //  6. A context that is already done changes nothing and is reported. Ranging
 //     with such a context yields its error, and nothing else.
 //  7. A sequence can be stopped early, and ranged over again, even by two loops
@@ -46,6 +49,16 @@ type Store interface {
 	Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error]
 	// AppendViolations appends a batch of violations.
 	AppendViolations(ctx context.Context, vs ...Violation) error
-	// Violations returns an iterator over the violations, oldest first.
-	Violations(ctx context.Context) iter.Seq2[Violation, error]
+	// Violations returns an iterator over the violations with a number greater than
+	// after, oldest first.
+	Violations(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error]
+}
+
+// StoredViolation is a violation with its number in its store. Numbers are 1, 2, 3, …
+// in the order in which the violations were appended. A store that deletes the oldest
+// violations does not use their numbers again, so a gap between two numbers, or in
+// front of the first, tells how many violations are missing.
+type StoredViolation struct {
+	Number uint64
+	Violation
 }

@@ -77,10 +77,10 @@ var storeRules = [...]struct {
 	checks []storeCheck
 }{
 	{"an empty store yields nothing", []storeCheck{checkEmpty}},
-	{"revisions and violations come back equal, in the order appended", []storeCheck{onRevisions(checkEqual), onViolations(checkEqual)}},
+	{"revisions and violations come back equal, in the order appended, violations with the numbers 1, 2, 3, and so on", []storeCheck{onRevisions(checkEqual), onViolations(checkEqual)}},
 	{"a batch of revisions is all or nothing", []storeCheck{onRevisions(checkBatches)}},
 	{"a revision that does not follow the last one is refused with ErrConflict, and changes nothing", []storeCheck{onRevisions(checkEditions), onRevisions(checkPrev)}},
-	{"Revisions(after) yields exactly the editions after it", []storeCheck{checkAfter}},
+	{"Revisions(after) yields exactly the editions after it, and Violations(after) exactly the violations with a greater number", []storeCheck{checkAfter}},
 	{"a context that is already done changes nothing and is reported", []storeCheck{onRevisions(checkDone), onViolations(checkDone)}},
 	{"a sequence can be stopped early, and ranged over again", []storeCheck{onRevisions(checkStop), onViolations(checkStop)}},
 	{"an error ends a sequence", []storeCheck{onRevisions(checkEnd), onViolations(checkEnd)}},
@@ -120,10 +120,28 @@ func onViolations(check func(context.Context, storeLog[Violation]) error) storeC
 		return check(ctx, storeLog[Violation]{
 			"Violations",
 			s.AppendViolations,
-			s.Violations,
+			func(ctx context.Context) iter.Seq2[Violation, error] { return unnumbered(s.Violations(ctx, 0)) },
 			sampleViolations,
 			func(ctx context.Context, i int) error { return s.AppendRevisions(ctx, sampleRevisions(i, i+1)...) },
 		})
+	}
+}
+
+// unnumbered yields the violations of a whole log without their numbers, and an error
+// if these are not 1, 2, 3, and so on.
+func unnumbered(seq iter.Seq2[StoredViolation, error]) iter.Seq2[Violation, error] {
+	return func(yield func(Violation, error) bool) {
+		number := uint64(0)
+		for v, err := range seq {
+			number++
+			if err == nil && v.Number != number {
+				yield(Violation{}, fmt.Errorf("violation %d has the number %d", number, v.Number))
+				return
+			}
+			if !yield(v.Violation, err) {
+				return
+			}
+		}
 	}
 }
 
@@ -185,7 +203,8 @@ func checkEmpty(ctx context.Context, s Store) error {
 		return cmp.Or(
 			compare("Revisions(0)", collect(s.Revisions(ctx, 0), 0, nil), nil),
 			compare("Revisions(5)", collect(s.Revisions(ctx, 5), 0, nil), nil),
-			compare("Violations", collect(s.Violations(ctx), 0, nil), nil))
+			compare("Violations(0)", collect(s.Violations(ctx, 0), 0, nil), nil),
+			compare("Violations(5)", collect(s.Violations(ctx, 5), 0, nil), nil))
 	}
 	if err := empty(); err != nil {
 		return err
@@ -302,10 +321,20 @@ func checkAfter(ctx context.Context, s Store) error {
 		if err := s.AppendRevisions(ctx, sampleRevisions(batch[0], batch[1])...); err != nil {
 			return fmt.Errorf("AppendRevisions: %w", err)
 		}
+		if err := s.AppendViolations(ctx, sampleViolations(batch[0], batch[1])...); err != nil {
+			return fmt.Errorf("AppendViolations: %w", err)
+		}
 	}
 	for _, after := range []uint64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1 << 32, 1 << 63, math.MaxUint64} {
 		values := sampleRevisions(int(min(after, last)), last)
 		if err := compare(fmt.Sprintf("Revisions(%d)", after), collect(s.Revisions(ctx, after), len(values), nil), values); err != nil {
+			return err
+		}
+		var stored []StoredViolation
+		for i, v := range sampleViolations(int(min(after, last)), last) {
+			stored = append(stored, StoredViolation{after + uint64(i) + 1, v})
+		}
+		if err := compare(fmt.Sprintf("Violations(%d)", after), collect(s.Violations(ctx, after), len(stored), nil), stored); err != nil {
 			return err
 		}
 	}
@@ -505,7 +534,7 @@ func checkConcurrent(ctx context.Context, s Store) error {
 		return err
 	}
 	// The goroutines may append in any order, but each appends its violations in order.
-	pairs := collect(s.Violations(ctx), goroutines*each, nil)
+	pairs := collect(unnumbered(s.Violations(ctx, 0)), goroutines*each, nil)
 	slices.SortStableFunc(pairs, func(a, b pair[Violation]) int {
 		return cmp.Compare(sampleIndex(a.value)/each, sampleIndex(b.value)/each)
 	})

@@ -203,7 +203,7 @@ var valueFaults = []storeFault{
 	{2, "priority is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Priority = 0 }) }},
 	{2, "violations come back newest first", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
-			pairs := collect(s.MemStore.Violations(ctx), 1<<20, nil)
+			pairs := collect(consecutive(s.MemStore.Violations(ctx, 0)), 1<<20, nil)
 			slices.Reverse(pairs)
 			for _, p := range pairs {
 				if !yield(p.value, p.err) {
@@ -378,7 +378,7 @@ var useFaults = []storeFault{
 	}},
 	{6, "Violations yields a value before it looks at its context", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
-			for v, err := range s.MemStore.Violations(background) {
+			for v, err := range consecutive(s.MemStore.Violations(background, 0)) {
 				if !yield(v, err) {
 					return
 				}
@@ -392,13 +392,13 @@ var useFaults = []storeFault{
 	{6, "Violations with a context that is done is empty", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
 			if ctx.Err() == nil {
-				s.MemStore.Violations(ctx)(yield)
+				consecutive(s.MemStore.Violations(ctx, 0))(yield)
 			}
 		})
 	}},
 	{7, "Violations goes on after it was stopped", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
-			for v, err := range s.MemStore.Violations(ctx) {
+			for v, err := range consecutive(s.MemStore.Violations(ctx, 0)) {
 				yield(v, err)
 			}
 		})
@@ -415,7 +415,7 @@ var useFaults = []storeFault{
 	}},
 	{7, "a sequence goes on where it was stopped", func() *faultyStore {
 		return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
-			next, _ := iter.Pull2(s.MemStore.Violations(ctx))
+			next, _ := iter.Pull2(consecutive(s.MemStore.Violations(ctx, 0)))
 			return func(yield func(Violation, error) bool) {
 				for v, err, ok := next(); ok && yield(v, err); v, err, ok = next() {
 				}
@@ -464,7 +464,7 @@ var useFaults = []storeFault{
 	}},
 	{8, "Violations yields an error with a value", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
-			for v, err := range s.MemStore.Violations(ctx) {
+			for v, err := range consecutive(s.MemStore.Violations(ctx, 0)) {
 				if err != nil {
 					v.NormName = "half"
 				}
@@ -479,13 +479,13 @@ var useFaults = []storeFault{
 			if err := ctx.Err(); err != nil && !yield(Violation{}, err) {
 				return
 			}
-			s.MemStore.Violations(background)(yield)
+			consecutive(s.MemStore.Violations(background, 0))(yield)
 		})
 	}},
 	{8, "Violations ends without an error when its context ends", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
 			done := ctx.Err() != nil
-			for v, err := range s.MemStore.Violations(ctx) {
+			for v, err := range consecutive(s.MemStore.Violations(ctx, 0)) {
 				if err != nil && !done || !yield(v, err) {
 					return
 				}
@@ -502,7 +502,7 @@ var useFaults = []storeFault{
 			return func(yield func(Violation, error) bool) {
 				s.mu.RLock()
 				defer s.mu.RUnlock()
-				s.MemStore.Violations(ctx)(yield)
+				consecutive(s.MemStore.Violations(ctx, 0))(yield)
 			}
 		}
 		return s
@@ -517,7 +517,7 @@ var useFaults = []storeFault{
 			return func(yield func(Violation, error) bool) {
 				s.mu.RLock()
 				defer s.mu.RUnlock()
-				s.MemStore.Violations(ctx)(yield)
+				consecutive(s.MemStore.Violations(ctx, 0))(yield)
 			}
 		}
 		return s

@@ -189,11 +189,11 @@ func (d *demo) lookBack(ctx context.Context, dir string, stats normsync.Recorder
 
 	var violations []normsync.Violation
 	stored := map[string]int{}
-	for v, err := range store.Violations(ctx) {
+	for v, err := range store.Violations(ctx, 0) {
 		if err != nil {
 			return err
 		}
-		violations = append(violations, v)
+		violations = append(violations, v.Violation)
 		stored[v.NormName]++
 	}
 	if err := d.agree(stats, stored); err != nil {
