@@ -426,7 +426,7 @@ var useFaults = []storeFault{
 		var place atomic.Int64
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
 			place.Store(0)
-			for pairs := collect(s.MemStore.Violations(ctx), 1<<20, nil); int(place.Load()) < len(pairs); {
+			for pairs := collect(consecutive(s.MemStore.Violations(ctx, 0)), 1<<20, nil); int(place.Load()) < len(pairs); {
 				if p := pairs[place.Add(1)-1]; !yield(p.value, p.err) {
 					return
 				}
