@@ -274,7 +274,7 @@ func writeRevisions(tb testing.TB, dir string, n, norms, perApply int) {
 			r.Change = Amend(norm)
 		}
 		r.Change = r.Change.Attributed("warden", "season "+fmt.Sprint(i/1_000))
-		r, err := r.canonical()
+		r, err := r.Canonical()
 		require.NoError(tb, err)
 		known := identify(r)
 		last = known.tip()

@@ -9,11 +9,8 @@ import (
 	"github.com/normsync/normsync/internal/unixtime"
 )
 
-// A store returns values in their canonical form: all text is valid UTF-8, with U+FFFD
-// for each invalid byte, and times are in UTC without a monotonic clock reading. A value
-// and its canonical form have the same ID. A store converts the values that it is given.
-
-// canonical returns the canonical form of a norm, with "global" as the empty scope.
+// canonical returns the canonical form of a norm, with "global" as the empty scope. See
+// [Violation.Canonical].
 func (n Norm) canonical() Norm {
 	n.Name = strictjson.ReplaceInvalid(n.Name)
 	n.Description = strictjson.ReplaceInvalid(n.Description)
@@ -82,9 +79,15 @@ func appendMetadata(b []byte, metadata string) ([]byte, error) {
 	return b, nil
 }
 
-// canonical returns the canonical form of a violation, with "warn" as the empty
-// severity. It returns the errors of [Action.canonical].
-func (v Violation) canonical() (Violation, error) {
+// Canonical returns v in its canonical form, in which a [Store] keeps it: the form in
+// which v comes back when it is written as JSON and read again. All text is valid
+// UTF-8, with U+FFFD for each invalid byte, the time is in UTC without a monotonic clock
+// reading, the metadata is compact, and an empty severity is "warn". A value and its
+// canonical form have the same ID.
+//
+// If the metadata is not a single JSON text, v could not be read back, and the error
+// wraps [ErrInvalid].
+func (v Violation) Canonical() (Violation, error) {
 	var err error
 	v.NormName = strictjson.ReplaceInvalid(v.NormName)
 	v.Severity = Severity(strictjson.ReplaceInvalid(string(cmp.Or(v.Severity, SeverityWarn))))
@@ -93,11 +96,19 @@ func (v Violation) canonical() (Violation, error) {
 	return v, err
 }
 
-// canonical returns the canonical form of a revision. The error wraps ErrInvalid if
-// its kind is unknown.
-func (r Revision) canonical() (Revision, error) {
+// Canonical returns r in its canonical form, as [Violation.Canonical] does for a
+// violation. The scope "global" of the norm is the empty one, and From and Until of the
+// norm are in UTC.
+//
+// If the kind is unknown, or From or Until of the norm is not in the years 1 to 9999, r
+// could not be read back, and the error wraps [ErrInvalid]. Canonical does not call
+// [Norm.Validate].
+func (r Revision) Canonical() (Revision, error) {
 	if !r.Kind.known() {
 		return r, fmt.Errorf("%w revision %d: Kind %q is unknown; make the change with Enact, Amend or Repeal", ErrInvalid, r.Edition, r.Kind)
+	}
+	if err := r.Norm.checkBounds(); err != nil {
+		return r, fmt.Errorf("%w (revision %d)", err, r.Edition)
 	}
 	r.Norm = r.Norm.canonical()
 	r.By = strictjson.ReplaceInvalid(r.By)

@@ -25,9 +25,9 @@ func TestEveryTextAndTimeBecomesCanonical(t *testing.T) {
 			}
 		}
 	}
-	canonicalR, err := r.canonical()
+	canonicalR, err := r.Canonical()
 	require.NoError(t, err)
-	canonicalV, err := v.canonical()
+	canonicalV, err := v.Canonical()
 	require.NoError(t, err)
 	canonicalN := n.canonical()
 	for _, value := range []any{&canonicalN, &canonicalR, &canonicalV} {

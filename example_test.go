@@ -141,14 +141,14 @@ func ExampleViolation() {
 	}
 	fmt.Println(string(text))
 	// Output:
-	// Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'no-attack-in-safe-zone'
+	// Agent 'hero' performed 'attack' on 'dragon' in 'safe_zone', violating norm 'no-attack-in-safe-zone'
 	// {
 	//   "id": "ed9646b3b42f3bf5",
 	//   "norm_id": "bc3ce88baa1c729d",
 	//   "norm_name": "no-attack-in-safe-zone",
 	//   "action_id": "d3f87eb5ec4f33f8",
 	//   "agent_id": "hero",
-	//   "description": "Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'no-attack-in-safe-zone'",
+	//   "description": "Agent 'hero' performed 'attack' on 'dragon' in 'safe_zone', violating norm 'no-attack-in-safe-zone'",
 	//   "severity": "warn",
 	//   "timestamp": 1700000000.5,
 	//   "edition": 1,

@@ -334,7 +334,7 @@ func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error
 	}
 	b := []byte{'['}
 	for i, r := range revs {
-		r, err := r.canonical()
+		r, err := r.Canonical()
 		if err != nil {
 			return err
 		}
@@ -437,7 +437,7 @@ func (s *FileStore) AppendViolations(ctx context.Context, vs ...Violation) error
 	var b []byte
 	ends := make([]int, len(vs))
 	for i, v := range vs {
-		v, err := v.canonical()
+		v, err := v.Canonical()
 		if err != nil {
 			return err
 		}

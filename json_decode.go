@@ -293,7 +293,7 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 			at := d.NextOffset()
 			n, err := readNorm(d)
 			if err == nil {
-				if problem := n.problem(); problem != "" {
+				if problem := n.problem(now); problem != "" {
 					err = d.Errorf(at, "%s", problem)
 				}
 			}
@@ -423,15 +423,17 @@ func readTime(d *strictjson.Decoder) (time.Time, error) {
 	return t, nil
 }
 
-// readBound reads From or Until of a norm.
-func readBound(d *strictjson.Decoder) (t time.Time, err error) {
+// readBound reads From or Until of a norm. The zero time is refused, since it would
+// mean that there is no bound.
+func readBound(d *strictjson.Decoder) (time.Time, error) {
 	at := d.NextOffset()
-	text, err := d.ReadString()
+	text, err := d.ReadStringBytes()
 	if err != nil {
-		return t, err
+		return time.Time{}, err
 	}
-	if err := t.UnmarshalText([]byte(text)); err != nil {
-		return t, d.Errorf(at, "%.40q is no time; write it as in RFC 3339, such as 2026-12-24T18:00:00Z", text)
+	var t time.Time
+	if t.UnmarshalText(text) != nil || t.IsZero() || boundProblem(t) != "" {
+		return time.Time{}, d.Errorf(at, "%.40q is not a time; write it as in RFC 3339, for example 2026-12-24T18:00:00Z, or leave it out", text)
 	}
 	return t, nil
 }

@@ -15,10 +15,16 @@ import (
 // MarshalJSON returns n as an object with the keys id, name, description,
 // condition, prohibited, scope, active and priority. The keys unless, permitted,
 // severity, shadow, advice, from and until follow if they are set. An empty scope is
-// written as "global", and times as RFC 3339 text in UTC. The error is always nil.
-func (n Norm) MarshalJSON() ([]byte, error) { return n.appendJSON(nil, n.ID()), nil }
+// written as "global", and times as RFC 3339 text in UTC. If From or Until is not in
+// the years 1 to 9999, which that text can hold, the error wraps [ErrInvalid].
+func (n Norm) MarshalJSON() ([]byte, error) {
+	if err := n.checkBounds(); err != nil {
+		return nil, err
+	}
+	return n.appendJSON(nil, n.ID()), nil
+}
 
-// appendJSON appends n as an object. The ID is n's.
+// appendJSON appends n as an object. The ID is n's. n must pass checkBounds.
 func (n Norm) appendJSON(b []byte, id ID) []byte {
 	start := len(b)
 	b = appendID(b, keyID, id)
@@ -42,8 +48,8 @@ func (n Norm) appendJSON(b []byte, id ID) []byte {
 }
 
 // MarshalJSON returns a as an object with the keys id, agent_id, action, location,
-// target, faction and timestamp. The keys facts and metadata follow if they are set. The
-// timestamp is the number of seconds since 1970, in decimal and exact to the
+// target, faction and timestamp. The keys facts and metadata follow if they are set.
+// The timestamp is the number of seconds since 1970, in decimal and exact to the
 // nanosecond; it is 0 for the zero time. Metadata is written as it is, without
 // white space between its parts. If it is not a single JSON text, the error wraps
 // [ErrInvalid].
@@ -75,9 +81,9 @@ func (a Action) appendJSON(b []byte, id ID) ([]byte, error) {
 
 // MarshalJSON returns v as an object with the keys id, norm_id, norm_name,
 // action_id, agent_id, description, severity and timestamp, then shadow and advice
-// if they are set, edition, and action with the whole action. The description is the result of
-// String, agent_id and timestamp repeat the action's, and an empty severity is written
-// as "warn". It returns the errors of [Action.MarshalJSON].
+// if they are set, edition, and action with the whole action. The description is the
+// result of String, agent_id and timestamp repeat the action's, and an empty severity
+// is written as "warn". It returns the errors of [Action.MarshalJSON].
 func (v Violation) MarshalJSON() ([]byte, error) { return v.appendJSON(nil) }
 
 // appendJSON appends v as an object. It does not allocate if b has room. With an
@@ -91,8 +97,8 @@ func (v Violation) appendJSON(b []byte) ([]byte, error) {
 	b = appendID(b, keyActionID, actionID)
 	b = appendText(b, keyAgentID, v.Action.Agent)
 	b = append(appendKey(b, keyDescription), '"')
-	for i, part := range v.sentence() {
-		b = strictjson.AppendEscaped(append(b, sentence[i]...), part)
+	for _, p := range v.sentence() {
+		b = strictjson.AppendEscaped(append(b, p.before...), p.text)
 	}
 	b = append(b, `'"`...)
 	b = appendText(b, keySeverity, string(cmp.Or(v.Severity, SeverityWarn)))
@@ -108,8 +114,13 @@ func (v Violation) appendJSON(b []byte) ([]byte, error) {
 
 // MarshalJSON returns r as an object with the keys id, edition, norm_id,
 // revision_type, version, by, reason, timestamp, and norm with the whole norm. The
-// key prev follows if Prev is set. The error is always nil.
-func (r Revision) MarshalJSON() ([]byte, error) { return identify(r).appendJSON(nil), nil }
+// key prev follows if Prev is set. It returns the errors of [Norm.MarshalJSON].
+func (r Revision) MarshalJSON() ([]byte, error) {
+	if err := r.Norm.checkBounds(); err != nil {
+		return nil, err
+	}
+	return identify(r).appendJSON(nil), nil
+}
 
 // appendJSON appends r as an object.
 func (r identified) appendJSON(b []byte) []byte {

@@ -25,17 +25,22 @@ func (o oddValues) text() string { return oddTexts[o.IntN(len(oddTexts))] }
 
 func (o oddValues) norm() Norm {
 	return Norm{Name: o.text(), Description: o.text(), Condition: o.text(), Unless: o.text(), Prohibited: o.text(), Permitted: o.text(), Scope: []string{"", "global", "town", o.text()}[o.IntN(4)],
-		Priority: []int{0, 1, -1, math.MaxInt, math.MinInt}[o.IntN(5)], Severity: []Severity{"", SeverityInfo, "odd", Severity(o.text())}[o.IntN(4)], Shadow: o.IntN(2) == 0, Repealed: o.IntN(2) == 0}
+		Priority: []int{0, 1, -1, math.MaxInt, math.MinInt}[o.IntN(5)], Severity: []Severity{"", SeverityInfo, "odd", Severity(o.text())}[o.IntN(4)], Shadow: o.IntN(2) == 0, Repealed: o.IntN(2) == 0,
+		Advice: o.text(), From: oddBounds[o.IntN(len(oddBounds))], Until: oddBounds[o.IntN(len(oddBounds))]}
 }
 
+// oddBounds are values of From and Until that can be written.
+var oddBounds = []time.Time{{}, {}, time.Time{}.Add(1), time.Unix(0, 0), time.Unix(-1, 5), time.Date(2026, 12, 24, 18, 0, 0, 7, time.FixedZone("east", 3600)),
+	time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Now()}
+
 func (o oddValues) action() Action {
-	return Action{Agent: o.text(), Verb: o.text(), Location: o.text(), Target: o.text(), Faction: o.text(), Time: oddTimes[o.IntN(len(oddTimes))],
+	return Action{Agent: o.text(), Verb: o.text(), Location: o.text(), Target: o.text(), Faction: o.text(), Facts: []string{"", "night", o.text()}[o.IntN(3)], Time: oddTimes[o.IntN(len(oddTimes))],
 		Metadata: []string{"", "{}", "null", `{"<k>":[1,2.50,"x\u003c` + "\u2028" + `"]}`, " [ 1 , \"a b\" ]\n"}[o.IntN(5)]}
 }
 
 func (o oddValues) violation() Violation {
 	n := o.norm()
-	return Violation{NormID: n.ID(), NormName: n.Name, Severity: n.Severity, Shadow: n.Shadow, Edition: o.Uint64() >> o.IntN(64), Action: o.action()}
+	return Violation{NormID: n.ID(), NormName: n.Name, Severity: n.Severity, Shadow: n.Shadow, Advice: n.Advice, Edition: o.Uint64() >> o.IntN(64), Action: o.action()}
 }
 
 func (o oddValues) revision() Revision {
@@ -53,13 +58,13 @@ func TestWhatIsReadIsWhatIsStored(t *testing.T) {
 		require.Equal(t, a.ID(), kept.ID(), "storing keeps the ID")
 		comesBack(t, a, kept, appendActionJSON, (*Action).UnmarshalJSON)
 		v := o.violation()
-		keptV, err := v.canonical()
+		keptV, err := v.Canonical()
 		require.NoError(t, err)
 		require.NotEmpty(t, keptV.Severity)
 		require.Equal(t, v.ID(), keptV.ID())
 		comesBack(t, v, keptV, Violation.appendJSON, (*Violation).UnmarshalJSON)
 		r := o.revision()
-		keptR, err := r.canonical()
+		keptR, err := r.Canonical()
 		require.NoError(t, err)
 		require.Equal(t, r.ID(), keptR.ID())
 		comesBack(t, r, keptR, appendRevisionJSON, (*Revision).UnmarshalJSON)
@@ -134,7 +139,7 @@ func TestMetadataIsOneJSONText(t *testing.T) {
 		require.ErrorIs(t, err, ErrInvalid)
 		require.ErrorContains(t, err, "normsync: invalid action: Metadata is not a single JSON text (")
 		require.ErrorContains(t, err, "; encode it with json.Marshal, or leave it empty")
-		_, err = Violation{Action: a}.canonical()
+		_, err = Violation{Action: a}.Canonical()
 		require.ErrorIs(t, err, ErrInvalid)
 		_, err = a.MarshalJSON()
 		require.ErrorIs(t, err, ErrInvalid)
@@ -144,9 +149,44 @@ func TestMetadataIsOneJSONText(t *testing.T) {
 }
 
 func TestARevisionOfNoKindIsNotStored(t *testing.T) {
-	_, err := Revision{Edition: 5, Change: Change{Kind: "annul"}}.canonical()
+	_, err := Revision{Edition: 5, Change: Change{Kind: "annul"}}.Canonical()
 	require.ErrorIs(t, err, ErrInvalid)
 	require.EqualError(t, err, `normsync: invalid revision 5: Kind "annul" is unknown; make the change with Enact, Amend or Repeal`)
+}
+
+func TestANormIsWrittenOnlyIfItCanBeRead(t *testing.T) {
+	for _, beyond := range []time.Time{time.Time{}.Add(-1), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("west", -3600))} {
+		for field, n := range map[string]Norm{"From": {Name: "n", From: beyond}, "Until": {Name: "n", Until: beyond}} {
+			_, err := n.MarshalJSON()
+			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorContains(t, err, `normsync: invalid norm "n": `+field+": the year ")
+			r := Revision{Edition: 5, Change: Enact(n)}
+			_, err = r.MarshalJSON()
+			require.ErrorIs(t, err, ErrInvalid)
+			_, err = r.Canonical()
+			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorContains(t, err, "(revision 5)")
+		}
+	}
+}
+
+func TestFromAndUntilAreTimesOfRFC3339(t *testing.T) {
+	for text, want := range map[string]time.Time{
+		"2026-12-24T18:00:00Z":           time.Date(2026, 12, 24, 18, 0, 0, 0, time.UTC),
+		"2026-12-24T18:00:00.000000007Z": time.Date(2026, 12, 24, 18, 0, 0, 7, time.UTC),
+		"2026-12-24T18:00:00.5+01:00":    time.Date(2026, 12, 24, 17, 0, 0, 5e8, time.UTC),
+		"1970-01-01T00:00:00Z":           time.Unix(0, 0).UTC(),
+	} {
+		var n Norm
+		require.NoError(t, n.UnmarshalJSON([]byte(`{"from":"`+text+`"}`)))
+		require.Equal(t, Norm{From: want}, n)
+	}
+	for _, text := range []string{"", "tomorrow", "2026-12-24", "2026-12-24T18:00:00", "2026-12-24 18:00:00Z", "2026-12-24T18:00Z", "2026-13-24T18:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"} {
+		var n Norm
+		err := n.UnmarshalJSON([]byte(`{"until":"` + text + `"}`))
+		require.EqualError(t, err, `normsync: invalid norm at offset 9: key "until": "`+text+`" is not a time; write it as in RFC 3339, for example 2026-12-24T18:00:00Z, or leave it out`)
+	}
+	require.Error(t, new(Norm).UnmarshalJSON([]byte(`{"until":1766599200}`)))
 }
 
 func TestANormIsReadStrictly(t *testing.T) {
@@ -390,7 +430,9 @@ func slowNorm(text []byte) (n Norm, ok bool) {
 		"advice": &n.Advice, "from": &n.From, "until": &n.Until} {
 		if value, is := m[key]; is {
 			ok = ok && string(value) != "null" && json.Unmarshal(value, field) == nil
-			delete(m, key)
+			if key != "from" && key != "until" {
+				delete(m, key)
+			}
 			ok = ok && (key != "id" || len(id) == 16)
 		}
 	}
@@ -398,7 +440,12 @@ func slowNorm(text []byte) (n Norm, ok bool) {
 	if n.Scope == "global" {
 		n.Scope = ""
 	}
-	n.From, n.Until = n.From.UTC(), n.Until.UTC()
+	for key, bound := range map[string]*time.Time{"from": &n.From, "until": &n.Until} {
+		*bound = bound.UTC()
+		_, is := m[key]
+		delete(m, key)
+		ok = ok && (!is || !bound.IsZero()) && bound.Year() >= 1 && bound.Year() <= 9999
+	}
 	return n, ok && len(m) == 0 && (id == "" || id == n.ID().String())
 }
 
@@ -480,7 +527,7 @@ func FuzzViolationJSON(f *testing.F) {
 			require.ErrorIs(t, err, ErrInvalid)
 			return
 		}
-		kept, err := v.canonical()
+		kept, err := v.Canonical()
 		require.NoError(t, err)
 		require.Equal(t, v, kept)
 		comesBack(t, v, kept, Violation.appendJSON, (*Violation).UnmarshalJSON)

@@ -178,11 +178,11 @@ func (s *MemStore) Dropped() uint64 {
 }
 
 // canonicalAll returns the canonical forms of values, in a new slice.
-func canonicalAll[T interface{ canonical() (T, error) }](values []T) ([]T, error) {
+func canonicalAll[T interface{ Canonical() (T, error) }](values []T) ([]T, error) {
 	out := make([]T, len(values))
 	for i, v := range values {
 		var err error
-		if out[i], err = v.canonical(); err != nil {
+		if out[i], err = v.Canonical(); err != nil {
 			return nil, err
 		}
 	}

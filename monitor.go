@@ -68,7 +68,8 @@ func NewMonitor(norms ...Norm) (*Monitor, error) {
 
 // Open returns a monitor on a store. The constitution in force is the result of the
 // store's revisions. Open reads all of them, and fails with [ErrInvalid] if they are
-// not a valid log. Closing the store is up to the caller.
+// not a valid log. A norm that an earlier version accepted does not make it invalid; see
+// [Monitor.Refused]. Closing the store is up to the caller.
 func Open(ctx context.Context, s Store, o *Options) (*Monitor, error) {
 	if s == nil {
 		return nil, opError("open", fmt.Errorf("%w: the store is nil; pass a MemStore, or use new(Monitor)", ErrInvalid))
@@ -89,6 +90,25 @@ func (m *Monitor) Store() Store {
 		return m.store
 	}
 	return &m.own
+}
+
+// Refused returns an error for each norm in force that [Norm.Validate] refuses, in order
+// of name. It returns nil if there is none. Apply does not enact such a norm: it comes
+// from a log that an earlier version wrote, which Open accepts. Call Refused after Open,
+// log the errors, and amend or repeal the norms.
+//
+// Until then such a norm stays in force and means what it meant to that version. What
+// this version would refuse is an ordinary word, which an action has or has not: OR, AND
+// and NOT, a token agent_id:word, a token of which a bar has nothing beside it, and, in
+// Prohibited and Permitted, a token with a bar or with the field verb or facts.
+func (m *Monitor) Refused() []error {
+	var refused []error
+	for n := range m.Constitution().All() {
+		if err := n.Validate(); err != nil {
+			refused = append(refused, err)
+		}
+	}
+	return refused
 }
 
 // Constitution returns the constitution in force. To check several actions by the

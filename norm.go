@@ -32,7 +32,7 @@ const (
 type Norm struct {
 	Name        string    // unique among the norms in force
 	Description string    // for people; never matched
-	Condition   string    // tokens that must all be in the action; empty: always applies
+	Condition   string    // tokens that must all be in the action; a|b: any of them; empty: always applies
 	Unless      string    // tokens that exempt an action: any of them is enough
 	Prohibited  string    // verbs it forbids: any of these tokens in the verb
 	Permitted   string    // verbs it expressly allows (exactly one of Prohibited and Permitted is set)
@@ -97,8 +97,9 @@ type Action struct {
 //	agent|verb|location|target|faction|time
 //
 // followed by |facts=… if it is set, and escaped as for [Norm.ID]. The time is in
-// nanoseconds since 1970, 0 for the zero time. Metadata does not affect the ID. Storing an action does not change its ID. ID
-// does not allocate if the payload has at most 512 bytes.
+// nanoseconds since 1970, 0 for the zero time. Metadata does not affect the ID, and
+// storing an action does not change it. ID does not allocate if the payload has at most
+// 512 bytes.
 func (a Action) ID() ID {
 	p := make(payload, 0, payloadSize).first(a.Agent).next(a.Verb).next(a.Location).
 		next(a.Target).next(a.Faction).nextTime(a.Time)
@@ -144,27 +145,39 @@ func violationID(norm, action ID) ID {
 	return payload(hex.AppendEncode(make(payload, 0, payloadSize), norm[:])).nextID(action).id()
 }
 
-// String returns the violation as a sentence:
+// String returns the violation as a sentence, which names the target if there is one:
 //
 //	Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'no-attack-in-safe-zone'
+//	Agent 'hero' performed 'attack' on 'goblin' in 'safe_zone', violating norm 'no-attack-in-safe-zone'
 //
 // The texts are not escaped. Print a violation of an untrusted agent with %q, or with
 // a [Report].
 func (v Violation) String() string {
 	var b strings.Builder
-	for i, part := range v.sentence() {
-		b.WriteString(sentence[i])
-		b.WriteString(part)
+	for _, p := range v.sentence() {
+		b.WriteString(p.before)
+		b.WriteString(p.text)
 	}
 	b.WriteByte('\'')
 	return b.String()
 }
 
-// sentence has the text in front of each part of a violation's sentence.
-var sentence = [...]string{"Agent '", "' performed '", "' in '", "', violating norm '"}
+// phrase is a text of a violation with the words of the sentence in front of it.
+type phrase struct{ before, text string }
 
-func (v Violation) sentence() [len(sentence)]string {
-	return [...]string{v.Action.Agent, v.Action.Verb, v.Action.Location, v.NormName}
+// sentence returns the sentence of [Violation.String] without its last quotation mark.
+func (v Violation) sentence() [5]phrase {
+	s := [...]phrase{
+		{"Agent '", v.Action.Agent},
+		{"' performed '", v.Action.Verb},
+		{"", ""},
+		{"' in '", v.Action.Location},
+		{"', violating norm '", v.NormName},
+	}
+	if v.Action.Target != "" {
+		s[2] = phrase{"' on '", v.Action.Target}
+	}
+	return s
 }
 
 // LogValue returns v as a group of the attributes id, norm, agent, action, location,

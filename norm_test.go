@@ -11,7 +11,11 @@ import (
 )
 
 func TestAViolationIsASentence(t *testing.T) {
-	require.Equal(t, "Agent 'hero-17' performed 'attack' in 'town safe_zone', violating norm 'no-attack-in-safe-zone'", someViolation().String())
+	v := someViolation()
+	v.Action.Target = "old merchant"
+	require.Equal(t, "Agent 'hero-17' performed 'attack' on 'old merchant' in 'town safe_zone', violating norm 'no-attack-in-safe-zone'", v.String())
+	v.Action.Target = ""
+	require.Equal(t, "Agent 'hero-17' performed 'attack' in 'town safe_zone', violating norm 'no-attack-in-safe-zone'", v.String())
 	require.Equal(t, "Agent '' performed '' in '', violating norm ''", Violation{}.String())
 }
 
@@ -49,8 +53,8 @@ func TestValuesDoNotAllocate(t *testing.T) {
 		"Revision.ID":             func() { r.ID() },
 		"ID.AppendText with room": func() { _, _ = v.NormID.AppendText(room) },
 		"Norm.Validate":           func() { _ = n.Validate() },
-		"Violation.canonical":     func() { _, _ = v.canonical() },
-		"Revision.canonical":      func() { _, _ = r.canonical() },
+		"Violation.Canonical":     func() { _, _ = v.Canonical() },
+		"Revision.Canonical":      func() { _, _ = r.Canonical() },
 		"Violation.appendJSON":    func() { _, _ = v.appendJSON(room) },
 		"Revision.appendJSON":     func() { identify(r).appendJSON(room) },
 	} {

@@ -339,7 +339,7 @@ func (r *Recorder) append(vs []Violation) error {
 // the others.
 func storable(vs []Violation) (accepted []Violation, refused error) {
 	for _, v := range vs {
-		if _, err := v.canonical(); err == nil {
+		if _, err := v.Canonical(); err == nil {
 			accepted = append(accepted, v)
 		} else if refused == nil {
 			refused = err

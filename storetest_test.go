@@ -673,7 +673,7 @@ var useFaults = []storeFault{
 		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
 			vs = slices.Clone(vs)
 			for i := range vs {
-				if _, err := vs[i].canonical(); err != nil {
+				if _, err := vs[i].Canonical(); err != nil {
 					vs[i].Action.Metadata = ""
 				}
 			}
@@ -683,7 +683,7 @@ var useFaults = []storeFault{
 	{12, "the violations before an invalid one are stored", func() *faultyStore {
 		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
 			for i, v := range vs {
-				if _, err := v.canonical(); err != nil {
+				if _, err := v.Canonical(); err != nil {
 					return errors.Join(err, s.MemStore.AppendViolations(ctx, vs[:i]...))
 				}
 			}

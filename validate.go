@@ -34,36 +34,46 @@ const maxShown = 60
 // show: it quotes the texts of n.
 //
 // Validate refuses:
-//   - an empty name, a name of more than 200 bytes, and a description of more than
-//     4 KiB
+//   - an empty name, a name of more than 200 bytes, and a description or advice of more
+//     than 4 KiB
 //   - in a name, anything that makes two names look the same: white space at its
 //     ends, two spaces in a row, white space other than U+0020, and invisible
 //     characters, such as a zero width space or a variation selector
 //   - both or neither of Prohibited and Permitted
 //   - invalid UTF-8, control characters, and characters that override the direction of
 //     writing; a description may have tabs and line ends
-//   - in Condition, Unless, Prohibited and Permitted: more than 64 tokens, a token of
-//     more than 128 bytes, a * that is not at the end of a token, and the operators
-//     ==, =, && and || as tokens
-//   - in Condition and Unless: a token field: with nothing after the colon
-//   - in Prohibited and Permitted, which match the verb only: tokens field:word
+//   - in Condition, Unless, Prohibited and Permitted: more than 64 words, of which an
+//     any-of token a|b has one for each alternative, a word of more than 128 bytes, and
+//     a * that is not at the end of a word
+//   - in the same fields, what belongs to an expression language: the tokens ==, =, &&
+//     and ||, and OR, AND and NOT in capital letters
+//   - in the same fields, tokens agent_id:word; the field is called agent
+//   - in Condition and Unless: a token field: with nothing after the colon, and a | with
+//     nothing beside it; a bar that is part of a word is written \|
+//   - in Prohibited and Permitted, which match the verb only: tokens field:word, and a |
+//     other than \|
 //   - a priority that does not fit into 32 bits
 //   - a severity other than info, warn, error and the empty one
+//   - From and Until outside the years 1 to 9999, and an Until that is not after From
 //
-// Version 0.1 accepted any white space and invisible characters in names, and any int
-// as a priority. A store that holds such a norm still opens, and the norm stays in
-// force. To change such a norm, give it another priority, or repeal it and enact it
-// under another name. On a 32-bit platform, reading a priority that does not fit fails
+// Earlier versions accepted some of this. A store that holds such a norm still opens;
+// see [Monitor.Refused]. On a 32-bit platform, reading a priority that does not fit fails
 // with an error that wraps [ErrInvalid].
 //
 // Validate does not allocate if n is valid.
-func (n Norm) Validate() error { return n.invalid(n.problem()) }
+func (n Norm) Validate() error { return n.invalid(n.problem(now)) }
 
-// validateStored is Validate for a norm from a store. It accepts the names and
-// priorities that version 0.1 accepted.
-func (n Norm) validateStored() error {
-	return n.invalid(n.problemWith(storedNameProblem, func(int) string { return "" }))
-}
+// validateStored is Validate for a norm from a store. It accepts what earlier versions
+// accepted.
+func (n Norm) validateStored() error { return n.invalid(n.problem(ever)) }
+
+// rules are the rules that a norm has to keep.
+type rules bool
+
+const (
+	now  rules = false // of this version
+	ever rules = true  // of this version or an earlier one
+)
 
 // invalid returns a problem of n as an error, nil if the problem is empty.
 func (n Norm) invalid(problem string) error {
@@ -80,13 +90,10 @@ func quote(s string) string { return invisible.Quote(fmt.Sprintf("%.*s", maxShow
 // problem describes the first fault of n, beginning with the field. It is empty if n
 // is valid. The other functions named …Problem do the same for a
 // field.
-func (n Norm) problem() string { return n.problemWith(nameProblem, priorityProblem) }
-
-// problemWith is problem with other checks of the name and the priority.
-func (n Norm) problemWith(nameProblem func(string) string, priorityProblem func(int) string) string {
+func (n Norm) problem(r rules) string {
 	for _, f := range [...]struct {
 		name, text string
-		check      func(text string) string
+		check      func(text string, r rules) string
 	}{
 		{"Name", n.Name, nameProblem},
 		{"Description", n.Description, descriptionProblem},
@@ -94,21 +101,23 @@ func (n Norm) problemWith(nameProblem func(string) string, priorityProblem func(
 		{"Unless", n.Unless, unlessProblem},
 		{"Prohibited", n.Prohibited, verbsProblem},
 		{"Permitted", n.Permitted, verbsProblem},
-		{"Scope", n.Scope, lineProblem},
-		{"Advice", n.Advice, adviceProblem},
+		{"Scope", n.Scope, scopeProblem},
 	} {
-		if problem := f.check(f.text); problem != "" {
+		if problem := f.check(f.text, r); problem != "" {
 			return f.name + ": " + problem
 		}
 	}
-	if problem := priorityProblem(n.Priority); problem != "" {
+	if problem := priorityProblem(n.Priority, r); problem != "" {
 		return "Priority: " + problem
 	}
 	if problem := severityProblem(string(n.Severity)); problem != "" {
 		return "Severity: " + problem
 	}
+	if problem := adviceProblem(n.Advice); problem != "" {
+		return "Advice: " + problem
+	}
 	if problem := windowProblem(n.From, n.Until); problem != "" {
-		return "Until: " + problem
+		return problem
 	}
 	switch {
 	case n.Prohibited == "" && n.Permitted == "":
@@ -119,8 +128,14 @@ func (n Norm) problemWith(nameProblem func(string) string, priorityProblem func(
 	return ""
 }
 
-func nameProblem(s string) string {
-	if problem := storedNameProblem(s); problem != "" {
+func nameProblem(s string, r rules) string {
+	if strings.TrimSpace(s) == "" {
+		return "the norm has no name; give it a name, which reports and changes refer to"
+	}
+	if len(s) > maxNameBytes {
+		return fmt.Sprintf("it has %d bytes, and at most %d are allowed; put the rest in Description", len(s), maxNameBytes)
+	}
+	if problem := lineProblem(s); problem != "" || r == ever {
 		return problem
 	}
 	for i, r := range s {
@@ -138,18 +153,9 @@ func nameProblem(s string) string {
 	return ""
 }
 
-// storedNameProblem is nameProblem of version 0.1.
-func storedNameProblem(s string) string {
-	if s == "" || strings.TrimSpace(s) == "" {
-		return "the norm has no name; give it a name, which reports and changes refer to"
-	}
-	if len(s) > maxNameBytes {
-		return fmt.Sprintf("it has %d bytes, and at most %d are allowed; put the rest in Description", len(s), maxNameBytes)
-	}
-	return lineProblem(s)
-}
+func scopeProblem(s string, _ rules) string { return lineProblem(s) }
 
-func descriptionProblem(s string) string {
+func descriptionProblem(s string, _ rules) string {
 	return cmp.Or(lengthProblem(s, maxDescriptionBytes), textProblem(s, true))
 }
 
@@ -164,16 +170,44 @@ func lengthProblem(s string, most int) string {
 	return ""
 }
 
+// windowProblem checks From and Until. Unlike other problems, its result begins with
+// the field.
 func windowProblem(from, until time.Time) string {
+	if problem := boundProblem(from); problem != "" {
+		return "From: " + problem
+	}
+	if problem := boundProblem(until); problem != "" {
+		return "Until: " + problem
+	}
 	if !from.IsZero() && !until.IsZero() && !until.After(from) {
-		return fmt.Sprintf("%s is not after From, %s; choose a later time, or leave one of them out", timeText(until), timeText(from))
+		return fmt.Sprintf("Until: %s is not after From, %s; choose a later time, or leave one of them out", timeText(until), timeText(from))
 	}
 	return ""
 }
 
+// boundProblem limits From and Until to what RFC 3339 text can hold.
+func boundProblem(t time.Time) string {
+	if y := t.UTC().Year(); y < 1 || y > 9999 {
+		return fmt.Sprintf("the year %d is not between 1 and 9999; choose another time, or leave it out", y)
+	}
+	return ""
+}
+
+// checkBounds returns an error that wraps ErrInvalid if From or Until cannot be
+// written as RFC 3339 text, so that n could not be read back.
+func (n Norm) checkBounds() error {
+	if problem := boundProblem(n.From); problem != "" {
+		return n.invalid("From: " + problem)
+	}
+	if problem := boundProblem(n.Until); problem != "" {
+		return n.invalid("Until: " + problem)
+	}
+	return nil
+}
+
 // priorityProblem limits priorities to the range of int on every platform.
-func priorityProblem(p int) string {
-	if int(int32(p)) != p {
+func priorityProblem(p int, r rules) string {
+	if r == now && int(int32(p)) != p {
 		return beyondPriority(int64(p))
 	}
 	return ""
@@ -213,9 +247,9 @@ func textProblem(s string, lines bool) string {
 	return ""
 }
 
-func conditionProblem(s string) string { return tokensProblem(s, inCondition) }
-func unlessProblem(s string) string    { return tokensProblem(s, inUnless) }
-func verbsProblem(s string) string     { return tokensProblem(s, inVerbs) }
+func conditionProblem(s string, r rules) string { return tokensProblem(s, inCondition, r) }
+func unlessProblem(s string, r rules) string    { return tokensProblem(s, inUnless, r) }
+func verbsProblem(s string, r rules) string     { return tokensProblem(s, inVerbs, r) }
 
 // part is a field of a norm that has tokens.
 type part int
@@ -226,48 +260,125 @@ const (
 	inVerbs
 )
 
-func tokensProblem(s string, in part) string {
+func tokensProblem(s string, in part, r rules) string {
 	if problem := lineProblem(s); problem != "" {
 		return problem
 	}
-	count := 0
+	words, at := 0, 0
 	for tok := range token.All(s) {
-		if problem := tokenProblem(tok, in); problem != "" {
+		if isOperator(tok, r) {
+			return operatorProblem(slices.Collect(token.All(s)), at, in)
+		}
+		n, problem := tokenProblem(tok, in, r)
+		if problem != "" {
 			return problem
 		}
-		switch tok {
-		case "=", "==", "&&", "||":
-			return operatorProblem(slices.Collect(token.All(s)), count, in)
-		}
-		count++
+		words += n
+		at++
 	}
-	if count > maxTokens {
-		return fmt.Sprintf("it has %d tokens, and at most %d are allowed; split the norm into several, or use a prefix such as zone*", count, maxTokens)
+	if words > maxTokens && r == now || at > maxTokens {
+		return fmt.Sprintf("it has %d words, alternatives included, and at most %d are allowed; split the norm into several, or use a prefix such as zone*", words, maxTokens)
 	}
-	if count == 0 && s != "" && in == inVerbs {
-		return "it has only white space; leave it empty, or name verbs"
+	if words == 0 && s != "" && in == inVerbs {
+		return "it has only white space and invisible characters; leave it empty, or name verbs"
 	}
 	return ""
 }
 
-func tokenProblem(tok string, in part) string {
-	if len(tok) > maxTokenBytes {
-		return fmt.Sprintf("token %s has %d bytes, and at most %d are allowed; shorten it, or use a prefix such as zone*", quote(tok), len(tok), maxTokenBytes)
+// tokenProblem also returns the number of words of a token. A token of invisible
+// characters has none.
+func tokenProblem(tok string, in part, r rules) (words int, problem string) {
+	field, text, qualified := cutField(tok, r)
+	agent := qualified && field == token.Agent
+	switch {
+	case r == now && !qualified && isBlank(tok):
+		return 0, ""
+	case r == now && in == inVerbs && isAgentID(tok):
+		return 0, fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write %s in Condition or Unless", quote(tok), quote("agent:"+tok[len("agent_id:"):]))
+	case r == now && isAgentID(tok):
+		return 0, fmt.Sprintf("token %s names no field of an action: the agent is the field agent; write %s", quote(tok), quote("agent:"+tok[len("agent_id:"):]))
+	case qualified && in == inVerbs:
+		return 0, fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write only the verb here, and the rest in Condition", quote(tok))
+	case qualified && (text == "" || r == now && !agent && isBlank(text)):
+		name := tok[:len(tok)-len(text)]
+		return 0, fmt.Sprintf("token %s has nothing after the colon; write %sword without a space, or %s* for anything at all", quote(tok), name, name)
+	case in == inVerbs:
+		if before, after, bar := cutBar(text); bar && r == now {
+			return 0, fmt.Sprintf("token %s has a bar, but here each token is an alternative already; %s \\| for a bar in a word", quote(tok), barAdvice(before, after))
+		}
+		return 1, wordProblem(text)
 	}
-	if star := strings.IndexByte(tok, '*'); star >= 0 && star != len(tok)-1 {
-		return fmt.Sprintf("token %s has a * that is not at its end; only a prefix can be matched, for example zone*", quote(tok))
+	for more := true; more; words++ {
+		var word string
+		word, text, more = cutBar(text)
+		if problem := wordProblem(word); problem != "" {
+			return 0, problem
+		}
+		if r == now && (word == "" || !agent && isBlank(word)) {
+			return 0, fmt.Sprintf("token %s has a bar with nothing beside it; write a word on each side of it, or \\| for a bar in a word", quote(tok))
+		}
 	}
-	field, word, ok := strings.Cut(tok, ":")
-	if _, qualified := token.FieldNamed(field); !ok || !qualified {
-		return ""
+	return words, ""
+}
+
+// barAdvice begins an advice to write the words on both sides of a bar as two tokens.
+func barAdvice(before, after string) string {
+	if before == "" || after == "" {
+		return "write"
 	}
-	if in == inVerbs {
-		return fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write only the verb here, and the rest in Condition", quote(tok))
+	return fmt.Sprintf("write %s, or", quote(before+" "+after))
+}
+
+func wordProblem(word string) string {
+	if len(word) > maxTokenBytes {
+		return fmt.Sprintf("word %s has %d bytes, and at most %d are allowed; shorten it, or use a prefix such as zone*", quote(word), len(word), maxTokenBytes)
 	}
-	if word == "" {
-		return fmt.Sprintf("token %q has nothing after the colon; write %sword without a space, or %s* for anything at all", tok, tok, tok)
+	if star := strings.IndexByte(word, '*'); star >= 0 && star != len(word)-1 {
+		return fmt.Sprintf("word %s has a * that is not at its end; only a prefix can be matched, for example zone*", quote(word))
 	}
 	return ""
+}
+
+// cutField cuts the field from a token field:text. If the token names no field, text is
+// the token. Earlier versions did not know all of the names.
+func cutField(tok string, r rules) (f token.Field, text string, ok bool) {
+	name, text, ok := strings.Cut(tok, ":")
+	if ok {
+		f, ok = token.FieldNamed(name)
+	}
+	if !ok || r == ever && (strings.EqualFold(name, "verb") || strings.EqualFold(name, "facts")) {
+		return f, tok, false
+	}
+	return f, text, true
+}
+
+// isAgentID reports whether a token is agent_id:word. Agents are called so in JSON.
+func isAgentID(tok string) bool {
+	name, _, ok := strings.Cut(tok, ":")
+	return ok && strings.EqualFold(name, keyAgentID)
+}
+
+// cutBar cuts s at the first bar that separates alternatives.
+func cutBar(s string) (before, after string, found bool) {
+	for i := range len(s) {
+		if s[i] == '|' && (i == 0 || s[i-1] != '\\') {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+// isBlank reports whether a text has nothing but characters that do not count.
+func isBlank(s string) bool { return strings.TrimLeftFunc(s, invisible.Ignorable) == "" }
+
+func isOperator(tok string, r rules) bool {
+	switch tok {
+	case "=", "==", "&&", "||":
+		return true
+	case "AND", "OR", "NOT":
+		return r == now
+	}
+	return false
 }
 
 // operatorProblem says what to write instead of tokens[at], an operator of an
@@ -277,16 +388,46 @@ func operatorProblem(tokens []string, at int, in part) string {
 	switch operator := tokens[at]; {
 	case operator == "=" || operator == "==":
 		advice = equalsAdvice(tokens, at, in)
-	case operator == "&&" && in == inCondition:
+	case (operator == "&&" || operator == "AND") && in == inCondition:
 		advice = "leave it out: all tokens must be found"
-	case operator == "&&":
+	case operator == "&&" || operator == "AND":
 		advice = "leave it out, and note that any token is enough"
-	case in == inCondition: // ||
-		advice = "write one norm for each side"
+	case operator == "NOT":
+		advice = notAdvice(tokens, at, in)
+	case in == inCondition: // || and OR
+		advice = orAdvice(tokens, at)
 	default:
 		advice = "leave it out: any token is enough"
 	}
 	return fmt.Sprintf("token %q is an operator, but this is a list of tokens, not an expression; %s", tokens[at], advice)
+}
+
+func notAdvice(tokens []string, at int, in part) string {
+	switch {
+	case in == inVerbs:
+		return "write only the verbs that the norm names, and permit others by a norm with Permitted and a higher Priority"
+	case in == inUnless:
+		return "leave it out: each token here exempts the actions that have it"
+	case at+1 < len(tokens) && !isOperator(tokens[at+1], now):
+		return fmt.Sprintf("write %s in Unless", quote(tokens[at+1]))
+	}
+	return "write in Unless what must not be found"
+}
+
+// orAdvice suggests an any-of token if the tokens on both sides of tokens[at] look at the
+// same field.
+func orAdvice(tokens []string, at int) string {
+	const split = "write any of two words as a|b, or write one norm for each side"
+	if at == 0 || at+1 >= len(tokens) || isOperator(tokens[at-1], now) || isOperator(tokens[at+1], now) {
+		return split
+	}
+	left, right := tokens[at-1], tokens[at+1]
+	leftField, _, leftOK := cutField(left, now)
+	rightField, word, rightOK := cutField(right, now)
+	if leftOK != rightOK || leftField != rightField {
+		return split
+	}
+	return fmt.Sprintf("write %s", quote(left+"|"+word))
 }
 
 func equalsAdvice(tokens []string, at int, in part) string {

@@ -51,10 +51,24 @@ func TestValidateAccepts(t *testing.T) {
 			n.Condition = strings.Repeat("t ", 64)
 			n.Unless, n.Prohibited = n.Condition, n.Condition
 		}),
-		"prefixes, and * for anything":         tollgate(func(n *Norm) { n.Condition, n.Unless, n.Prohibited = "zone* *", "location:zone*", "*" }),
-		"fields in any case":                   tollgate(func(n *Norm) { n.Condition, n.Unless = "Location:x FACTION:y:z", "agent:* target:: action:a" }),
-		"colons that name no field":            tollgate(func(n *Norm) { n.Condition, n.Prohibited = "zone: :x", "minecraft:cross tp:*" }),
-		"operators inside words":               tollgate(func(n *Norm) { n.Condition = "a=b a== != === &&& |" }),
+		"prefixes, and * for anything": tollgate(func(n *Norm) { n.Condition, n.Unless, n.Prohibited = "zone* *", "location:zone*", "*" }),
+		"fields in any case":           tollgate(func(n *Norm) { n.Condition, n.Unless = "Location:x FACTION:y:z", "agent:* target:: action:a" }),
+		"colons that name no field":    tollgate(func(n *Norm) { n.Condition, n.Prohibited = "zone: :x", "minecraft:cross tp:*" }),
+		"operators inside words":       tollgate(func(n *Norm) { n.Condition = "a=b a== != === &&& ORC and or not" }),
+		"words that other languages punctuate": tollgate(func(n *Norm) {
+			n.Condition, n.Unless, n.Prohibited = ">>Agent[02] a;b (x,y)", "agent_idle: my_agent_id:x", "!attack @e[type=minecraft:creeper,limit=5]"
+		}),
+		"alternatives, and bars in words": tollgate(func(n *Norm) {
+			n.Condition, n.Unless, n.Prohibited = `forest|swamp* location:a|b*|c target:\| a\|b|c`, "agent:\u200b|gm-*", `x\|y`
+		}),
+		"64 words in alternatives": tollgate(func(n *Norm) { n.Condition = strings.Repeat("a|b ", 31) + "c d" }),
+		"alternatives of 128 bytes": tollgate(func(n *Norm) {
+			n.Condition = "location:" + strings.Repeat("t", 128) + "|" + strings.Repeat("u", 127) + "*"
+		}),
+		"invisible characters among tokens": tollgate(func(n *Norm) { n.Condition, n.Prohibited = "\u200b zone", "at\u200btack \ufe0f" }),
+		"times from the year 1 to 9999": tollgate(func(n *Norm) {
+			n.From, n.Until = time.Time{}.Add(1), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC)
+		}),
 		"white space that is no control":       tollgate(func(n *Norm) { n.Condition = "a\u00a0b\u3000c" }),
 		"marks that give a direction in words": tollgate(func(n *Norm) { n.Description = "\u200fשלום\u200e" }),
 	} {
@@ -94,30 +108,62 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 		bad := func(name, text, problem string) {
 			cases[name+" in "+field] = refusal{tollgate(func(n *Norm) { set(n, text) }), `"tollgate": ` + field + ": " + problem}
 		}
-		bad("65 tokens", strings.Repeat("t ", 65), `it has 65 tokens, and at most 64 are allowed; split the norm into several, or use a prefix such as zone*`)
-		bad("a long token", "x "+strings.Repeat("t", 129), `token "`+strings.Repeat("t", 60)+`" has 129 bytes, and at most 128 are allowed; shorten it, or use a prefix such as zone*`)
-		bad("a * at the beginning", "*zone", `token "*zone" has a * that is not at its end; only a prefix can be matched, for example zone*`)
-		bad("a * before another", "zone**", `token "zone**" has a * that is not at its end; only a prefix can be matched, for example zone*`)
+		bad("65 words", strings.Repeat("t ", 65), `it has 65 words, alternatives included, and at most 64 are allowed; split the norm into several, or use a prefix such as zone*`)
+		bad("a long token", "x "+strings.Repeat("t", 129), `word "`+strings.Repeat("t", 60)+`" has 129 bytes, and at most 128 are allowed; shorten it, or use a prefix such as zone*`)
+		bad("a * at the beginning", "*zone", `word "*zone" has a * that is not at its end; only a prefix can be matched, for example zone*`)
+		bad("a * before another", "zone**", `word "zone**" has a * that is not at its end; only a prefix can be matched, for example zone*`)
 		const operator = "is an operator, but this is a list of tokens, not an expression; "
 		if field == "Prohibited" || field == "Permitted" {
-			bad("blanks", "  ", `it has only white space; leave it empty, or name verbs`)
+			bad("blanks", "  ", `it has only white space and invisible characters; leave it empty, or name verbs`)
+			bad("invisible characters", "\u200b \ufe0f", `it has only white space and invisible characters; leave it empty, or name verbs`)
+			bad("a bar", "cross|walk", `token "cross|walk" has a bar, but here each token is an alternative already; write "cross walk", or \| for a bar in a word`)
+			bad("a bar before a word", "|walk", `token "|walk" has a bar, but here each token is an alternative already; write \| for a bar in a word`)
+			bad("a bar behind a word", "cross|", `token "cross|" has a bar, but here each token is an alternative already; write \| for a bar in a word`)
+			bad("agent_id", "Agent_ID:hero", `token "Agent_ID:hero" looks at a field, but only the verb is looked at here; write "agent:hero" in Condition or Unless`)
+			bad("NOT", "NOT cross", `token "NOT" `+operator+`write only the verbs that the norm names, and permit others by a norm with Permitted and a higher Priority`)
 			bad("a field", "x TARGET:y", `token "TARGET:y" looks at a field, but only the verb is looked at here; write only the verb here, and the rest in Condition`)
 			bad("an unfinished field", "target:", `token "target:" looks at a field, but only the verb is looked at here; write only the verb here, and the rest in Condition`)
 			bad("==", "action == x", `token "==" `+operator+`write only the verbs`)
 		} else {
-			bad("a field with * inside", "location:a*b", `token "location:a*b" has a * that is not at its end; only a prefix can be matched, for example zone*`)
+			bad("a field with * inside", "location:a*b", `word "a*b" has a * that is not at its end; only a prefix can be matched, for example zone*`)
 			bad("an unfinished field", "Location: town", `token "Location:" has nothing after the colon; write Location:word without a space, or Location:* for anything at all`)
 			bad("==", "x a=b target == 'dragon'", `token "==" `+operator+`write "target:dragon"`)
 			bad("= without a field", "zone = dragon", `token "=" `+operator+`write "location:safe_zone"`)
 			bad("= at the end", "target =", `token "=" `+operator+`write "location:safe_zone"`)
 			bad("= alone", "=", `token "=" `+operator+`write "location:safe_zone"`)
 			bad("== before nothing in quotes", "target == ''", `token "==" `+operator+`write "location:safe_zone"`)
+			const beside = ` has a bar with nothing beside it; write a word on each side of it, or \| for a bar in a word`
+			for _, text := range []string{"|", "|a", "a|", "a||b", "location:|a", "location:a|", "agent:|a", `a\|b|`} {
+				bad("nothing beside the bar of "+text, "x "+text, `token `+strconv.Quote(text)+beside)
+			}
+			bad("what cannot be seen beside a bar", "a|\u200b", `token "a|\u200b"`+beside)
+			bad("a field with what cannot be seen", "Location:\u200b", `token "Location:\u200b" has nothing after the colon; write Location:word without a space, or Location:* for anything at all`)
+			bad("a long alternative", "a|"+strings.Repeat("t", 129), `word "`+strings.Repeat("t", 60)+`" has 129 bytes, and at most 128 are allowed; shorten it, or use a prefix such as zone*`)
+			bad("an alternative with * inside", "a|*b|c", `word "*b" has a * that is not at its end; only a prefix can be matched, for example zone*`)
+			bad("65 words in 33 tokens", "x"+strings.Repeat(" a|location:b", 32), `it has 65 words, alternatives included, and at most 64 are allowed; split the norm into several, or use a prefix such as zone*`)
+			bad("agent_id", "x AGENT_ID:hero", `token "AGENT_ID:hero" names no field of an action: the agent is the field agent; write "agent:hero"`)
 			bad("== before what cannot be seen", "target == a\u200bb", `token "==" `+operator+`write "target:a\u200bb"`)
 		}
 		if field == "Condition" {
 			bad("&&", "a && b", `token "&&" `+operator+`leave it out: all tokens must be found`)
-			bad("||", "a || b", `token "||" `+operator+`write one norm for each side`)
+			bad("AND", "a AND b", `token "AND" `+operator+`leave it out: all tokens must be found`)
+			const split = `write any of two words as a|b, or write one norm for each side`
+			bad("||", "a || b", `token "||" `+operator+`write "a|b"`)
+			bad("OR", "x safe_zone OR arena", `token "OR" `+operator+`write "safe_zone|arena"`)
+			bad("OR of one field", "location:a OR LOCATION:b|c", `token "OR" `+operator+`write "location:a|b|c"`)
+			bad("OR of two fields", "location:a OR target:b", `token "OR" `+operator+split)
+			bad("OR of a field and a word", "location:a OR b", `token "OR" `+operator+split)
+			bad("OR at the end", "a OR", `token "OR" `+operator+split)
+			bad("OR at the beginning", "OR a", `token "OR" `+operator+split)
+			bad("OR before an operator", "a OR NOT b", `token "OR" `+operator+split)
+			bad("NOT", "zone NOT night", `token "NOT" `+operator+`write "night" in Unless`)
+			bad("NOT at the end", "zone NOT", `token "NOT" `+operator+`write in Unless what must not be found`)
 		} else {
+			bad("AND", "a AND b", `token "AND" `+operator+`leave it out, and note that any token is enough`)
+			bad("OR", "a OR b", `token "OR" `+operator+`leave it out: any token is enough`)
+			if field == "Unless" {
+				bad("NOT", "NOT night", `token "NOT" `+operator+`leave it out: each token here exempts the actions that have it`)
+			}
 			bad("&&", "a && b", `token "&&" `+operator+`leave it out, and note that any token is enough`)
 			bad("||", "a || b", `token "||" `+operator+`leave it out: any token is enough`)
 		}
@@ -144,6 +190,12 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 			cases["an override of the direction in "+field+string(c)] = refusal{tollgate(func(n *Norm) { set(n, "ab"+string(c)) }), `overrides the direction of writing`}
 		}
 	}
+	outOfYears := func(n Norm, year, field string) refusal {
+		return refusal{n, `"tollgate": ` + field + `: the year ` + year + ` is not between 1 and 9999; choose another time, or leave it out`}
+	}
+	cases["a time before the year 1"] = outOfYears(tollgate(func(n *Norm) { n.From = time.Time{}.Add(-1) }), "0", "From")
+	cases["a time after the year 9999"] = outOfYears(tollgate(func(n *Norm) { n.Until = time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("west", -3600)) }), "10000", "Until")
+	cases["two faults"] = refusal{tollgate(func(n *Norm) { n.Severity, n.Advice = "loud", "a\x01" }), `"tollgate": Severity: "loud" is unknown; use info, warn or error, or leave it empty for warn`}
 	for name, c := range cases {
 		err := c.n.Validate()
 		require.ErrorIs(t, err, ErrInvalid, name)
@@ -174,6 +226,7 @@ func TestAStoreWithNamesThatLookTheSameStillOpens(t *testing.T) {
 	}
 	names := []string{"no  fights", "no\u00a0trade", "peace", "peace ", "peace\u200b", "\u2800toll"}
 	require.Equal(t, names, got)
+	require.Len(t, m.Refused(), len(names)-1, "all but peace")
 	for name, versions := range map[string]int{" peace": 2, "peace ": 2, "peace\u200b": 1} {
 		history, err := History(t.Context(), s, name)
 		require.NoError(t, err)
@@ -201,6 +254,72 @@ func TestAStoreWithNamesThatLookTheSameStillOpens(t *testing.T) {
 	again, err := Open(t.Context(), s, nil)
 	require.NoError(t, err)
 	require.Equal(t, slices.Collect(m.Constitution().All()), slices.Collect(again.Constitution().All()))
+}
+
+// logged returns a store with a log that enacts norms without validating them.
+func logged(t *testing.T, norms ...Norm) Store {
+	s := new(MemStore)
+	for i, n := range norms {
+		require.NoError(t, s.AppendRevisions(t.Context(), Revision{Edition: uint64(i + 1), Version: 1, Change: Enact(n), Time: time.Unix(1, 0)}))
+	}
+	return s
+}
+
+func TestANormThatIsRefusedNowStaysInForceAsItWas(t *testing.T) {
+	norms := []Norm{
+		ban("agent_id", "agent_id:hero", "attack"),
+		ban("any verb", "", "loot|steal"),
+		ban("bar", "|", "attack"),
+		ban("half", "forest|", "attack"),
+		ban("or", "safe_zone OR arena", "attack"),
+		ban("peace", "market", "attack"),
+		ban("verb field", "", "verb:attack"),
+	}
+	m := openOn(t, logged(t, norms...))
+	require.Equal(t, norms, slices.Collect(m.Constitution().All()))
+	var refused []string
+	for _, err := range m.Refused() {
+		require.ErrorIs(t, err, ErrInvalid)
+		refused = append(refused, err.Error())
+	}
+	var want []string
+	for _, n := range norms {
+		if err := n.Validate(); err != nil {
+			want = append(want, err.Error())
+			_, err = m.Apply(t.Context(), Amend(n))
+			require.ErrorIs(t, err, ErrInvalid)
+		}
+	}
+	require.Equal(t, want, refused)
+	require.NotContains(t, strings.Join(refused, ""), "peace")
+
+	for _, c := range []struct {
+		a    Action
+		norm string
+	}{
+		{Action{Verb: "attack", Agent: "hero"}, ""},
+		{Action{Verb: "attack", Target: "AGENT_ID:hero"}, "agent_id"},
+		{Action{Verb: "loot"}, ""},
+		{Action{Verb: "loot|steal"}, "any verb"},
+		{Action{Verb: "attack", Target: "|"}, "bar"},
+		{Action{Verb: "attack", Location: "forest"}, ""},
+		{Action{Verb: "attack", Location: "forest|"}, "half"},
+		{Action{Verb: "attack", Location: "safe_zone arena"}, ""},
+		{Action{Verb: "attack", Location: "safe_zone or arena"}, "or"},
+		{Action{Verb: "verb:attack"}, "verb field"},
+	} {
+		var got []string
+		for _, v := range m.Check(c.a) {
+			got = append(got, v.NormName)
+		}
+		require.Equal(t, c.norm, strings.Join(got, " and "), "%+v", c.a)
+	}
+	for name := range normsOf(m.Constitution()) {
+		if name != "peace" {
+			applyTo(t, m, Repeal(name))
+		}
+	}
+	require.Empty(t, m.Refused())
 }
 
 func TestValidateHoldsPrioritiesTo32Bits(t *testing.T) {
