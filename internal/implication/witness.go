@@ -15,16 +15,19 @@ type Witness []Token // words, each in its field
 // all of condition and none of avoid. There may be none, or the budget may be
 // exhausted. avoid is the Unless of one norm or of two.
 //
-// A word is put where it implies nothing of avoid. A prefix is used as a word,
-// or with one more letter if that is avoided.
+// It adds a word for each token in turn, unless the token is found already. A
+// prefix becomes a word as it is, or with one more letter if that is avoided. A
+// word goes into a field in which it implies nothing of avoid. If there are
+// several, it goes where it also satisfies the most tokens that still need a word
+// in that field.
 func Smallest(verb *Token, condition, avoid []Token, b *Budget) (w Witness, ok bool) {
 	ts := append([]Token{*verb}, condition...)
-	slices.SortStableFunc(ts[1:], func(a, b Token) int { return cmp.Compare(vagueness(&a), vagueness(&b)) })
+	slices.SortStableFunc(ts, func(a, b Token) int { return compareVagueness(&a, &b) })
 	for i := range ts {
 		if w.has(&ts[i], b) {
 			continue
 		}
-		word, ok := place(&ts[i], avoid, b)
+		word, ok := w.place(&ts[i], ts[i+1:], avoid, b)
 		if !ok {
 			return nil, false
 		}
@@ -33,44 +36,65 @@ func Smallest(verb *Token, condition, avoid []Token, b *Budget) (w Witness, ok b
 	return w, !b.Exhausted()
 }
 
-// vagueness orders tokens that leave no choice before tokens that they may
-// satisfy.
-func vagueness(t *Token) int {
-	v := 0
-	if t.Prefix {
-		v = 2
+// compareVagueness orders tokens that leave little choice before tokens that
+// they may satisfy: words before prefixes, long prefixes before short ones,
+// tokens with a field before those without.
+func compareVagueness(a, b *Token) int {
+	order := func(t *Token) (vagueness, length, field int) {
+		if t.Field == token.Any {
+			field = 1
+		}
+		if !t.Prefix {
+			return field, 0, 0
+		}
+		return 2, -len(t.Folded), field
 	}
-	if t.Field == token.Any {
-		v++
-	}
-	return v
+	aVagueness, aLength, aField := order(a)
+	bVagueness, bLength, bField := order(b)
+	return cmp.Or(cmp.Compare(aVagueness, bVagueness), cmp.Compare(aLength, bLength), cmp.Compare(aField, bField))
 }
 
-// place returns a word of an action in which t is found and nothing of avoid is.
-func place(t *Token, avoid []Token, b *Budget) (word Token, ok bool) {
-	try := func(text string) bool {
-		word = Token{token.Pattern{Word: text}, text, token.Fold(text)}
-		for _, word.Field = range fieldsOf(t) {
-			if !b.impliesOne(&word, word.Field, avoid) {
-				return !b.Exhausted()
+// place returns a word to add to the action, in which t is found and nothing of
+// avoid is. The tokens of rest come after t.
+func (w Witness) place(t *Token, rest, avoid []Token, b *Budget) (word Token, ok bool) {
+	if t.Field != token.Any {
+		rest = nil // there is no choice of fields
+	}
+	best := -1
+	try := func(text string) {
+		for _, f := range fieldsOf(t) {
+			p := Token{token.Pattern{Field: f, Word: text}, text, token.Fold(text)}
+			gain := w.gain(&p, rest, b)
+			if gain > best && !b.impliesOne(&p, f, avoid) {
+				word, best = p, gain
 			}
 		}
-		return false
 	}
 	if t.Word != "" {
-		if ok := try(t.Word); ok || !t.Prefix {
-			return word, ok
+		try(t.Word)
+	}
+	if t.Prefix {
+		// A longer word may be allowed where the prefix as a word is not.
+		most := 0
+		for _, f := range fieldsOf(t) {
+			most = max(most, w.gain(&Token{Pattern: token.Pattern{Field: f}, Folded: t.Folded}, rest, b))
+		}
+		for i := 0; i < len(letters) && best < most && !b.Exhausted(); i++ {
+			try(t.Word + string(letters[i]))
 		}
 	}
-	for _, letter := range letters {
-		if try(t.Word + string(letter)) {
-			return word, true
-		}
-		if b.Exhausted() {
-			break
+	return word, best >= 0 && !b.Exhausted()
+}
+
+// gain returns how many prefixes of one field the word satisfies that nothing
+// else in the action satisfies.
+func (w Witness) gain(word *Token, rest []Token, b *Budget) (gain int) {
+	for i := range rest {
+		if q := &rest[i]; q.Prefix && q.Field == word.Field && b.implies(word, word.Field, q) && !w.has(q, b) {
+			gain++
 		}
 	}
-	return Token{}, false
+	return gain
 }
 
 // letters differ from each other even if case is ignored. A token of avoid rules
