@@ -367,3 +367,28 @@ func Example_python() {
 	// hero   attack  peace  warn      safe_zone        1
 	// true true <nil>
 }
+
+func ExampleCopy() {
+	ctx := context.Background()
+	old := new(normsync.MemStore) // or any other store
+	monitor, err := normsync.Open(ctx, old, nil)
+	check(err)
+	_, err = monitor.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}))
+	check(err)
+	attack := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"}
+	check(old.AppendViolations(ctx, monitor.Check(attack)...))
+
+	dir, err := os.MkdirTemp("", "constitution")
+	check(err)
+	defer os.RemoveAll(dir)
+	store, err := normsync.OpenFile(dir, nil) // or any other store
+	check(err)
+	defer store.Close()
+	check(normsync.Copy(ctx, old, store))
+
+	monitor, err = normsync.Open(ctx, store, nil)
+	check(err)
+	fmt.Println("edition", monitor.Constitution().Edition(), "is in force:", monitor.Check(attack))
+	// Output:
+	// edition 1 is in force: [Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'peace']
+}
