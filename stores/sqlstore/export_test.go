@@ -1,0 +1,22 @@
+package sqlstore
+
+import (
+	"context"
+	"slices"
+)
+
+// IsUnknown, IsTransient and Explain are what a store makes of an error.
+func IsUnknown(d Dialect, err error) bool   { return engines[d].isUnknown(err) }
+func IsTransient(d Dialect, err error) bool { return engines[d].isTransient(err) }
+func Explain(d Dialect, err error) error    { return engines[d].explain(err) }
+
+// MigrateBy migrates the tables as a later version of this package would, that has
+// more migrations.
+func (s *Store) MigrateBy(ctx context.Context, more ...string) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return s.migrate(ctx, conn, append(slices.Clone(migrations), more...))
+}
