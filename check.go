@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/normsync/normsync/internal/index"
 	"github.com/normsync/normsync/internal/token"
@@ -43,6 +44,7 @@ func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
 			NormName: n.Name,
 			Severity: cmp.Or(n.Severity, SeverityWarn),
 			Shadow:   n.Shadow,
+			Advice:   n.Advice,
 			Edition:  c.edition,
 			Action:   a,
 		})
@@ -86,6 +88,9 @@ func (x *normIndex) findCandidates(found *candidates, a *Action) {
 		n = token.Hashes(buf, verb, a.Location)
 		n = token.Hashes(buf, n, a.Target)
 		n = token.Hashes(buf, n, a.Faction)
+		if a.Facts != "" {
+			n = token.Hashes(buf, n, a.Facts)
+		}
 	}
 	if n < 0 {
 		found.n = -1
@@ -107,8 +112,8 @@ func (x *normIndex) findCandidates(found *candidates, a *Action) {
 // violated returns the norms that an action violates, in no order. They are in
 // the candidates found, or in the scratch memory that the caller must free.
 func (c *Constitution) violated(found *candidates, a *Action) ([]uint32, *scratch) {
-	if found.n >= 0 && len(a.Verb)+len(a.Location)+len(a.Target)+len(a.Faction)+len(a.Agent) <= shortText {
-		tokens := actionTokens{texts: textsOf(a)}
+	if found.n >= 0 && len(a.Verb)+len(a.Location)+len(a.Target)+len(a.Faction)+len(a.Facts)+len(a.Agent) <= shortText {
+		tokens := actionTokens{texts: textsOf(a), time: a.Time}
 		slots := c.verify(found.slots[:found.n], &tokens)
 		if len(slots) == 0 || c.permit.clauses.Len() == 0 {
 			return slots, nil
@@ -123,7 +128,7 @@ func (c *Constitution) violated(found *candidates, a *Action) ([]uint32, *scratc
 	if len(s.slots) == 0 {
 		return nil, s
 	}
-	tokens := actionTokens{texts: textsOf(a), set: &s.set}
+	tokens := actionTokens{texts: textsOf(a), time: a.Time, set: &s.set}
 	s.set.Fill(&tokens.texts)
 	slots := c.verify(s.slots, &tokens)
 	if len(slots) == 0 || c.permit.clauses.Len() == 0 {
@@ -150,20 +155,75 @@ func (c *Constitution) verify(slots []uint32, tokens *actionTokens) []uint32 {
 	return verified
 }
 
-// dropOverridden removes the prohibitions that a permit of higher priority
-// overrides. The permits are candidates.
+// dropOverridden removes the prohibitions that permits of higher priority override.
+// The permits are candidates.
 func (c *Constitution) dropOverridden(slots, permits []uint32, tokens *actionTokens) []uint32 {
 	lowest := c.norms.norm(slots[0]).Priority
 	for _, slot := range slots {
 		lowest = min(lowest, c.norms.norm(slot).Priority)
 	}
-	highest := lowest // the highest priority of a permit; prohibitions below it are overridden
-	for _, slot := range permits {
-		if n := c.norms.norm(slot); !n.Shadow && n.Priority > highest && tokens.match(n) {
-			highest = n.Priority
+	slices.Sort(permits)
+	matching := permits[:0]
+	for i, slot := range permits {
+		n := c.norms.norm(slot)
+		if (i == 0 || slot != permits[i-1]) && !n.Shadow && n.Priority > lowest && tokens.match(n) {
+			matching = append(matching, slot)
 		}
 	}
-	return slices.DeleteFunc(slots, func(slot uint32) bool { return c.norms.norm(slot).Priority < highest })
+	if len(matching) == 0 {
+		return slots
+	}
+	kept := slots[:0]
+	for _, slot := range slots {
+		if !c.overridden(c.norms.norm(slot), matching, tokens) {
+			kept = append(kept, slot)
+		}
+	}
+	return kept
+}
+
+// overridden reports whether the permits, which match the action, override a
+// prohibition, which matches it, too. They do if each word of the verb that the
+// prohibition names is lifted, that is, named by a permit of higher priority. The
+// token * names the action as a whole, which is lifted if any word of the verb is.
+func (c *Constitution) overridden(n *Norm, permits []uint32, tokens *actionTokens) bool {
+	lifted := func(word string) bool {
+		for _, slot := range permits {
+			if p := c.norms.norm(slot); p.Priority > n.Priority && p.namesVerb(word) {
+				return true
+			}
+		}
+		return false
+	}
+	for tok, rest := token.Next(n.Prohibited); tok != ""; tok, rest = token.Next(rest) {
+		switch p := token.ParseVerb(tok); {
+		case p.Prefix && p.Word == "":
+			if !slices.ContainsFunc(permits, func(slot uint32) bool { return c.norms.norm(slot).Priority > n.Priority }) {
+				return false // every permit that matches names a word of the verb
+			}
+		case !p.Prefix: // the words that it matches are equal
+			if !lifted(p.Word) && tokens.find(p) {
+				return false
+			}
+		default:
+			for word, rest := token.Next(tokens.texts[token.Action]); word != ""; word, rest = token.Next(rest) {
+				if p.Matches(word) && !lifted(word) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// namesVerb reports whether a token of Permitted matches a word of a verb.
+func (n *Norm) namesVerb(word string) bool {
+	for tok, rest := token.Next(n.Permitted); tok != ""; tok, rest = token.Next(rest) {
+		if token.ParseVerb(tok).Matches(word) {
+			return true
+		}
+	}
+	return false
 }
 
 // scratch is the memory for checking an action that does not fit into
@@ -210,34 +270,35 @@ func (s *scratch) findCandidates(dst []uint32, x *normIndex, a *Action) []uint32
 	return dst[:n]
 }
 
-// actionTokens are the tokens of an action. They decide by text whether a norm
-// matches the action.
+// actionTokens are the tokens and the time of an action. They decide whether a norm
+// matches the action, tokens by their text.
 type actionTokens struct {
 	texts token.Texts
+	time  time.Time
 	set   *token.Set // nil if the texts are short
 }
 
 func splitAction(a *Action) *actionTokens {
-	t := &actionTokens{textsOf(a), new(token.Set)}
+	t := &actionTokens{textsOf(a), a.Time, new(token.Set)}
 	t.set.Fill(&t.texts)
 	return t
 }
 
 // match reports whether a norm has a verb of the action and applies to it.
-func (t *actionTokens) match(n *Norm) bool { return t.haveVerbOf(n) && t.meet(n) }
+func (t *actionTokens) match(n *Norm) bool { return t.haveVerbOf(n) && t.meet(n) && n.active(t.time) }
 
 // haveVerbOf reports whether a norm has a verb of the action.
 func (t *actionTokens) haveVerbOf(n *Norm) bool {
 	for tok, rest := token.Next(n.verbs()); tok != ""; tok, rest = token.Next(rest) {
-		if t.haveVerb(tok) {
+		if t.find(token.ParseVerb(tok)) {
 			return true
 		}
 	}
 	return false
 }
 
-// meet reports whether a norm applies to the action: whether every token of
-// Condition is found and no token of Unless is.
+// meet reports whether every token of a norm's Condition is found in the action, and
+// no token of its Unless is.
 func (t *actionTokens) meet(n *Norm) bool {
 	for tok, rest := token.Next(n.Condition); tok != ""; tok, rest = token.Next(rest) {
 		if !t.have(tok) {
@@ -245,23 +306,51 @@ func (t *actionTokens) meet(n *Norm) bool {
 		}
 	}
 	for tok, rest := token.Next(n.Unless); tok != ""; tok, rest = token.Next(rest) {
-		if t.have(tok) {
+		if t.exempt(tok) {
 			return false
 		}
 	}
 	return true
 }
 
-// have reports whether a token of Condition or Unless is found in the action.
-func (t *actionTokens) have(tok string) bool { return t.find(token.Parse(tok)) }
+// have reports whether a token of Condition is found in the action. A token of
+// invisible characters only does not count.
+func (t *actionTokens) have(tok string) bool {
+	p, more := token.Parse(tok)
+	return t.findAny(p, more) || p.Empty() && more == ""
+}
 
-// haveVerb reports whether a token of Prohibited or Permitted is found in the
-// verb.
-func (t *actionTokens) haveVerb(tok string) bool { return t.find(token.ParseVerb(tok)) }
+// exempt reports whether a token of Unless is found in the action.
+func (t *actionTokens) exempt(tok string) bool { return t.findAny(token.Parse(tok)) }
+
+// findAny reports whether an alternative of a token is found.
+func (t *actionTokens) findAny(p token.Pattern, more string) bool {
+	for ; ; p, more = p.Or(more) {
+		if t.find(p) {
+			return true
+		}
+		if more == "" {
+			return false
+		}
+	}
+}
 
 func (t *actionTokens) find(p token.Pattern) bool {
 	if t.set != nil {
 		return t.set.Has(p)
 	}
 	return t.texts.Has(p)
+}
+
+// active reports whether a norm is in force for an action at a time, which is zero
+// for an action without a Time. Such an action is within the window of a prohibition,
+// and outside that of a permit, which is the strict way.
+func (n *Norm) active(at time.Time) bool {
+	switch {
+	case n.From.IsZero() && n.Until.IsZero():
+		return true
+	case at.IsZero():
+		return n.Permitted == ""
+	}
+	return !at.Before(n.From) && (n.Until.IsZero() || at.Before(n.Until))
 }

@@ -90,6 +90,7 @@ type finder struct {
 	// include shadow norms.
 	prohibitions, permits *implication.Candidates
 	priorities            []int                         // of the permits, ascending
+	unproven              []int                         // priorities of permits that nothing is proven about
 	overlaps              map[int]*implication.Overlaps // the permits, by priority
 	named                 map[*conflictNorm]bool        // the permits that a contradiction names
 
@@ -127,6 +128,12 @@ func (f *finder) search() {
 	var norms []*conflictNorm
 	for rank, n := range f.norms {
 		n.tokens = implication.New(rank, n.verbs(), n.Condition, n.Unless)
+		if implication.HaveAlternatives(n.Condition+" "+n.Unless) || !n.From.IsZero() || !n.Until.IsZero() {
+			if n.Permitted != "" && !n.Shadow {
+				f.unproven = append(f.unproven, n.Priority)
+			}
+			continue
+		}
 		if !f.dead(n) {
 			norms = append(norms, n)
 		}
@@ -205,6 +212,7 @@ func (f *finder) file(norms []*conflictNorm) {
 			byPriority[n.Priority] = append(byPriority[n.Priority], n.tokens)
 		}
 	}
+	f.priorities = append(f.priorities, f.unproven...)
 	slices.Sort(f.priorities)
 	f.priorities = slices.Compact(f.priorities)
 	f.prohibitions, f.permits = implication.NewCandidates(prohibitions), implication.NewCandidates(permits)
@@ -261,7 +269,7 @@ func (f *finder) overruled(n *conflictNorm) bool {
 	budget, done := f.ask()
 	defer done()
 	b := f.permits.Covering(n.tokens, budget, func(b *implication.Norm) bool {
-		return f.of(b).Priority > n.Priority && b.Covers(n.tokens, budget)
+		return f.of(b).Priority > n.Priority && b.Covers(n.tokens, budget) && b.NamesVerbsOf(n.tokens, true, budget)
 	})
 	if b == nil {
 		return false
@@ -292,6 +300,12 @@ func (f *finder) redundant(n *conflictNorm) {
 // implies reports whether every violation of n is also one of b.
 func (f *finder) implies(n, b *conflictNorm, budget *implication.Budget) bool {
 	if b.Shadow && !n.Shadow || !b.tokens.Covers(n.tokens, budget) {
+		return false
+	}
+	// A permit lifts single words. It lifts * if it names any word, so * of b may be
+	// lifted where a word of n is not.
+	permitted := len(f.priorities) > 0 && f.priorities[len(f.priorities)-1] > b.Priority
+	if permitted && !b.tokens.NamesVerbsOf(n.tokens, false, budget) {
 		return false
 	}
 	// A permit with a priority above b's, but not above n's, overrides only b.
@@ -353,6 +367,9 @@ func (f *finder) notOverridden(priority int) func(implication.Witness, *implicat
 		return func(implication.Witness, *implication.Budget) bool { return true }
 	}
 	return func(w implication.Witness, budget *implication.Budget) bool {
+		if slices.ContainsFunc(f.unproven, func(p int) bool { return p > priority }) {
+			return false
+		}
 		permit := f.permits.Met(w, budget, func(b *implication.Norm) bool {
 			return f.of(b).Priority > priority && w.Meets(b, budget)
 		})

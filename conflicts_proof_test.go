@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/normsync/normsync/internal/implication"
+	"github.com/normsync/normsync/internal/token"
 )
 
 // smallWorld judges all the norms that can be written with a few tokens on all
@@ -19,6 +20,7 @@ import (
 type smallWorld struct {
 	actions          []Action
 	conditions, verb map[string]bitset // by token: the actions it is found in
+	words            map[string]bitset // by word: the actions that have it in the verb
 }
 
 type bitset []uint64
@@ -39,7 +41,7 @@ func (b bitset) andNot(o bitset) bitset { return b.each(o, func(x, y uint64) uin
 func (b bitset) within(o bitset) bool   { return b.andNot(o).empty() }
 
 func newSmallWorld() *smallWorld {
-	w := &smallWorld{conditions: map[string]bitset{}, verb: map[string]bitset{}}
+	w := &smallWorld{conditions: map[string]bitset{}, verb: map[string]bitset{}, words: map[string]bitset{}}
 	var verbs []string
 	for _, verb := range []string{"u", "v", "uv", "ux", "x"} {
 		for _, more := range []string{"", " u", " ux", " a", " u a", " ux a", " b ab ax"} {
@@ -61,7 +63,16 @@ func newSmallWorld() *smallWorld {
 		w.conditions[t] = w.where(t, (*actionTokens).have)
 	}
 	for _, t := range strings.Fields("u v uv u* * V") {
-		w.verb[t] = w.where(t, (*actionTokens).haveVerb)
+		w.verb[t] = w.where(t, func(a *actionTokens, tok string) bool { return a.find(token.ParseVerb(tok)) })
+	}
+	for _, a := range w.actions {
+		for _, word := range strings.Fields(a.Verb) {
+			if w.words[word] == nil {
+				w.words[word] = w.where(word, func(a *actionTokens, word string) bool {
+					return slices.Contains(strings.Fields(a.texts[token.Action]), word)
+				})
+			}
+		}
 	}
 	return w
 }
@@ -100,15 +111,37 @@ func (w *smallWorld) breaks(norms []Norm) map[string]bitset {
 		if n.Permitted != "" {
 			continue
 		}
-		b := w.meets(n)
-		for _, p := range norms {
-			if p.Permitted != "" && !p.Shadow && p.Priority > n.Priority {
-				b = b.andNot(w.meets(p))
-			}
-		}
-		broken[n.Name] = b
+		broken[n.Name] = w.left(n, norms)
 	}
 	return broken
+}
+
+// left is the actions that break a prohibition, given the permits among norms.
+func (w *smallWorld) left(n Norm, norms []Norm) bitset {
+	permits := slices.DeleteFunc(slices.Clone(norms), func(p Norm) bool { return p.Permitted == "" || p.Shadow || p.Priority <= n.Priority })
+	left := w.none()
+	for _, tok := range strings.Fields(n.Prohibited) {
+		if tok == "*" {
+			whole := w.verb["*"]
+			for _, p := range permits {
+				whole = whole.andNot(w.meets(p))
+			}
+			left = left.or(whole)
+			continue
+		}
+		for word, b := range w.words {
+			if !twinNames(tok, word) {
+				continue
+			}
+			for _, p := range permits {
+				if twinNames(p.Permitted, word) {
+					b = b.andNot(w.meets(p))
+				}
+			}
+			left = left.or(b)
+		}
+	}
+	return left.and(w.meets(n))
 }
 
 // reported is the actions that break any of the norms; denied those that break
@@ -185,7 +218,7 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 				case ConflictDuplicate:
 					holds = slices.Equal(met[c.A], met[c.B]) && (a.Permitted == "") == (b.Permitted == "") && a.Priority <= b.Priority && (a.Shadow || !b.Shadow)
 				case ConflictOverruled:
-					holds = met[c.A].within(met[c.B]) && b.Permitted != "" && !b.Shadow && b.Priority > a.Priority
+					holds = !met[c.A].empty() && w.left(a, []Norm{b}).empty()
 				case ConflictRedundant:
 					holds = broken[c.A].within(broken[c.B]) && (a.Shadow || !b.Shadow)
 				case ConflictContradiction:
@@ -228,7 +261,7 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 			for _, p := range norms {
 				if p.Permitted != "" && !p.Shadow && p.Priority > n.Priority {
 					higher = true
-					overruled = overruled || met[n.Name].within(met[p.Name])
+					overruled = overruled || w.left(n, []Norm{p}).empty()
 				}
 			}
 			require.Equal(t, overruled, has(n.Name, ConflictOverruled), "overruled is what one permit always silences: %+v\nin %+v", n, norms)

@@ -93,10 +93,12 @@ func TestConflictsFinds(t *testing.T) {
 
 		{"one token more", []Norm{prohibition("narrow", "zone red", "attack"), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
 		{"one verb less", []Norm{prohibition("narrow", "zone", "loot"), prohibition("wide", "zone", "attack loot")}, []string{"redundant narrow wide"}},
-		{"a word for a prefix", []Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "*")}, []string{"redundant narrow wide"}},
+		{"a word for a prefix", []Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "a*")}, []string{"redundant narrow wide"}},
+		{"a word for *, which a permit lifts if it names another word", []Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "*")}, []string{}},
+		{"a word for *, which no permit is above", []Norm{prohibition("narrow", "zone", "attack").at(10), prohibition("wide", "zo*", "*").at(10)}, []string{"redundant narrow wide"}},
 		{"a longer prefix for a prefix", []Norm{prohibition("narrow", "location:zon*", "att*"), prohibition("wide", "zo*", "at*")}, []string{"redundant narrow wide"}},
 		{"any verb, and a condition on the verb", []Norm{prohibition("narrow", "action:attack", "*"), prohibition("wide", "", "attack loot")}, []string{"redundant narrow wide"}},
-		{"a verb in the condition", []Norm{prohibition("narrow", "", "attack"), prohibition("wide", "action:att*", "*")}, []string{"redundant narrow wide"}},
+		{"a verb in the condition", []Norm{prohibition("narrow", "", "attack"), prohibition("wide", "action:att*", "a*")}, []string{"redundant narrow wide"}},
 		{"a verb that its own Unless lifts", []Norm{prohibition("narrow", "zone", "attack loot").unless("loot"), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
 		{"one exemption more", []Norm{prohibition("narrow", "zone", "attack").unless("duel spar*"), prohibition("wide", "zone", "attack").unless("sparring")}, []string{"redundant narrow wide"}},
 		{"at a lower priority, with a permit that silences both or none",
@@ -123,7 +125,7 @@ func TestConflictsFinds(t *testing.T) {
 		{"Unless keeps them apart", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack").unless("arena")}, []string{}},
 		{"Unless in one field does not", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack").unless("location:arena")}, []string{"contradiction f p"}},
 		{"Unless in every field does",
-			[]Norm{permission("p", "arena", "attack", 0).unless("location:arena action:arena"), prohibition("f", "zone", "attack").unless("target:ar* faction:*")}, []string{}},
+			[]Norm{permission("p", "arena", "attack", 0).unless("location:arena action:arena"), prohibition("f", "zone", "attack").unless("target:ar* faction:* facts:arena")}, []string{}},
 		{"a shadow permit contradicts nobody", []Norm{permission("p", "zone", "attack", 0).dryRun(), prohibition("f", "zone", "attack")}, []string{}},
 		{"a higher permit that decides it",
 			[]Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack"), permission("q", "arena", "attack", 1)}, []string{"duplicate p q"}},
@@ -141,7 +143,7 @@ func TestConflictsFinds(t *testing.T) {
 		{"Unless is one verb of two", []Norm{prohibition("d", "zone", "attack loot").unless("loot")}, []string{}},
 		{"Unless is each of the verbs", []Norm{prohibition("d", "zone", "attack loot").unless("loot att*")}, []string{"dead d"}},
 		{"Unless is in one field, Condition in any", []Norm{prohibition("d", "zone", "attack").unless("location:zone")}, []string{}},
-		{"Unless is in each of the fields", []Norm{prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* action:zone")}, []string{"dead d"}},
+		{"Unless is in each of the fields", []Norm{prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* facts:zone action:zone")}, []string{"dead d"}},
 		{"two dead norms are no duplicates", []Norm{prohibition("d", "a", "attack").unless("a"), prohibition("e", "a", "attack").unless("a")}, []string{"dead d", "dead e"}},
 		{"an agent is no plain token", []Norm{prohibition("d", "agent:red", "attack").unless("red"), prohibition("e", "red agent:blue", "attack").unless("agent:red")}, []string{}},
 	} {
@@ -156,7 +158,7 @@ func TestConflictsFinds(t *testing.T) {
 
 func TestConflictsSaysWhy(t *testing.T) {
 	conflicts, err := Conflicts([]Norm{
-		prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* action:zone"),
+		prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* facts:zone action:zone"),
 		prohibition("e", "", "Attack loot").unless("lo* attack"),
 		prohibition("x", "a", "sing"), prohibition("y", "a", "sing").at(2),
 	})
@@ -166,7 +168,7 @@ func TestConflictsSaysWhy(t *testing.T) {
 		details = append(details, c.A+": "+c.Detail)
 	}
 	require.Equal(t, []string{
-		`d: no action has "zone" without "location:zone" or "target:*" or "faction:zon*" or "action:zone", which lifts the norm`,
+		`d: no action has "zone" without "location:zone" or "target:*" or "facts:zone" or "faction:zon*" or "action:zone", which lifts the norm`,
 		`e: no action has "Attack" or "loot" without "attack" or "lo*", which lifts the norm`,
 		`x: both have the same tokens, and the other has priority 2 over 0`,
 	}, details)

@@ -57,9 +57,9 @@ func Cover(c *Constitution, actions iter.Seq[Action]) []Coverage {
 		covered := &coveredNorm{
 			Norm:      n,
 			Coverage:  Coverage{Norm: n.Name, Unseen: []UnseenToken{}},
-			verbs:     v.terms(n.Prohibited+n.Permitted, token.ParseVerb),
-			condition: v.terms(n.Condition, token.Parse),
-			unless:    v.terms(n.Unless, token.Parse),
+			verbs:     v.terms(n.verbs(), true),
+			condition: v.terms(n.Condition, false),
+			unless:    v.terms(n.Unless, false),
 			agents:    map[string]bool{},
 		}
 		for _, t := range covered.verbs {
@@ -118,8 +118,11 @@ type coveredNorm struct {
 // count counts an action that has one of the norm's verbs.
 func (n *coveredNorm) count(at time.Time, action int) {
 	n.Actions++
+	if !n.active(at) {
+		return
+	}
 	met := func(t *term) bool { return t.met == action }
-	if slices.ContainsFunc(n.condition, func(t *term) bool { return !met(t) }) {
+	if slices.ContainsFunc(n.condition, func(t *term) bool { return !met(t) && !t.empty() }) {
 		return
 	}
 	if slices.ContainsFunc(n.unless, met) {
@@ -153,10 +156,18 @@ func (n *coveredNorm) violate(v *Violation, action int) {
 
 // cloneAction copies the texts of an action, which may be pieces of larger ones.
 func cloneAction(a Action) Action {
-	for _, s := range []*string{&a.Agent, &a.Verb, &a.Location, &a.Target, &a.Faction, &a.Metadata} {
+	for _, s := range []*string{&a.Agent, &a.Verb, &a.Location, &a.Target, &a.Faction, &a.Facts, &a.Metadata} {
 		*s = strings.Clone(*s)
 	}
 	return a
+}
+
+// foldIn returns the folded form of a word of an action in field f.
+func foldIn(f token.Field, word string) string {
+	if f == token.Agent {
+		return token.FoldAgent(token.Valid(word))
+	}
+	return token.Fold(token.Visible(word))
 }
 
 // vocabulary holds the words that actions had, field by field, and knows which
@@ -182,6 +193,9 @@ type term struct {
 	met      int             // the number of the last action that met the term
 	norms    []*coveredNorm  // those that name the term as a verb
 }
+
+// empty reports whether the term was written with invisible characters only.
+func (t *term) empty() bool { return len(t.patterns) == 1 && t.patterns[0].Empty() }
 
 type alternative struct {
 	*term
@@ -209,14 +223,17 @@ func newVocabulary() *vocabulary {
 }
 
 // terms returns the terms of a norm's field.
-func (v *vocabulary) terms(text string, parse func(string) token.Pattern) []*term {
+func (v *vocabulary) terms(text string, verbs bool) []*term {
 	var terms []*term
-	for tok := range strings.FieldsSeq(text) {
-		p := parse(tok)
-		key := string(rune('0'+p.Field)) + tok
+	for tok := range token.All(text) {
+		key := tok
+		if verbs {
+			key = " " + tok
+		}
 		t := v.all[key]
 		if t == nil {
-			t = &term{text: tok, patterns: []token.Pattern{p}, seen: make([]bool, 1)}
+			t = &term{text: tok, patterns: patternsOf(tok, verbs)}
+			t.seen = make([]bool, len(t.patterns))
 			v.all[key] = t
 		}
 		terms = append(terms, t)
@@ -224,11 +241,25 @@ func (v *vocabulary) terms(text string, parse func(string) token.Pattern) []*ter
 	return terms
 }
 
+// patternsOf returns the alternatives of a token.
+func patternsOf(tok string, verb bool) []token.Pattern {
+	if verb {
+		return []token.Pattern{token.ParseVerb(tok)}
+	}
+	p, more := token.Parse(tok)
+	patterns := []token.Pattern{p}
+	for more != "" {
+		p, more = p.Or(more)
+		patterns = append(patterns, p)
+	}
+	return patterns
+}
+
 // index makes the terms ready to be looked up.
 func (v *vocabulary) index() {
 	for _, t := range v.all {
 		for i, p := range t.patterns {
-			key := patternKey{p.Field, p.Prefix, token.Fold(p.Word)}
+			key := patternKey{p.Field, p.Prefix, p.Fold()}
 			v.patterns[key] = append(v.patterns[key], alternative{t, i})
 			if n := utf8.RuneCountInString(p.Word); p.Prefix && !slices.Contains(v.prefixes, n) {
 				v.prefixes = append(v.prefixes, n)
@@ -242,7 +273,7 @@ func (v *vocabulary) index() {
 func (v *vocabulary) meet(a *Action) {
 	v.action++
 	v.met = v.met[:0]
-	for f, text := range [token.Any]string{a.Verb, a.Location, a.Target, a.Faction, a.Agent} {
+	for f, text := range [token.Any]string{a.Verb, a.Location, a.Target, a.Faction, a.Facts, a.Agent} {
 		for tok, rest := token.Next(text); tok != ""; tok, rest = token.Next(rest) {
 			w := v.words[f][tok]
 			if w == nil {
@@ -264,7 +295,10 @@ func (v *vocabulary) meet(a *Action) {
 
 // lookUp returns the alternatives that a word in field f meets.
 func (v *vocabulary) lookUp(f token.Field, tok string) (found []alternative) {
-	folded := token.Fold(tok)
+	folded := foldIn(f, tok)
+	if folded == "" {
+		return nil // it is invisible
+	}
 	collect := func(word string, prefix bool) {
 		found = append(found, v.patterns[patternKey{f, prefix, word}]...)
 		if f != token.Agent {
@@ -290,6 +324,9 @@ func (v *vocabulary) unseen(t *term) (unseen []UnseenToken) {
 			continue
 		}
 		u := UnseenToken{Token: t.text}
+		if len(t.patterns) > 1 {
+			u.Token = p.String()
+		}
 		if f, word, ok := v.elsewhere(p); ok && p.Word != "" {
 			u.Nearest = token.FieldNames[f] + ":" + word
 		} else {
@@ -303,7 +340,7 @@ func (v *vocabulary) unseen(t *term) (unseen []UnseenToken) {
 // elsewhere returns a word that p would find if it looked in another field.
 func (v *vocabulary) elsewhere(p token.Pattern) (token.Field, string, bool) {
 	for f := range v.words {
-		if word, ok := v.dictionary(token.Field(f)).match(p); ok {
+		if word, ok := v.dictionary(token.Field(f)).match(p.In(token.Field(f))); ok {
 			return token.Field(f), word, true
 		}
 	}
@@ -320,7 +357,10 @@ func (v *vocabulary) dictionary(f token.Field) *dictionary {
 	for g, words := range v.words {
 		if f == token.Field(g) || f == token.Any && token.Field(g) != token.Agent {
 			for text, w := range words {
-				folded := token.Fold(text)
+				folded := foldIn(token.Field(g), text)
+				if folded == "" {
+					continue
+				}
 				counts[folded] += w.count
 				if s, ok := d.spelling[folded]; !ok || text < s {
 					d.spelling[folded] = text
@@ -343,19 +383,19 @@ type dictionary struct {
 
 // find returns the word nearest to what p looks for.
 func (d *dictionary) find(p token.Pattern) (string, bool) {
-	folded, ok := d.words.Find(token.Fold(p.Word), p.Prefix)
+	folded, ok := d.words.Find(p.Fold(), p.Prefix)
 	return d.spelling[folded], ok
 }
 
 // match returns a word that p finds.
 func (d *dictionary) match(p token.Pattern) (string, bool) {
 	if !p.Prefix {
-		word, ok := d.spelling[token.Fold(p.Word)]
+		word, ok := d.spelling[p.Fold()]
 		return word, ok
 	}
 	match := ""
-	for _, word := range d.spelling {
-		if p.Matches(word) && (match == "" || word < match) {
+	for folded, word := range d.spelling {
+		if p.Matches(folded) && (match == "" || word < match) {
 			match = word
 		}
 	}

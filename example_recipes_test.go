@@ -282,8 +282,8 @@ func Example_test() {
 	// Output:
 	// conflicts: [] <nil>
 	// attack in Safe_Zone market should be true
-	//   arena unmet found: [attack] missing: [arena]
 	//   peace violated found: [attack safe_zone] missing: []
+	//   arena unmet found: [attack] missing: [arena]
 }
 
 func Example_whatIf() {

@@ -338,17 +338,17 @@ func ExampleConstitution_Explain() {
 	}
 	// Output:
 	// hero may: false
+	//   peace: violated, found ["attack" "location:safe_zone"], missing [], by ""
 	//   guards: unmet, found ["attack"], missing ["agent:guard*"], by ""
 	//   curfew: unmet, found ["attack"], missing ["night"], by ""
-	//   peace: violated, found ["attack" "location:safe_zone"], missing [], by ""
 	// guard-7 may: true
 	//   guards: permits, found ["attack" "agent:guard*"], missing [], by ""
-	//   curfew: unmet, found ["attack"], missing ["night"], by ""
 	//   peace: exempt, found ["attack" "location:safe_zone"], missing [], by "duel"
+	//   curfew: unmet, found ["attack"], missing ["night"], by ""
 	// guard-7 may: true
+	//   peace: overridden, found ["attack" "location:safe_zone"], missing [], by "guards"
 	//   guards: permits, found ["attack" "agent:guard*"], missing [], by ""
 	//   curfew: unmet, found ["attack"], missing ["night"], by ""
-	//   peace: overridden, found ["attack" "location:safe_zone"], missing [], by "guards"
 }
 
 func ExampleConflicts() {

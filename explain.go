@@ -1,8 +1,10 @@
 package normsync
 
 import (
+	"cmp"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/normsync/normsync/internal/token"
 )
@@ -17,6 +19,7 @@ const (
 	OutcomeExempt     Outcome = "exempt"     // an Unless token is present
 	OutcomeUnmet      Outcome = "unmet"      // condition tokens are missing
 	OutcomePermits    Outcome = "permits"    // a permit that matched
+	OutcomeInactive   Outcome = "inactive"   // the action's time is outside From and Until
 )
 
 // Finding explains the outcome of one norm for an action. Tokens are written as
@@ -26,22 +29,25 @@ type Finding struct {
 	Outcome Outcome  `json:"outcome"`
 	Matched []string `json:"matched"`           // verb tokens, then condition tokens, that were found
 	Missing []string `json:"missing,omitempty"` // condition tokens that were not found
-	By      string   `json:"by,omitempty"`      // the Unless token or the name of the permit that decided
+	By      string   `json:"by,omitempty"`      // what decided: the Unless token, the name of the permit, or the bound of the window
 }
 
 // Explain returns a finding for every norm that has the action's verb. Its
 // outcome is the first of these that holds:
 //
+//	inactive    the action's Time is outside From and Until, which By tells
 //	unmet       condition tokens are missing
 //	exempt      an Unless token is present; By is the first such token
 //	shadow      a Shadow norm, prohibition or permit, that would have counted
 //	permits     a permit that matched
-//	overridden  a permit of higher priority matched; By is its name
+//	overridden  permits of higher priority lift the words that it forbids; By is one of them
 //	violated    none of the above
 //
 // If several permits override a norm, By names the one with the highest
-// priority, then the first by name. Findings are in the order of violations:
-// Priority descending, then Name ascending.
+// priority, then the first by name. Findings with the outcomes that decide come
+// first: violated, shadow, overridden, permits, exempt, inactive, unmet. Within an
+// outcome they are in the order of violations: Priority descending, then Name
+// ascending.
 //
 // Explain agrees with [Constitution.Check]: Check reports the prohibitions with
 // the outcomes violated and shadow, and no others. Check costs nothing extra for
@@ -51,49 +57,76 @@ type Finding struct {
 // more if the action has several verbs.
 func (c *Constitution) Explain(a Action) []Finding {
 	tokens := splitAction(&a)
-	var norms []Norm
-	for n := range c.withVerbOf(tokens) {
-		norms = append(norms, n)
-	}
-	slices.SortFunc(norms, func(a, b Norm) int { return compareNorms(&a, &b) })
-
-	// A permit comes before every prohibition that it can override, and the
-	// permit to name comes first.
-	var permit *Norm
-	findings := make([]Finding, 0, len(norms))
-	for i := range norms {
-		f := tokens.finding(norms[i])
-		if f.Outcome == "" {
-			n := &norms[i]
-			overridden := n.Permitted == "" && permit != nil && permit.Priority > n.Priority
-			switch {
-			case n.Shadow && !overridden:
-				f.Outcome = OutcomeShadow
-			case n.Permitted != "":
+	findings := []Finding{}
+	var permits []uint32 // those that match, by priority and name
+	for slot := range c.withVerbOf(tokens) {
+		n := c.norms.norm(slot)
+		f := tokens.finding(*n)
+		if f.Outcome == "" && n.Permitted != "" {
+			f.Outcome = OutcomeShadow
+			if !n.Shadow {
 				f.Outcome = OutcomePermits
-				if permit == nil {
-					permit = n
-				}
-			case overridden:
-				f.Outcome, f.By = OutcomeOverridden, permit.Name
-			default:
-				f.Outcome = OutcomeViolated
+				permits = append(permits, slot)
 			}
 		}
 		findings = append(findings, f)
 	}
+	slices.SortFunc(permits, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
+	for i := range findings {
+		f := &findings[i]
+		switch {
+		case f.Outcome != "":
+		case c.overridden(&f.Norm, permits, tokens):
+			f.Outcome, f.By = OutcomeOverridden, c.overrider(&f.Norm, permits, tokens)
+		case f.Norm.Shadow:
+			f.Outcome = OutcomeShadow
+		default:
+			f.Outcome = OutcomeViolated
+		}
+	}
+	slices.SortFunc(findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Outcome.rank(), b.Outcome.rank()), compareNorms(&a.Norm, &b.Norm))
+	})
 	return findings
 }
 
-// withVerbOf yields the norms that have a verb of the action, in no order.
-func (c *Constitution) withVerbOf(tokens *actionTokens) iter.Seq[Norm] {
-	return func(yield func(Norm) bool) {
+// rank orders outcomes by how much they decide.
+func (o Outcome) rank() int {
+	return slices.Index([]Outcome{OutcomeViolated, OutcomeShadow, OutcomeOverridden, OutcomePermits, OutcomeExempt, OutcomeInactive, OutcomeUnmet}, o)
+}
+
+// overrider returns the name of the first permit that lifts a word of the verb that an
+// overridden prohibition names.
+func (c *Constitution) overrider(n *Norm, permits []uint32, tokens *actionTokens) string {
+	for _, slot := range permits {
+		p := c.norms.norm(slot)
+		for word := range token.All(tokens.texts[token.Action]) {
+			if p.namesVerb(word) && n.forbidsVerb(word) {
+				return p.Name
+			}
+		}
+	}
+	return ""
+}
+
+// forbidsVerb reports whether a token of Prohibited matches a word of a verb.
+func (n *Norm) forbidsVerb(word string) bool {
+	for tok := range token.All(n.Prohibited) {
+		if token.ParseVerb(tok).Matches(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// withVerbOf yields the slots of the norms that have a verb of the action, in no order.
+func (c *Constitution) withVerbOf(tokens *actionTokens) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
 		seen := map[uint32]bool{}
 		for _, x := range []*normIndex{&c.forbid, &c.permit} {
 			_, _, verbs := x.features.grownKeys(nil, &Action{Verb: tokens.texts[token.Action]})
 			for slot := range x.clauses.WithVerbs(verbs) {
-				n := c.norms.norm(slot)
-				if !seen[slot] && tokens.haveVerbOf(n) && !yield(*n) {
+				if !seen[slot] && tokens.haveVerbOf(c.norms.norm(slot)) && !yield(slot) {
 					return
 				}
 				seen[slot] = true
@@ -107,9 +140,13 @@ func (c *Constitution) withVerbOf(tokens *actionTokens) iter.Seq[Norm] {
 func (t *actionTokens) finding(n Norm) Finding {
 	f := Finding{Norm: n}
 	for tok := range token.All(n.verbs()) {
-		if t.haveVerb(tok) {
+		if t.find(token.ParseVerb(tok)) {
 			f.Matched = append(f.Matched, tok)
 		}
+	}
+	if !n.active(t.time) {
+		f.Outcome, f.By = OutcomeInactive, n.outside(t.time)
+		return f
 	}
 	for tok := range token.All(n.Condition) {
 		if t.have(tok) {
@@ -123,10 +160,18 @@ func (t *actionTokens) finding(n Norm) Finding {
 		return f
 	}
 	for tok := range token.All(n.Unless) {
-		if t.have(tok) {
+		if t.exempt(tok) {
 			f.Outcome, f.By = OutcomeExempt, tok
 			return f
 		}
 	}
 	return f
+}
+
+// outside returns the bound of a norm's window that an action at this time is beyond.
+func (n *Norm) outside(at time.Time) string {
+	if !n.Until.IsZero() && !at.Before(n.Until) || n.From.IsZero() {
+		return "until " + timeText(n.Until)
+	}
+	return "from " + timeText(n.From)
 }

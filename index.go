@@ -51,13 +51,9 @@ func (f *features) keys(buf []uint64, a *Action) (verb, n int) {
 	n = token.AllHashes(buf, n, a.Location, &f.prefixes)
 	n = token.AllHashes(buf, n, a.Target, &f.prefixes)
 	n = token.AllHashes(buf, n, a.Faction, &f.prefixes)
-	if others := n; n >= 0 && (f.agent || f.agentPrefixes != (token.Lengths{})) {
-		if n = token.AllHashes(buf, n, a.Agent, &f.agentPrefixes); n < 0 {
-			return -1, -1
-		}
-		for i, h := range buf[others:n] {
-			buf[others+i] = token.OfAgent(h)
-		}
+	n = token.AllHashes(buf, n, a.Facts, &f.prefixes)
+	if n >= 0 && (f.agent || f.agentPrefixes != (token.Lengths{})) {
+		n = token.AgentHashes(buf, n, a.Agent, &f.agentPrefixes)
 	}
 	return verb, n
 }
@@ -77,14 +73,19 @@ func (f *features) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, ver
 // textsOf returns the texts of an action, by field.
 func textsOf(a *Action) token.Texts {
 	return token.Texts{
-		token.Action: a.Verb, token.Location: a.Location, token.Target: a.Target, token.Faction: a.Faction, token.Agent: a.Agent,
+		token.Action:   token.Visible(a.Verb),
+		token.Location: token.Visible(a.Location),
+		token.Target:   token.Visible(a.Target),
+		token.Faction:  token.Visible(a.Faction),
+		token.Facts:    token.Visible(a.Facts),
+		token.Agent:    token.Valid(a.Agent),
 	}
 }
 
-// actionWith is the inverse of textsOf.
+// actionWith returns an action with these texts.
 func actionWith(t token.Texts) Action {
 	return Action{
-		Verb: t[token.Action], Location: t[token.Location], Target: t[token.Target], Faction: t[token.Faction], Agent: t[token.Agent],
+		Verb: t[token.Action], Location: t[token.Location], Target: t[token.Target], Faction: t[token.Faction], Facts: t[token.Facts], Agent: t[token.Agent],
 	}
 }
 
@@ -118,9 +119,14 @@ func (t *normIndexTxn) delete(n *Norm, slot uint32) { t.update(n, slot, -1, t.cl
 func (t *normIndexTxn) update(n *Norm, slot uint32, by int32, do func(index.Clause)) {
 	c := index.Clause{Slot: slot, Tokens: t.tokens[:0]}
 	for tok := range token.All(n.Condition) {
-		p := token.Parse(tok)
-		t.count(p, by)
-		c.Tokens = append(c.Tokens, p.Hash())
+		p, more := token.Parse(tok)
+		switch {
+		case more != "":
+			c.AnyOf = append(c.AnyOf, t.alternatives(p, more, by))
+		case !p.Empty():
+			t.count(p, by)
+			c.Tokens = append(c.Tokens, p.Hash())
+		}
 	}
 	t.tokens = c.Tokens
 	verbs := make([]uint64, 0, 8)
@@ -130,6 +136,18 @@ func (t *normIndexTxn) update(n *Norm, slot uint32, by int32, do func(index.Clau
 		if c.Verb = p.Hash(); !slices.Contains(verbs, c.Verb) {
 			verbs = append(verbs, c.Verb)
 			do(c)
+		}
+	}
+}
+
+// alternatives returns the hashes of the alternatives of a token, and adds by to the
+// counts of the features that they use.
+func (t *normIndexTxn) alternatives(p token.Pattern, more string, by int32) (hashes []uint64) {
+	for ; ; p, more = p.Or(more) {
+		t.count(p, by)
+		hashes = append(hashes, p.Hash())
+		if more == "" {
+			return hashes
 		}
 	}
 }

@@ -45,7 +45,7 @@ type freeSlot struct {
 }
 
 const (
-	perPage      = 52 // a normPage fits into 8 KiB, which is a size class of the allocator
+	perPage      = 37 // a normPage fits into 8 KiB, which is a size class of the allocator
 	namesPerPage = 512
 )
 

@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/normsync/normsync/internal/token"
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/internal/invisible"
+	"github.com/normsync/normsync/internal/token"
 )
 
 // twin is the readable definition of matching: it looks at every norm for
@@ -23,17 +26,28 @@ func (t twin) check(a Action) []string {
 	fields := twinSplit(a)
 	var broken, permits []Norm
 	for _, n := range t {
-		switch {
-		case n.Repealed || !fields.verb(n) || !fields.applies(n):
-		case n.Prohibited != "":
-			broken = append(broken, n)
-		case !n.Shadow:
+		if n.Permitted != "" && !n.Repealed && !n.Shadow && fields.applies(n) {
 			permits = append(permits, n)
 		}
 	}
-	broken = slices.DeleteFunc(broken, func(n Norm) bool {
-		return slices.ContainsFunc(permits, func(p Norm) bool { return p.Priority > n.Priority })
-	})
+	for _, n := range t {
+		if n.Prohibited == "" || n.Repealed || !fields.applies(n) {
+			continue
+		}
+		// A permit of higher priority lifts the words that it names.
+		lifted := func(word string) bool {
+			return slices.ContainsFunc(permits, func(p Norm) bool { return p.Priority > n.Priority && twinNames(p.Permitted, word) })
+		}
+		left := slices.DeleteFunc(slices.Clone(fields.words["verb"]), lifted)
+		for _, tok := range strings.Fields(n.Prohibited) {
+			// * is the action as a whole, which is lifted if any word is.
+			whole := tok == "*" && len(left) > 0 && len(left) == len(fields.words["verb"])
+			if whole || tok != "*" && slices.ContainsFunc(left, func(word string) bool { return twinNames(tok, word) }) {
+				broken = append(broken, n)
+				break
+			}
+		}
+	}
 	slices.SortFunc(broken, func(a, b Norm) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), strings.Compare(a.Name, b.Name))
 	})
@@ -54,52 +68,107 @@ func verdicts(vs []Violation) []string {
 	return out
 }
 
-// twinFields has the tokens of an action by the names of its fields.
-type twinFields map[string][]string
+// twinFields has the tokens of an action by the names of its fields, and its time.
+type twinFields struct {
+	words map[string][]string
+	time  time.Time
+}
 
 func twinSplit(a Action) twinFields {
-	f := twinFields{}
-	for name, s := range map[string]string{"action": a.Verb, "location": a.Location, "target": a.Target, "faction": a.Faction, "agent": a.Agent} {
-		// A conversion to runes makes U+FFFD of each byte that is not UTF-8.
-		f[name] = strings.FieldsFunc(string([]rune(s)), unicode.IsSpace)
+	f := twinFields{map[string][]string{}, a.Time}
+	for name, s := range map[string]string{"verb": a.Verb, "location": a.Location, "target": a.Target, "faction": a.Faction, "facts": a.Facts} {
+		f.words[name] = strings.FieldsFunc(twinVisible(s), unicode.IsSpace)
 	}
+	f.words["action"] = f.words["verb"]
+	f.words["agent"] = strings.FieldsFunc(twinValid(a.Agent), unicode.IsSpace)
 	return f
 }
 
-func (f twinFields) verb(n Norm) bool {
-	return slices.ContainsFunc(twinTokens(n.Prohibited+n.Permitted), func(tok string) bool { return twinFound(tok, f["action"]) })
+// twinValid makes U+FFFD of each byte that is not UTF-8, as a conversion to runes does.
+func twinValid(s string) string { return string([]rune(s)) }
+
+func twinVisible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if invisible.Ignorable(r) {
+			return -1
+		}
+		return r
+	}, twinValid(s))
 }
 
+// applies reports whether a norm has a verb of the action and applies to it.
 func (f twinFields) applies(n Norm) bool {
-	for _, tok := range twinTokens(n.Condition) {
-		if !f.has(tok) {
+	if !f.hasVerb(n) {
+		return false
+	}
+	if from, until := n.From, n.Until; !from.IsZero() || !until.IsZero() {
+		switch {
+		case f.time.IsZero():
+			if n.Permitted != "" {
+				return false
+			}
+		case f.time.Before(from), !until.IsZero() && !f.time.Before(until):
 			return false
 		}
 	}
-	return !slices.ContainsFunc(twinTokens(n.Unless), f.has)
+	for _, tok := range strings.Fields(n.Condition) {
+		if twinVisible(tok) != "" && !f.has(tok) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(strings.Fields(n.Unless), f.has)
+}
+
+func (f twinFields) hasVerb(n Norm) bool {
+	return slices.ContainsFunc(f.words["verb"], func(word string) bool { return twinNames(n.Prohibited+" "+n.Permitted, word) })
+}
+
+// twinNames reports whether one of the verb tokens matches a word.
+func twinNames(verbs, word string) bool {
+	return slices.ContainsFunc(strings.Fields(verbs), func(tok string) bool {
+		return twinMatches(twinVisible(strings.ReplaceAll(tok, `\|`, "|")), word, strings.EqualFold)
+	})
 }
 
 func (f twinFields) has(tok string) bool {
-	if name, word, ok := strings.Cut(tok, ":"); ok {
-		if words, ok := f[strings.ToLower(name)]; ok {
-			return twinFound(word, words)
+	words := slices.Concat(f.words["verb"], f.words["location"], f.words["target"], f.words["faction"], f.words["facts"])
+	equal, visible := strings.EqualFold, twinVisible
+	if name, rest, ok := strings.Cut(tok, ":"); ok {
+		if in, ok := f.words[strings.ToLower(name)]; ok {
+			words, tok = in, rest
+		}
+		if strings.EqualFold(name, "agent") {
+			equal, visible = twinEqualAgent, twinValid
 		}
 	}
-	return twinFound(tok, slices.Concat(f["action"], f["location"], f["target"], f["faction"]))
+	// A bar that is part of a word is put aside while the alternatives are split.
+	for _, alternative := range strings.Split(strings.ReplaceAll(tok, `\|`, "\x00"), "|") {
+		alternative = visible(strings.ReplaceAll(alternative, "\x00", "|"))
+		if slices.ContainsFunc(words, func(word string) bool { return twinMatches(alternative, word, equal) }) {
+			return true
+		}
+	}
+	return false
 }
 
-func twinTokens(s string) []string { return strings.FieldsFunc(s, unicode.IsSpace) }
-
-func twinFound(tok string, words []string) bool {
-	word, star := strings.CutSuffix(tok, "*")
-	return slices.ContainsFunc(words, func(w string) bool {
-		if !star {
-			return strings.EqualFold(w, word)
+func twinEqualAgent(a, b string) bool {
+	lower := func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
 		}
-		r := []rune(w)
-		n := utf8.RuneCountInString(word)
-		return len(r) >= n && strings.EqualFold(string(r[:n]), word)
-	})
+		return r
+	}
+	return strings.Map(lower, a) == strings.Map(lower, b)
+}
+
+func twinMatches(tok, word string, equal func(a, b string) bool) bool {
+	begin, star := strings.CutSuffix(tok, "*")
+	if !star {
+		return equal(word, begin)
+	}
+	r := []rune(word)
+	n := utf8.RuneCountInString(begin)
+	return len(r) >= n && equal(string(r[:n]), begin)
 }
 
 // twinWorld makes norms and actions of few words, so that much meets.
@@ -116,7 +185,7 @@ func plainWorld(seed uint64) *twinWorld {
 func hostileWorld(seed uint64) *twinWorld {
 	return &twinWorld{rand.New(rand.NewPCG(seed, 2)), []string{
 		"kick", "KICK", "\u212Aic\u212A", "sass", "\u017Fas\u017F", "ΣΊΣΥΦΟΣ", "σίσυφος", "straße", "STRAẞE", "strasse", "İ", "i", "ı", "I", "ǅ", "ǆ",
-		"睡觉", "睡", "🐉", "\U00010400\U00010428", "ﬀ", "é", "e\u0301", "a\u200Bb", "@`[{", "x:y", ":", "\uFFFD", "ÿŸ", "µμ", "ᾳᾼ", "abcdefgh", "ABCDEFGHI", "ꙋ\u1C88",
+		"睡觉", "睡", "🐉", "\U00010400\U00010428", "ﬀ", "é", "e\u0301", "a\u200Bb", "@`[{", "x:y", ":", "\uFFFD", "ÿŸ", "µμ", "ᾳᾼ", "abcdefgh", "ABCDEFGHI", "ꙋ\u1C88", "ki\u200Bck", "\u00ADsass", "睡\uFE0F", "a|b",
 	}, []string{" ", "\u00A0", "\u2003", "\u3000", "\u1680 ", "\u2028"}}
 }
 
@@ -129,16 +198,20 @@ func (w *twinWorld) verbs() string {
 			return "*"
 		case 1, 2:
 			r := []rune(w.of(w.words...))
-			return string(r[:1+w.IntN(len(r))]) + "*"
+			return strings.ReplaceAll(string(r[:1+w.IntN(len(r))]), "|", `\|`) + "*"
 		}
-		return w.of(w.words...)
+		return strings.ReplaceAll(w.of(w.words...), "|", `\|`)
 	})
 }
 
 func (w *twinWorld) condition(most int) string {
 	return w.list(w.IntN(most+1), func() string {
-		field := w.of("", "", "", "location:", "Target:", "faction:", "AGENT:", "action:")
-		return field + twinTokens(w.verbs())[0]
+		field := w.of("", "", "", "location:", "Target:", "faction:", "facts:", "AGENT:", "action:", "verb:")
+		tok := field + strings.Fields(w.verbs())[0]
+		for w.IntN(5) == 0 {
+			tok += "|" + strings.Fields(w.verbs())[0]
+		}
+		return tok
 	})
 }
 
@@ -155,7 +228,24 @@ func (w *twinWorld) norm(name string) Norm {
 	if n.Prohibited = w.verbs(); w.IntN(4) == 0 {
 		n.Prohibited, n.Permitted = "", n.Prohibited
 	}
+	if w.IntN(4) == 0 {
+		n.From = w.time()
+	}
+	if w.IntN(4) == 0 {
+		n.Until = w.time()
+	}
+	if n.Validate() != nil { // Until is not after From
+		n.From = time.Time{}
+	}
 	return n
+}
+
+// time returns one of a few times, or none.
+func (w *twinWorld) time() time.Time {
+	if n := w.IntN(5); n > 0 {
+		return time.Unix(int64(n), 0).UTC()
+	}
+	return time.Time{}
 }
 
 func (w *twinWorld) norms(n int) (out []Norm) {
@@ -170,12 +260,12 @@ func (w *twinWorld) text(most int) string {
 		most *= 40 // more than fits on the stack, or is looked at one by one
 	}
 	return w.list(w.IntN(most+1), func() string {
-		return w.of(w.words...) + w.of("", "", "", "", "", "", "\xff", "\xe2\x82", "\x00", "\t\n", "\u0085")
+		return w.of(w.words...) + w.of("", "", "", "", "", "", "\xff", "\xe2\x82", "\x00", "\t\n", "\u0085", "\u200B", " \u00AD ")
 	})
 }
 
 func (w *twinWorld) action() Action {
-	return Action{Agent: w.text(2), Verb: w.text(3), Location: w.text(3), Target: w.text(2), Faction: w.text(2)}
+	return Action{Agent: w.text(2), Verb: w.text(3), Location: w.text(3), Target: w.text(2), Faction: w.text(2), Facts: w.text(2), Time: w.time()}
 }
 
 func TestCheckAgreesWithItsTwin(t *testing.T) {

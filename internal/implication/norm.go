@@ -43,19 +43,55 @@ func New(rank int, verbs, condition, unless string) *Norm {
 	}
 }
 
-// Tokens returns the tokens of Condition or Unless.
-func Tokens(s string) []Token { return parse(s, token.Parse) }
-
-// VerbTokens returns the tokens of Prohibited or Permitted.
-func VerbTokens(s string) []Token { return parse(s, token.ParseVerb) }
-
-func parse(s string, parse func(string) token.Pattern) []Token {
-	var ts []Token
+// Tokens returns the tokens of Condition or Unless, except those with several
+// alternatives.
+func Tokens(s string) (ts []Token) {
 	for text := range token.All(s) {
-		p := parse(text)
-		ts = append(ts, Token{p, text, token.Fold(p.Word)})
+		if p, more := token.Parse(text); more == "" && !p.Empty() {
+			ts = append(ts, Token{p, text, p.Fold()})
+		}
 	}
 	return ts
+}
+
+// VerbTokens returns the tokens of Prohibited or Permitted.
+func VerbTokens(s string) (ts []Token) {
+	for text := range token.All(s) {
+		if p := token.ParseVerb(text); !p.Empty() {
+			ts = append(ts, Token{p, text, p.Fold()})
+		}
+	}
+	return ts
+}
+
+// HaveAlternatives reports whether a token of Condition or Unless has several
+// alternatives.
+func HaveAlternatives(s string) bool {
+	for text := range token.All(s) {
+		if _, more := token.Parse(text); more != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// NamesVerbsOf reports whether every verb token of m, other than * and those that m's
+// own Unless lifts, implies a verb token of n. If whole is not set, * of n does not
+// count.
+func (n *Norm) NamesVerbsOf(m *Norm, whole bool, b *Budget) bool {
+	isWhole := func(t *Token) bool { return t.Prefix && t.Word == "" }
+	for i := range m.Verbs {
+		v := &m.Verbs[i]
+		named := isWhole(v) || m.Lifts(v, b)
+		for j := range n.Verbs {
+			q := &n.Verbs[j]
+			named = named || (whole || !isWhole(q)) && b.implies(v, v.Field, q)
+		}
+		if !named {
+			return false
+		}
+	}
+	return !b.Exhausted()
 }
 
 // Key returns a text that is the same for norms with the same tokens, in any
@@ -162,14 +198,14 @@ func fieldsOf(t *Token) []token.Field {
 }
 
 var (
-	plainFields = []token.Field{token.Location, token.Target, token.Faction, token.Action}
-	allFields   = []token.Field{token.Action, token.Location, token.Target, token.Faction, token.Agent}
+	plainFields = []token.Field{token.Location, token.Target, token.Facts, token.Faction, token.Action}
+	allFields   = []token.Field{token.Action, token.Location, token.Target, token.Faction, token.Facts, token.Agent}
 )
 
 // These fail to compile if a field is missing above.
 const (
-	_ = uint(4 - int(token.Agent))
-	_ = uint(5 - int(token.Any))
+	_ = uint(5 - int(token.Agent))
+	_ = uint(6 - int(token.Any))
 )
 
 // Budget bounds the work of proofs. A unit is about one comparison of two

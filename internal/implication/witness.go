@@ -63,7 +63,8 @@ func (w Witness) place(t *Token, rest, avoid []Token, b *Budget) (word Token, ok
 	best := -1
 	try := func(text string) {
 		for _, f := range fieldsOf(t) {
-			p := Token{token.Pattern{Field: f, Word: text}, text, token.Fold(text)}
+			p := Token{Pattern: token.Pattern{Field: f, Word: text}, Text: text}
+			p.Folded = p.Fold()
 			gain := w.gain(&p, rest, b)
 			if gain > best && !b.impliesOne(&p, f, avoid) {
 				word, best = p, gain

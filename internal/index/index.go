@@ -3,7 +3,8 @@
 // among any number of clauses. The caller verifies these by their texts.
 //
 // Each clause is filed under one of its tokens: the token with the fewest
-// clauses, so that a token that many clauses share makes no long bucket.
+// clauses, so that a token that many clauses share makes no long bucket. A clause
+// that is filed under a token with alternatives has an entry under each of them.
 //
 // A bucket has a filter word. Each clause sets two bits for its verb in it, one
 // in each half. Both are rotated by the hash of the token under which the clause
@@ -38,14 +39,34 @@ type Index struct {
 }
 
 // Clause is what an action must have for a norm to apply: one of the norm's
-// verbs and all tokens of its condition.
+// verbs, all tokens of its condition, and one alternative of each token that has
+// several.
 type Clause struct {
-	Slot   uint32   // identifies the norm
-	Verb   uint64   // hash of the verb
-	Tokens []uint64 // hashes of the tokens of the condition
+	Slot   uint32     // identifies the norm
+	Verb   uint64     // hash of the verb
+	Tokens []uint64   // hashes of the tokens of the condition that have no alternatives
+	AnyOf  [][]uint64 // hashes of the alternatives of the others
 }
 
-// Len returns the number of clauses.
+// alternatives returns the lists of AnyOf under which the clause can be filed, the
+// longest first. A list is left out if it has the verb or one of Tokens, because it
+// rules nothing out. A list has no hash twice.
+func (c *Clause) alternatives() [][]uint64 {
+	var lists [][]uint64
+	for _, list := range c.AnyOf {
+		if slices.ContainsFunc(list, func(h uint64) bool { return h == c.Verb || slices.Contains(c.Tokens, h) }) {
+			continue
+		}
+		list = slices.Clone(list)
+		slices.Sort(list)
+		lists = append(lists, slices.Compact(list))
+	}
+	slices.SortStableFunc(lists, func(a, b []uint64) int { return cmp.Compare(len(b), len(a)) })
+	return lists
+}
+
+// Len returns the number of entries: one for each clause, or one for each alternative
+// of the token that a clause is filed under.
 func (x *Index) Len() int { return x.size }
 
 // First returns the index of the first key that Lists accepts, or len(keys) if

@@ -61,8 +61,19 @@ func (t *Txn) Insert(c Clause) {
 	case t.index.size >= n*clausesPerBucket && n < maxBuckets:
 		t.resize(2 * n)
 	}
-	filed := t.choose(c)
-	t.insert(filed>>t.index.shift, entry{tag(filed, c.Verb), c.Slot, signature(c.Verb) | Signature(c.Tokens)})
+	s := signature(c.Verb) | Signature(c.Tokens)
+	one, alternatives := t.choose(&c)
+	if alternatives == nil {
+		t.file(one, &c, s)
+	}
+	for _, h := range alternatives {
+		t.file(h, &c, s|signature(h))
+	}
+}
+
+// file adds an entry under a token.
+func (t *Txn) file(filed uint64, c *Clause, signature uint64) {
+	t.insert(filed>>t.index.shift, entry{tag(filed, c.Verb), c.Slot, signature})
 	t.index.size++
 }
 
@@ -75,15 +86,25 @@ func bucketsFor(clauses int) int {
 }
 
 // choose returns the token to file a clause under: the one with the fewest
-// clauses. It prefers other tokens to the verb, because every action has a verb.
-func (t *Txn) choose(c Clause) uint64 {
+// clauses. It prefers other tokens to the verb, because every action has a verb. If
+// the token has alternatives, choose returns these.
+func (t *Txn) choose(c *Clause) (best uint64, alternatives []uint64) {
 	best, fewest := c.Verb, verbPenalty*(1+t.filed(c.Verb))
 	for _, h := range c.Tokens {
 		if n := t.filed(h); n < fewest {
 			best, fewest = h, n
 		}
 	}
-	return best
+	for _, list := range c.alternatives() {
+		n := len(list) - 1 // its further entries
+		for _, h := range list {
+			n += t.filed(h)
+		}
+		if n < fewest {
+			alternatives, fewest = list, n
+		}
+	}
+	return best, alternatives
 }
 
 // filed returns the number of clauses filed under a token. In bulk it counts the
@@ -129,15 +150,31 @@ func (t *Txn) Delete(c Clause) {
 			return
 		}
 	}
+	// The alternatives of a token can be among those of a longer one, which comes first.
+	for _, list := range c.alternatives() {
+		if !slices.ContainsFunc(list, func(h uint64) bool { return t.find(c, h) < 0 }) {
+			for _, h := range list {
+				t.deleteFrom(c, h)
+			}
+			return
+		}
+	}
+}
+
+// find returns the index of a clause in the bucket of a token that it is filed under,
+// or -1 if it is not filed under that token.
+func (t *Txn) find(c Clause, filed uint64) int {
+	b := filed >> t.index.shift
+	bucket := t.index.pages[b/pageSize].bucket(b)
+	return slices.IndexFunc(bucket, func(e entry) bool { return e.slot == c.Slot && e.tag == tag(filed, c.Verb) })
 }
 
 func (t *Txn) deleteFrom(c Clause, filed uint64) bool {
-	b := filed >> t.index.shift
-	bucket := t.index.pages[b/pageSize].bucket(b)
-	i := slices.IndexFunc(bucket, func(e entry) bool { return e.slot == c.Slot && e.tag == tag(filed, c.Verb) })
+	i := t.find(c, filed)
 	if i < 0 {
 		return false
 	}
+	b := filed >> t.index.shift
 	t.own(b/pageSize).delete(b, i)
 	t.index.size--
 	return true

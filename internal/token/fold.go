@@ -29,6 +29,17 @@ var cased = func() (t [(unicode.MaxRune + 1) / 256]bool) {
 // cases. Two tokens are equal if, and only if, they fold to the same text.
 func Fold(s string) string { return strings.Map(fold, s) }
 
+// FoldAgent returns a word of an agent's name with its ASCII letters in lower case.
+// Two words are equal by EqualAgent if, and only if, they fold to the same text.
+func FoldAgent(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
 // fold returns the rune that stands for all cases of r under simple folding. An
 // ASCII letter folds to its lower case.
 func fold(r rune) rune {

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/invisible"
 )
 
 // keys are the secret of the process. Nobody can craft tokens that share a hash
@@ -178,10 +180,13 @@ func (h *hasher) sum() uint64 { return mix(h.state^h.block^uint64(h.n)<<53, keys
 func hashRunes(seed uint64, s string) (hash uint64, end int) {
 	h := hasher{state: seed}
 	for i, r := range s {
-		if !isSpace(r) {
-			h.write(fold(r))
-			end = i + 1
-		} else if end > 0 {
+		switch {
+		case !isSpace(r):
+			if !invisible.Ignorable(r) {
+				h.write(fold(r))
+				end = i + 1
+			}
+		case end > 0:
 			return h.sum(), i
 		}
 	}
@@ -189,6 +194,15 @@ func hashRunes(seed uint64, s string) (hash uint64, end int) {
 		end = len(s)
 	}
 	return h.sum(), end
+}
+
+// hashWord returns the hash of a word in which every character counts.
+func hashWord(seed uint64, word string) uint64 {
+	h := hasher{state: seed}
+	for _, r := range word {
+		h.write(fold(r))
+	}
+	return h.sum()
 }
 
 // Blunt makes all hashes equal until restore is called. Tests use it to show

@@ -11,60 +11,143 @@ const (
 	Location
 	Target
 	Faction
+	Facts
 	Agent
 	Any // every field before Agent
 )
 
 // FieldNames are the names of the fields in qualified tokens such as
 // location:town, by Field.
-var FieldNames = [Any]string{"action", "location", "target", "faction", "agent"}
+var FieldNames = [Any]string{"action", "location", "target", "faction", "facts", "agent"}
 
-// FieldNamed returns the field with that name, in any case.
+// FieldNamed returns the field with that name, in any case. The field of the verb
+// has two names: action, as in JSON, and verb.
 func FieldNamed(name string) (f Field, ok bool) {
 	for f, n := range FieldNames {
 		if strings.EqualFold(name, n) {
 			return Field(f), true
 		}
 	}
-	return 0, false
+	return Action, strings.EqualFold(name, "verb")
 }
 
-// Pattern is a token of a norm.
+// Pattern is an alternative of a token of a norm. Most tokens have only one.
 type Pattern struct {
 	Field  Field  // the field to search
-	Word   string // without the field and the star
+	Word   string // without the field, the star and invisible characters
 	Prefix bool   // whether a token that begins with Word matches
 }
 
-// Parse returns the pattern of a token of Condition or Unless: word, word*,
-// field:word or field:word*.
-func Parse(tok string) Pattern {
-	if name, word, ok := strings.Cut(tok, ":"); ok {
+// Parse returns the first alternative of a token of Condition or Unless, which is
+// word, word*, a|b*, or field: followed by one of these. The others are in more,
+// which is empty if there are none; see [Pattern.Or]. A bar that is part of a word
+// is written \|. A token that has a bar with nothing beside it is a single word, as
+// logs of version 0.1 have it.
+func Parse(tok string) (p Pattern, more string) {
+	field := Any
+	if name, rest, ok := strings.Cut(tok, ":"); ok {
 		if f, ok := FieldNamed(name); ok {
-			p := ParseVerb(word)
-			p.Field = f
-			return p
+			field, tok = f, rest
 		}
 	}
-	p := ParseVerb(tok)
-	p.Field = Any
-	return p
+	if !separates(tok) {
+		return pattern(field, tok), ""
+	}
+	return alternative(field, tok)
+}
+
+// separates reports whether text has bars, each with a word on both sides.
+func separates(text string) bool {
+	i := bar(text)
+	if i < 0 {
+		return false
+	}
+	for i > 0 {
+		text = text[i+1:]
+		i = bar(text)
+	}
+	return i < 0 && text != ""
+}
+
+// Or returns the next alternative of the token that p is an alternative of, and the
+// alternatives after it. The argument is what Parse or Or returned as more.
+func (p Pattern) Or(more string) (next Pattern, rest string) { return alternative(p.Field, more) }
+
+// alternative returns the alternative at the beginning of text, and those after it.
+func alternative(f Field, text string) (p Pattern, more string) {
+	if i := bar(text); i >= 0 {
+		text, more = text[:i], text[i+1:]
+	}
+	return pattern(f, text), more
+}
+
+// bar returns the index of the first bar that separates alternatives, or -1.
+func bar(text string) int {
+	for i := range len(text) {
+		if text[i] == '|' && (i == 0 || text[i-1] != '\\') {
+			return i
+		}
+	}
+	return -1
 }
 
 // ParseVerb returns the pattern of a token of Prohibited or Permitted: word or
 // word*.
-func ParseVerb(tok string) Pattern {
-	word, star := strings.CutSuffix(tok, "*")
-	return Pattern{Action, word, star}
+func ParseVerb(tok string) Pattern { return pattern(Action, tok) }
+
+func pattern(f Field, text string) Pattern {
+	word, star := strings.CutSuffix(text, "*")
+	if strings.Contains(word, `\|`) {
+		word = strings.ReplaceAll(word, `\|`, "|")
+	}
+	if f != Agent {
+		word = Visible(word)
+	}
+	return Pattern{f, word, star}
 }
 
-// Matches reports whether the pattern matches a token, in whatever field the
-// token is.
-func (p Pattern) Matches(tok string) bool {
+// String returns the token of which p is the only alternative. A verb has no field.
+func (p Pattern) String() string {
+	s := strings.ReplaceAll(p.Word, "|", `\|`)
 	if p.Prefix {
-		return HasPrefix(tok, p.Word)
+		s += "*"
 	}
-	return Equal(tok, p.Word)
+	if p.Field != Any {
+		s = FieldNames[p.Field] + ":" + s
+	}
+	return s
+}
+
+// In returns the pattern that looks for the same in another field.
+func (p Pattern) In(f Field) Pattern {
+	p.Field = f
+	return p
+}
+
+// Empty reports whether p has nothing to look for: whether it was written with
+// invisible characters only.
+func (p Pattern) Empty() bool { return p.Word == "" && !p.Prefix }
+
+// Fold returns the folded Word: the same text for patterns that match the same
+// tokens of their field.
+func (p Pattern) Fold() string {
+	if p.Field == Agent {
+		return FoldAgent(p.Word)
+	}
+	return Fold(p.Word)
+}
+
+// Matches reports whether the pattern matches a token of its field.
+func (p Pattern) Matches(tok string) bool {
+	switch {
+	case p.Field != Agent && p.Prefix:
+		return HasPrefix(tok, p.Word)
+	case p.Field != Agent:
+		return Equal(tok, p.Word)
+	case p.Prefix:
+		return len(tok) >= len(p.Word) && EqualAgent(tok[:len(p.Word)], p.Word)
+	}
+	return EqualAgent(tok, p.Word)
 }
 
 // Hash returns a hash that is among the hashes of every action in which the
@@ -80,14 +163,8 @@ func (p Pattern) Hash() uint64 {
 
 // hash is Hash without the field.
 func (p Pattern) hash() uint64 {
-	if !p.Prefix {
-		var h [1]uint64
-		Hashes(h[:], 0, p.Word)
-		return h[0]
+	if p.Prefix {
+		return hashWord(keys.prefix, p.Word)
 	}
-	h := hasher{state: keys.prefix}
-	for _, r := range p.Word {
-		h.write(fold(r))
-	}
-	return h.sum()
+	return hashWord(keys.word, p.Word)
 }

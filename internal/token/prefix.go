@@ -3,6 +3,8 @@ package token
 import (
 	"math/bits"
 	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/invisible"
 )
 
 // MaxPrefix is the greatest length of a prefix, in runes, that Lengths can hold.
@@ -59,6 +61,9 @@ func prefixesOf(dst []uint64, n int, tok string, lengths *Lengths) int {
 	if n < 0 {
 		return -1
 	}
+	if tok[0] >= utf8.RuneSelf {
+		return prefixesByRune(dst, n, tok, lengths, true)
+	}
 	start, h, longest := n, keys.prefix, min(lengths.longest(), len(tok))
 	for i := 0; i <= longest; i += 8 {
 		w := load(tok, i)
@@ -69,7 +74,7 @@ func prefixesOf(dst []uint64, n int, tok string, lengths *Lengths) int {
 			}
 			part := w & (1<<(8*k) - 1)
 			if part&highs != 0 {
-				return prefixesByRune(dst, start, tok, lengths)
+				return prefixesByRune(dst, start, tok, lengths, true)
 			}
 			if n == len(dst) {
 				return -1
@@ -78,17 +83,26 @@ func prefixesOf(dst []uint64, n int, tok string, lengths *Lengths) int {
 			n++
 		}
 		if w&highs != 0 && i+8 <= longest {
-			return prefixesByRune(dst, start, tok, lengths)
+			return prefixesByRune(dst, start, tok, lengths, true)
 		}
 		h = mix(h^lower(w), keys.multiplier)
 	}
 	return n
 }
 
-// prefixesByRune is prefixesOf for a token beyond ASCII.
-func prefixesByRune(dst []uint64, n int, tok string, lengths *Lengths) int {
+// prefixesByRune is prefixesOf for a token beyond ASCII. It skips invisible characters
+// if skip is set.
+func prefixesByRune(dst []uint64, n int, tok string, lengths *Lengths, skip bool) int {
 	h := hasher{state: keys.prefix}
 	for length := 0; ; length++ {
+		r, size := utf8.DecodeRuneInString(tok)
+		for skip && invisible.Ignorable(r) {
+			tok = tok[size:]
+			r, size = utf8.DecodeRuneInString(tok)
+		}
+		if length == 0 && tok == "" {
+			return n // the token is invisible
+		}
 		if lengths.has(length) {
 			if n == len(dst) {
 				return -1
@@ -99,8 +113,33 @@ func prefixesByRune(dst []uint64, n int, tok string, lengths *Lengths) int {
 		if tok == "" || length == MaxPrefix {
 			return n
 		}
-		r, size := utf8.DecodeRuneInString(tok)
 		h.write(fold(r))
 		tok = tok[size:]
 	}
 }
+
+// AgentHashes is like AllHashes, for the agent's name, in which invisible characters
+// count. Its hashes differ from those of the same tokens in other fields.
+func AgentHashes(dst []uint64, n int, s string, lengths *Lengths) int {
+	start := n
+	if !hasInvisible(s) {
+		n = AllHashes(dst, n, s, lengths)
+	} else {
+		for tok := range All(s) {
+			if n < 0 || n == len(dst) {
+				return -1
+			}
+			dst[n] = hashWord(keys.word, tok)
+			n = prefixesByRune(dst, n+1, tok, lengths, false)
+		}
+	}
+	if n < 0 {
+		return -1
+	}
+	for i := start; i < n; i++ {
+		dst[i] = OfAgent(dst[i])
+	}
+	return n
+}
+
+func hasInvisible(s string) bool { return len(Visible(s)) < len(s) }

@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// Texts are the texts of an action, by Field.
+// Texts are the texts of an action, by Field: the agent's name as Valid returns it,
+// the others as Visible does.
 type Texts [Any]string
 
 // Has reports whether the pattern is found. It splits the texts on each call,
@@ -61,7 +62,13 @@ func (s *Set) Fill(texts *Texts) {
 	for f, text := range texts {
 		if tokens := s.field(Field(f)); len(tokens) > few {
 			s.hashes = slices.Grow(s.hashes[:0], len(tokens))[:len(tokens)]
-			Hashes(s.hashes, 0, text)
+			if f == int(Agent) { // invisible characters count
+				for i, tok := range tokens {
+					s.hashes[i] = hashWord(keys.word, tok)
+				}
+			} else {
+				Hashes(s.hashes, 0, text)
+			}
 			for i, tok := range tokens {
 				s.many.insert(Pattern{Field(f), tok, false}, s.hashes[i])
 			}
@@ -175,10 +182,18 @@ func (t *patternTable) find(p Pattern, hash uint64) *uint32 {
 			return slot
 		}
 		q := t.patterns[*slot-1]
-		if t.hashes[*slot-1] == hash && q.Field == p.Field && q.Prefix == p.Prefix && Equal(q.Word, p.Word) {
+		if t.hashes[*slot-1] == hash && q.Field == p.Field && q.Prefix == p.Prefix && q.sameWord(p) {
 			return slot
 		}
 	}
+}
+
+// sameWord reports whether two patterns of a field have the same word.
+func (p Pattern) sameWord(q Pattern) bool {
+	if p.Field == Agent {
+		return EqualAgent(p.Word, q.Word)
+	}
+	return Equal(p.Word, q.Word)
 }
 
 func (t *patternTable) insert(p Pattern, hash uint64) {

@@ -5,6 +5,12 @@
 // Two tokens are equal if strings.EqualFold says so. Equal tokens have equal
 // hashes. Unequal tokens share a hash only by accident, because the hash is
 // keyed by a secret of the process. Invalid UTF-8 bytes count as U+FFFD.
+//
+// Invisible characters (invisible.Ignorable) do not count: Hashes and Prefixes
+// skip them, and functions that compare texts expect texts without them, which
+// Visible returns. The agent's name is the exception: invisible characters count
+// in it, and only the case of ASCII letters is ignored, so that no name can pass
+// for another.
 package token
 
 import (
@@ -12,7 +18,42 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/normsync/normsync/internal/invisible"
 )
+
+// Visible returns s without invisible characters. If s has some, Visible allocates,
+// and also replaces invalid bytes by U+FFFD, lest they join to a character.
+func Visible(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return visible(s)
+		}
+	}
+	return s
+}
+
+func visible(s string) string {
+	if strings.IndexFunc(s, invisible.Ignorable) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if !invisible.Ignorable(r) {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// Valid returns s with each invalid byte replaced by U+FFFD. It allocates only if s
+// has some.
+func Valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s))
+}
 
 // All yields the tokens of s as they are written.
 func All(s string) iter.Seq[string] {
@@ -94,6 +135,27 @@ func differ(a, b byte) bool { return (a|b) < utf8.RuneSelf && (a^b)&^0x20 != 0 }
 func HasPrefix(tok, prefix string) bool {
 	start, ok := firstRunes(tok, utf8.RuneCountInString(prefix))
 	return ok && Equal(start, prefix)
+}
+
+// EqualAgent reports whether two words of agents' names, which are valid UTF-8, are
+// equal: whether they differ at most in the case of ASCII letters.
+func EqualAgent(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lowerByte(a[i]) != lowerByte(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lowerByte(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // firstRunes returns the first n runes of s, unless s has fewer.

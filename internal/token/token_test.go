@@ -10,12 +10,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/internal/invisible"
 )
 
 // pieces are what texts are made of: all that the fast paths may stumble over.
 var pieces = []string{
 	"a", "Z", "attack", "ATTACK", "safe_zone", "0123456789", "@[`{", "\x00", "\x1f", "\x7f", "é", "É", "\u212A", "\u017F", "ς", "Σ", "İ", "睡觉", "🐉", "\uFFFD", "\xff", "\x80", "\x85", "\xe2\x82",
-	" ", " ", " ", "\t", "\r\n", "\v\f", "\x08", "\x0e", "\u0085", "\u00A0", "\u2003", "\u3000", "\u200B", "        ",
+	" ", " ", " ", "\t", "\r\n", "\v\f", "\x08", "\x0e", "\u0085", "\u00A0", "\u2003", "\u3000", "\u200B", "\u00AD", "\uFE0F", "\U000E0100", "\u180B", "        ",
 }
 
 func randomText(r *rand.Rand, n int) string {
@@ -26,8 +28,23 @@ func randomText(r *rand.Rand, n int) string {
 	return b.String()
 }
 
-// slowly splits and folds as one would write it down.
-func slowly(s string) []string { return strings.FieldsFunc(string([]rune(s)), unicode.IsSpace) }
+// slowly returns the visible tokens of a text, as one would write it down.
+func slowly(s string) []string {
+	return slices.DeleteFunc(asWritten(s), func(tok string) bool { return tok == "" })
+}
+
+func asWritten(s string) []string {
+	tokens := strings.FieldsFunc(string([]rune(s)), unicode.IsSpace)
+	for i, tok := range tokens {
+		tokens[i] = strings.Map(func(r rune) rune {
+			if invisible.Ignorable(r) {
+				return -1
+			}
+			return r
+		}, tok)
+	}
+	return tokens
+}
 
 func slowHashes(s string) []uint64 {
 	out := []uint64{}
@@ -48,9 +65,10 @@ func TestNextSplitsAtWhiteSpace(t *testing.T) {
 		got := []string{}
 		for tok, rest := Next(s); tok != ""; tok, rest = Next(rest) {
 			require.Contains(t, s, tok, "a token is given as it is written")
-			got = append(got, string([]rune(tok)))
+			got = append(got, string([]rune(Visible(tok))))
 		}
-		require.Equal(t, append([]string{}, slowly(s)...), got, "%+q", s)
+		require.Equal(t, append([]string{}, asWritten(s)...), got, "%+q", s)
+		require.Equal(t, slowly(s), slowly(Visible(s)))
 	}
 }
 
@@ -176,24 +194,95 @@ func TestParse(t *testing.T) {
 		"agent:x":         {Agent, "x", false},
 		"minecraft:stone": {Any, "minecraft:stone", false},
 		"locations:x":     {Any, "locations:x", false},
+		"verb:a":          {Action, "a", false},
+		"FACTS:a*":        {Facts, "a", true},
+		`a\|b`:            {Any, "a|b", false},
+		`target:\|`:       {Target, "|", false},
+		"|":               {Any, "|", false},
+		"forest|":         {Any, "forest|", false},
+		"a||b":            {Any, "a||b", false},
+		"location:|a*":    {Location, "|a", true},
+		"at\u200Btack":    {Any, "attack", false},
+		"agent:a\u200Bb*": {Agent, "a\u200Bb", true},
 		":x":              {Any, ":x", false},
 	} {
-		require.Equal(t, want, Parse(tok), tok)
+		p, more := Parse(tok)
+		require.Equal(t, want, p, tok)
+		require.Empty(t, more)
 	}
 	require.Equal(t, Pattern{Action, "location:x", true}, ParseVerb("location:x*"), "verbs are not qualified")
+}
+
+func TestAlternatives(t *testing.T) {
+	for tok, want := range map[string][]Pattern{
+		"a":                 {{Any, "a", false}},
+		"a|b*|c":            {{Any, "a", false}, {Any, "b", true}, {Any, "c", false}},
+		"Location:a|b":      {{Location, "a", false}, {Location, "b", false}},
+		`a\|b|c`:            {{Any, "a|b", false}, {Any, "c", false}},
+		`\||c`:              {{Any, "|", false}, {Any, "c", false}},
+		"x:y|location:z":    {{Any, "x:y", false}, {Any, "location:z", false}},
+		"agent:a|\u200Bb|*": {{Agent, "a", false}, {Agent, "\u200Bb", false}, {Agent, "", true}},
+	} {
+		p, more := Parse(tok)
+		got := []Pattern{p}
+		for more != "" {
+			p, more = p.Or(more)
+			got = append(got, p)
+		}
+		require.Equal(t, want, got, tok)
+	}
+}
+
+func TestAPatternIsWrittenAsItIsParsed(t *testing.T) {
+	for _, tok := range []string{"a", "a*", "location:a", "facts:*", `target:a\|b*`, "agent:X"} {
+		p, _ := Parse(tok)
+		require.Equal(t, tok, p.String())
+	}
+}
+
+func TestTheAgentsNameIsComparedStrictly(t *testing.T) {
+	for _, c := range []struct {
+		word, name string
+		equal      bool
+	}{
+		{"boss", "BOSS", true}, {"boss", "bo\u017Fs", false}, {"boss", "boss\u200B", false}, {"é", "É", false}, {"é", "é", true},
+		{"\u212A", "k", false}, {"\u200B", "\u200B", true}, {"a\uFFFD", "a\xff", true},
+	} {
+		texts := Texts{Agent: Valid(c.name)}
+		var set Set
+		set.Fill(&texts)
+		crowd := Texts{Agent: Valid(c.name) + strings.Repeat(" x", few+1)}
+		var many Set
+		many.Fill(&crowd)
+		for _, p := range []Pattern{{Agent, c.word, false}, {Agent, c.word, true}} {
+			require.Equal(t, c.equal || p.Prefix && c.name == "boss\u200B", texts.Has(p), "%+q in %+q", p, c.name)
+			require.Equal(t, texts.Has(p), set.Has(p))
+			require.Equal(t, texts.Has(p), many.Has(p))
+			lengths := Lengths{}
+			lengths.Set(utf8.RuneCountInString(c.word), true)
+			var hashes [8]uint64
+			n := AgentHashes(hashes[:], 0, c.name, &lengths)
+			require.True(t, !texts.Has(p) || slices.Contains(hashes[:n], p.Hash()), "an equal word has an equal hash: %+q in %+q", p, c.name)
+			require.Equal(t, -1, AgentHashes(hashes[:n-1], 0, c.name, &lengths), "there is no room")
+		}
+	}
+	require.Equal(t, -1, AgentHashes(nil, -1, "x", new(Lengths)))
 }
 
 // slowHas is Has as one would write it down.
 func slowHas(texts Texts, p Pattern) bool {
 	fields := []Field{p.Field}
 	if p.Field == Any {
-		fields = []Field{Action, Location, Target, Faction}
+		fields = []Field{Action, Location, Target, Faction, Facts}
 	}
 	return slices.ContainsFunc(fields, func(f Field) bool {
 		return slices.ContainsFunc(slowly(texts[f]), func(tok string) bool {
 			n := utf8.RuneCountInString(p.Word)
 			if r := []rune(tok); p.Prefix && len(r) >= n {
 				tok = string(r[:n])
+			}
+			if p.Field == Agent {
+				return FoldAgent(tok) == FoldAgent(p.Word)
 			}
 			return strings.EqualFold(tok, p.Word)
 		})
@@ -207,10 +296,10 @@ func TestSetHas(t *testing.T) {
 		for range rounds {
 			var texts Texts
 			for f := range texts {
-				texts[f] = randomText(r, 6)
+				texts[f] = Valid(Visible(randomText(r, 6)))
 			}
 			if r.IntN(3) == 0 { // many tokens
-				texts[r.IntN(len(texts))] = randomText(r, 400)
+				texts[r.IntN(len(texts))] = Valid(Visible(randomText(r, 400)))
 			}
 			set.Fill(&texts)
 			for range 40 {
@@ -253,7 +342,7 @@ func TestSetForgets(t *testing.T) {
 
 func TestAllocations(t *testing.T) {
 	long := Texts{Location: strings.Repeat("red zone-51 blue 睡觉 \u212Aelvin ", 2000)}
-	short := Texts{"attack", "safe_zone", "dragon", "red hand", "hero"}
+	short := Texts{"attack", "safe_zone", "dragon", "red hand", "night", "hero"}
 	varied := Texts{}
 	for i := range 1000 {
 		varied[Location] += fmt.Sprintf(" %dword w%d wo%d wor%d", i, i, i, i)
@@ -264,15 +353,15 @@ func TestAllocations(t *testing.T) {
 		"Hashes of a short text": func() { Hashes(dst[:], 0, short[1]) },
 		"Hashes of a long text":  func() { Hashes(dst[:], 0, long[Location]) },
 		"Prefixes":               func() { Prefixes(dst[:], 0, "red \u212Aelvin", &Lengths{255}) },
-		"a set of few tokens":    func() { set.Fill(&short); set.Has(Parse("location:safe*")); set.Clear() },
+		"a set of few tokens":    func() { set.Fill(&short); set.Has(first(Parse("location:safe*"))); set.Clear() },
 		"a set of many prefixes": func() {
 			set.Fill(&varied)
-			set.Has(Parse("w*"))
-			set.Has(Parse("wo*"))
-			set.Has(Parse("wor*"))
+			set.Has(first(Parse("w*")))
+			set.Has(first(Parse("wo*")))
+			set.Has(first(Parse("wor*")))
 			set.Clear()
 		},
-		"a set of many tokens": func() { set.Fill(&long); set.Has(Parse("location:zon*")); set.Clear() },
+		"a set of many tokens": func() { set.Fill(&long); set.Has(first(Parse("location:zon*"))); set.Clear() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f()
@@ -280,6 +369,8 @@ func TestAllocations(t *testing.T) {
 		})
 	}
 }
+
+func first(p Pattern, _ string) Pattern { return p }
 
 func FuzzHashes(f *testing.F) {
 	for _, p := range pieces {
@@ -294,10 +385,10 @@ func FuzzHashes(f *testing.F) {
 }
 
 var actions = []Texts{
-	{"attack", "safe_zone", "dragon", "red_hand"},
-	{"trade", "market_square", "iron ore", "guild"},
-	{"move", "cell-1234", "", "blue"},
-	{"whisper", "tavern_17", "barkeep", "house_x"},
+	{Action: "attack", Location: "safe_zone", Target: "dragon", Faction: "red_hand"},
+	{Action: "trade", Location: "market_square", Target: "iron ore", Faction: "guild"},
+	{Action: "move", Location: "cell-1234", Target: "", Faction: "blue"},
+	{Action: "whisper", Location: "tavern_17", Target: "barkeep", Faction: "house_x"},
 }
 
 func BenchmarkHashes(b *testing.B) {
