@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+
+	"github.com/normsync/normsync/internal/token"
 )
 
 // Constitution is an immutable, compiled set of norms in force. Compile makes
@@ -93,6 +95,30 @@ func (c *Constitution) Len() int { return c.norms.size }
 // Edition returns the number of revisions that led to the constitution. It is 0
 // for the result of Compile.
 func (c *Constitution) Edition() uint64 { return c.edition }
+
+// Verbs returns an iterator over the verbs that norms in force name in Prohibited or
+// Permitted, as they are written, prefixes such as cast_* included. Verbs that differ
+// only in case are yielded once. The order is that of the norms' names. A caller that
+// finds a verb nowhere among them can say that no norm is about it.
+//
+// Ranging over all of them takes time proportional to the number of norms.
+func (c *Constitution) Verbs() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		seen := map[string]bool{}
+		for slot := range c.norms.all() {
+			for tok := range token.All(c.norms.norm(slot).verbs()) {
+				p := token.ParseVerb(tok)
+				key := p.In(token.Any).String()
+				if key = token.Fold(key); !p.Empty() && !seen[key] {
+					seen[key] = true
+					if !yield(tok) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
 
 // compareNorms orders norms like their violations: by Priority, highest first,
 // then by Name.

@@ -188,3 +188,14 @@ func TestACheckLooksAtAsMuchAmongManyNormsAsAmongFew(t *testing.T) {
 	require.InDelta(t, 1.10, many, 0.6)
 	require.Less(t, many, 1.5*few)
 }
+
+func TestVerbsAreThoseOfTheNormsInForce(t *testing.T) {
+	c, err := Compile(prohibition("b", "", "Attack cast_*"), permission("a", "", "attack heal", 1), prohibition("c", "verb:steal", "HEAL CAST_* cast_"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"attack", "heal", "cast_*", "cast_"}, slices.Collect(c.Verbs()))
+	for verb := range c.Verbs() {
+		require.Equal(t, "attack", verb)
+		break
+	}
+	require.Empty(t, slices.Collect(new(Constitution).Verbs()))
+}

@@ -308,6 +308,60 @@ func changedTo(t *testing.T, w *twinWorld, norms []Norm) *Monitor {
 	return m
 }
 
+func TestViolationsCarryTheAdviceOfTheNorm(t *testing.T) {
+	n := prohibition("peace", "safe_zone", "attack")
+	n.Advice = "ask: a game master"
+	c, err := Compile(n)
+	require.NoError(t, err)
+	a := Action{Agent: "hero", Verb: "attack", Location: "safe_zone", Facts: "night"}
+	require.Equal(t, []Violation{{NormID: n.ID(), NormName: "peace", Severity: SeverityWarn, Advice: n.Advice, Action: a}}, c.Check(a))
+}
+
+func TestDeniedIsTheOppositeOfAllows(t *testing.T) {
+	for seed := range uint64(20) {
+		w := plainWorld(seed)
+		c, err := Compile(w.norms(20)...)
+		require.NoError(t, err)
+		for range 20 {
+			a := w.action()
+			require.Equal(t, !c.Allows(a), Denied(c.Check(a)))
+		}
+	}
+	require.False(t, Denied(nil))
+	require.False(t, Denied([]Violation{{Shadow: true}}))
+	require.True(t, Denied([]Violation{{Shadow: true}, {}}))
+}
+
+// A norm that was replaced or repealed leaves nothing behind in the index, whatever
+// alternatives it was filed under.
+func TestNormsWithAlternativesComeAndGo(t *testing.T) {
+	var m Monitor
+	norms := []Norm{
+		prohibition("a", "forest|swamp|swamp", "attack"),
+		prohibition("b", "town forest|town", "attack loot"),
+		prohibition("c", "attack|x", "attack"),
+		prohibition("d", "a|b|c a|b", "trade"),
+		prohibition("e", "agent:zoe|gm-* location:a*|b*", "trade"),
+	}
+	for range 3 {
+		for _, n := range norms {
+			applyTo(t, &m, Enact(n))
+		}
+		require.NotZero(t, m.Constitution().forbid.clauses.Len())
+		require.Equal(t, []string{"a, shadow false", "c, shadow false"}, verdicts(m.Check(Action{Verb: "attack", Location: "dark swamp"})))
+		require.Equal(t, []string{"e, shadow false"}, verdicts(m.Check(Action{Agent: "GM-7", Verb: "trade", Location: "beach"})))
+		for i, n := range norms {
+			if i%2 == 0 {
+				n.Condition = "elsewhere|nowhere"
+				applyTo(t, &m, Amend(n))
+			}
+			applyTo(t, &m, Repeal(n.Name))
+		}
+		require.Zero(t, m.Constitution().forbid.clauses.Len(), "nothing is left in the index")
+		require.Nil(t, m.Constitution().forbid.features.counts, "no feature is in use any more")
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	f.Add("bridge", "", "attack", "attack", "the bridge", "", "")
 	f.Add("location:zone agent:h*", "*", "\u212A*", "KICK", "zone\xff", "hero", "\u3000")
