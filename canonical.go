@@ -79,11 +79,11 @@ func appendMetadata(b []byte, metadata string) ([]byte, error) {
 	return b, nil
 }
 
-// Canonical returns v in its canonical form, in which a [Store] keeps it: the form in
-// which v comes back when it is written as JSON and read again. All text is valid
-// UTF-8, with U+FFFD for each invalid byte, the time is in UTC without a monotonic clock
-// reading, the metadata is compact, and an empty severity is "warn". A value and its
-// canonical form have the same ID.
+// Canonical returns v in its canonical form. A [Store] keeps violations in this form, and
+// MarshalJSON and UnmarshalJSON turn v into it. All text is valid UTF-8, with U+FFFD for
+// each invalid byte, the time is in UTC without a monotonic clock reading, the metadata
+// is compact, and an empty severity is "warn". A value and its canonical form have the
+// same ID.
 //
 // If the metadata is not a single JSON text, v could not be read back, and the error
 // wraps [ErrInvalid].

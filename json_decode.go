@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -21,7 +20,8 @@ import (
 // It refuses unknown and repeated keys, keys in another case, values of another
 // type, including null, invalid UTF-8, and an id other than n's. The id may be left
 // out, and so may every key with a zero value. The scope "global" is read as the
-// empty one.
+// empty one. The key $schema, by which an editor finds docs/norms.schema.json, is
+// skipped.
 //
 // The error wraps [ErrInvalid] and names the key and its offset from the beginning
 // of b; n is unchanged then. UnmarshalJSON does not call [Norm.Validate], but
@@ -68,6 +68,8 @@ func readNorm(d *strictjson.Decoder) (n Norm, err error) {
 			n.From, err = readBound(d)
 		case keyUntil:
 			n.Until, err = readBound(d)
+		case keySchema:
+			_, err = d.ReadString()
 		}
 		return err
 	})
@@ -100,7 +102,13 @@ func (a *Action) UnmarshalJSON(b []byte) error {
 	return unmarshal("action", d, a, readAction)
 }
 
-func readAction(d *strictjson.Decoder) (a Action, err error) {
+func readAction(d *strictjson.Decoder) (Action, error) {
+	a, _, err := readNamedAction(d)
+	return a, err
+}
+
+// readNamedAction also reports whether the object has the key action.
+func readNamedAction(d *strictjson.Decoder) (a Action, named bool, err error) {
 	err = d.ReadObject(&actionKeys, func(key string) (err error) {
 		if key == keyMetadata {
 			a.Metadata, err = readMetadata(d)
@@ -113,6 +121,7 @@ func readAction(d *strictjson.Decoder) (a Action, err error) {
 		case keyAgentID:
 			a.Agent, err = d.ReadString()
 		case keyAction:
+			named = true
 			a.Verb, err = d.ReadString()
 		case keyLocation:
 			a.Location, err = d.ReadString()
@@ -127,7 +136,7 @@ func readAction(d *strictjson.Decoder) (a Action, err error) {
 		}
 		return err
 	})
-	return a, err
+	return a, named, err
 }
 
 // UnmarshalJSON reads v. It refuses repeated keys, keys in another case and values
@@ -190,6 +199,9 @@ func readViolation(d *strictjson.Decoder) (v Violation, err error) {
 // as a norm. The keys edition, revision_type, version and norm are required. An id
 // or norm_id that contradicts the rest is refused.
 //
+// The revision_type create, which the Python tool writes, is read as [KindEnact]. The
+// id beside it is not checked, because that tool computes it differently.
+//
 // The error wraps [ErrInvalid] and names the key and its offset from the beginning
 // of b; r is unchanged then.
 func (r *Revision) UnmarshalJSON(b []byte) error {
@@ -202,6 +214,7 @@ func (r *Revision) UnmarshalJSON(b []byte) error {
 func readRevision(d *strictjson.Decoder) (identified, error) {
 	var r Revision
 	var id, normID claim[ID]
+	var foreign bool
 	err := d.ReadObject(&revisionKeys, func(key string) (err error) {
 		switch key {
 		case keyID:
@@ -211,7 +224,7 @@ func readRevision(d *strictjson.Decoder) (identified, error) {
 		case keyNormID:
 			normID, err = readClaim(d, readID)
 		case keyType:
-			r.Kind, err = readKind(d)
+			r.Kind, foreign, err = readKind(d)
 		case keyVersion:
 			r.Version, err = readInt(d)
 		case keyBy:
@@ -231,6 +244,7 @@ func readRevision(d *strictjson.Decoder) (identified, error) {
 		return identified{Revision: r}, err
 	}
 	known := identify(r)
+	id.present = id.present && !foreign
 	return known, cmp.Or(
 		normID.check(keyNormID, known.normID, "the norm's ID is %s"),
 		id.check(keyID, known.id, "the revision's ID is %s"),
@@ -266,71 +280,6 @@ func unmarshal[T any](what string, d *strictjson.Decoder, into *T, read func(*st
 	}
 	*into = v
 	return nil
-}
-
-// ReadNorms reads a JSON array of norms, or an object with such an array under
-// "norms", which is what [Report.WriteJSON] writes; it skips the object's other
-// keys. It reads norms as strictly as [Norm.UnmarshalJSON] and validates them. The
-// norms keep their order. ReadNorms does not check that names are unique; [Compile]
-// does.
-//
-// A byte-order mark at the beginning of the text, which some editors write, is
-// skipped. An error of r is wrapped. All other errors wrap [ErrInvalid] and identify
-// the norm by its number, name and line. ReadNorms reads all of r into memory.
-func ReadNorms(r io.Reader) ([]Norm, error) {
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("normsync: read norms: %w", err)
-	}
-	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
-	if bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF")) {
-		return nil, fmt.Errorf("%w list of norms: it is in UTF-16; save it as UTF-8", ErrInvalid)
-	}
-	d := strictjson.NewDecoder(text)
-	norms := []Norm{}
-	readList := func() error {
-		return d.ReadArray(func() error {
-			at := d.NextOffset()
-			n, err := readNorm(d)
-			if err == nil {
-				if problem := n.problem(now); problem != "" {
-					err = d.Errorf(at, "%s", problem)
-				}
-			}
-			if err != nil {
-				return atLine(text, err, fmt.Sprintf("norm %d %s", len(norms)+1, quote(n.Name)))
-			}
-			norms = append(norms, n)
-			return nil
-		})
-	}
-	switch d.PeekKind() {
-	case '[':
-		err = readList()
-	case '{':
-		err = d.ReadObject(&normListKeys, func(string) error { return readList() })
-	default:
-		err = d.Want(`an array of norms, or an object with one under "norms"`)
-	}
-	if err == nil {
-		err = d.CheckEOF()
-	}
-	if err != nil {
-		return nil, atLine(text, err, "list of norms")
-	}
-	return norms, nil
-}
-
-// atLine returns an error of a Decoder with the line and column in text instead of
-// the offset. It returns any other error as it is.
-func atLine(text []byte, err error, what string) error {
-	e, ok := err.(*strictjson.Error)
-	if !ok {
-		return err
-	}
-	before := text[:e.ByteOffset]
-	line, column := 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')
-	return fmt.Errorf("%w %s in line %d, column %d: %s", ErrInvalid, what, line, column, e.Text())
 }
 
 // claim is the value of a key that follows from other keys. It may be absent.
@@ -396,18 +345,25 @@ func readSeverity(d *strictjson.Decoder) (Severity, error) {
 	return Severity(text), err
 }
 
-func readKind(d *strictjson.Decoder) (ChangeKind, error) {
+// kindCreate is what the Python tool calls KindEnact.
+const kindCreate = "create"
+
+// readKind also reports whether the kind has the name that the Python tool gives it.
+func readKind(d *strictjson.Decoder) (kind ChangeKind, foreign bool, err error) {
 	at := d.NextOffset()
 	text, err := d.ReadStringBytes()
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	for _, k := range [...]ChangeKind{KindEnact, KindAmend, KindRepeal} {
 		if string(text) == string(k) {
-			return k, nil // without allocating
+			return k, false, nil // without allocating
 		}
 	}
-	return "", d.Errorf(at, "want add, modify or repeal, found %.40q", text)
+	if string(text) == kindCreate {
+		return KindEnact, true, nil
+	}
+	return "", false, d.Errorf(at, "want add, modify or repeal, found %.40q", text)
 }
 
 func readTime(d *strictjson.Decoder) (time.Time, error) {

@@ -30,6 +30,7 @@ const (
 	keyPriority    = "priority"
 	keyProhibited  = "prohibited"
 	keyReason      = "reason"
+	keySchema      = "$schema" // of a file of norms, for editors; read, but never written
 	keyScope       = "scope"
 	keySeverity    = "severity"
 	keyShadow      = "shadow"
@@ -47,7 +48,7 @@ const (
 var (
 	normKeys = strictjson.Keys{Unknown: strictjson.RejectUnknown, Known: []string{
 		keyID, keyName, keyDescription, keyCondition, keyProhibited, keyScope, keyActive, keyPriority,
-		keyUnless, keyPermitted, keySeverity, keyShadow, keyAdvice, keyFrom, keyUntil,
+		keyUnless, keyPermitted, keySeverity, keyShadow, keyAdvice, keyFrom, keyUntil, keySchema,
 	}}
 
 	actionKeys = strictjson.Keys{Unknown: strictjson.SkipUnknown, Known: []string{
@@ -62,5 +63,5 @@ var (
 		keyID, keyEdition, keyNormID, keyType, keyVersion, keyBy, keyReason, keyTimestamp, keyNorm, keyPrev,
 	}, Required: []string{keyEdition, keyType, keyVersion, keyNorm}}
 
-	normListKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keyNorms}, Required: []string{keyNorms}}
+	normListKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms}, Required: []string{keyNorms}}
 )

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 	"unicode/utf8"
 
@@ -191,7 +190,7 @@ func TestFromAndUntilAreTimesOfRFC3339(t *testing.T) {
 
 func TestANormIsReadStrictly(t *testing.T) {
 	for in, want := range map[string]string{
-		`{"name":"n","prioritty":5}`:          ` at offset 12: key "prioritty" is unknown; the keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow, advice, from, until`,
+		`{"name":"n","prioritty":5}`:          ` at offset 12: key "prioritty" is unknown; the keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow, advice, from, until, $schema`,
 		`{"name":"n","Scope":"town"}`:         ` at offset 12: key "Scope" is unknown; it is written "scope"`,
 		`{"name":"n","nam\u0065":"n"}`:        ` at offset 12: key "name" is there twice`,
 		`{"name":null}`:                       ` at offset 8: key "name": want a string, found null`,
@@ -353,53 +352,6 @@ func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
 	}
 }
 
-func TestReadNormsKeepsTheOrder(t *testing.T) {
-	norms := []Norm{{Name: "b", Prohibited: "attack"}, {Name: "a", Permitted: "heal", Repealed: true, Scope: "town"}, {Name: "b", Prohibited: "loot"}}
-	text, err := json.MarshalIndent(norms, "", "\t")
-	require.NoError(t, err)
-	for _, in := range []string{string(text), `{"norm_count":3,"norms":` + string(text) + `,"violations":[{"id":"x"}]}` + "\r\n", "\ufeff" + string(text)} {
-		got, err := ReadNorms(iotest.OneByteReader(strings.NewReader(in)))
-		require.NoError(t, err)
-		require.Equal(t, norms, got)
-	}
-	for _, in := range []string{"[]", ` {"norms" : [ ] }`} {
-		got, err := ReadNorms(strings.NewReader(in))
-		require.NoError(t, err)
-		require.Empty(t, got)
-	}
-}
-
-func TestReadNormsSaysWhichNormIsMeant(t *testing.T) {
-	const good = `{"name":"fine","prohibited":"attack"}`
-	for in, want := range map[string]string{
-		"":                             `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found the end of the text`,
-		"[{\"name\":\"\xff\"}]":        `norm 1 "" in line 1, column 10: key "name": the string is not valid UTF-8`,
-		"null":                         `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found null`,
-		"\ufeff\ufeff[]":               `list of norms in line 1, column 1: want an array of norms, or an object with one under "norms", found '\ufeff'`,
-		"[\ufeff]":                     `norm 1 "" in line 1, column 2: want an object, found '\ufeff'`,
-		"\ufeff[\n1]":                  `norm 1 "" in line 2, column 1: want an object, found a number`,
-		"\ufeff[1]":                    `norm 1 "" in line 1, column 2: want an object, found a number`,
-		"\xff\xfe[\x00]\x00":           `list of norms: it is in UTF-16; save it as UTF-8`,
-		"\xfe\xff\x00[\x00]":           `list of norms: it is in UTF-16; save it as UTF-8`,
-		"{}":                           `list of norms in line 1, column 1: key "norms" is missing`,
-		`{"Norms":[]}`:                 `list of norms in line 1, column 2: key "Norms" is unknown; it is written "norms"`,
-		`{"norms":null}`:               `list of norms in line 1, column 10: key "norms": want an array, found null`,
-		"[" + good + "\n" + good + "]": `list of norms in line 2, column 1: want a comma or the end of the array, found an object`,
-		"[" + good + ",\n]":            `norm 2 "" in line 2, column 1: want an object, found ']'`,
-		"[" + good + "]\n[]":           `list of norms in line 2, column 1: want the end of the text, found an array`,
-		"[\n" + good + ",\n " + `{"name":"tollgate","prohibbited":"cross"}]`:                    `norm 2 "tollgate" in line 3, column 21: key "prohibbited" is unknown; the keys are id, name,`,
-		"[\n" + good + ",\r\n\r\n " + `{"name":"tollgate"}]`:                                    `norm 2 "tollgate" in line 4, column 2: Prohibited and Permitted are both empty; name the verbs`,
-		`{"norms":[{"name":"tollgate","prohibited":"cross","condition":"location == bridge"}]}`: `norm 1 "tollgate" in line 1, column 11: Condition: token "==" is an operator, but this is a list of tokens, not an expression; write "location:bridge"`,
-	} {
-		_, err := ReadNorms(strings.NewReader(in))
-		require.ErrorIs(t, err, ErrInvalid)
-		require.ErrorContains(t, err, "normsync: invalid "+want)
-	}
-	_, err := ReadNorms(io.MultiReader(strings.NewReader("["), iotest.ErrReader(io.ErrUnexpectedEOF)))
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	require.NotErrorIs(t, err, ErrInvalid)
-}
-
 // slowObject reads an object with encoding/json. It refuses other values and repeated keys.
 func slowObject(text []byte) (m map[string]json.RawMessage, ok bool) {
 	m = map[string]json.RawMessage{}
@@ -425,7 +377,8 @@ func slowObject(text []byte) (m map[string]json.RawMessage, ok bool) {
 func slowNorm(text []byte) (n Norm, ok bool) {
 	m, ok := slowObject(text)
 	active, id := true, ""
-	for key, field := range map[string]any{"id": &id, "name": &n.Name, "description": &n.Description, "condition": &n.Condition, "prohibited": &n.Prohibited, "scope": &n.Scope, "active": &active,
+	var schema string
+	for key, field := range map[string]any{"$schema": &schema, "id": &id, "name": &n.Name, "description": &n.Description, "condition": &n.Condition, "prohibited": &n.Prohibited, "scope": &n.Scope, "active": &active,
 		"priority": &n.Priority, "unless": &n.Unless, "permitted": &n.Permitted, "severity": &n.Severity, "shadow": &n.Shadow,
 		"advice": &n.Advice, "from": &n.From, "until": &n.Until} {
 		if value, is := m[key]; is {
@@ -541,6 +494,25 @@ func TestEveryFieldIsWrittenAndRead(t *testing.T) {
 	isWrittenAndRead(t, Revision{Change: Change{Kind: KindEnact}}, (*Revision).UnmarshalJSON)
 }
 
+func TestAHistoryOfThePythonToolIsRead(t *testing.T) {
+	const text = `{"id":"0123456789abcdef","edition":1,"norm_id":"bc3ce88baa1c729d","revision_type":"create","version":1,"reason":"the first rule","timestamp":1707804000.25,` +
+		`"norm":{"name":"no-attack-in-safe-zone","condition":"safe_zone","prohibited":"attack"}}`
+	want := Revision{Edition: 1, Version: 1, Change: Enact(ban("no-attack-in-safe-zone", "safe_zone", "attack")).Attributed("", "the first rule"), Time: time.Unix(1707804000, 25e7).UTC()}
+	var r Revision
+	require.NoError(t, r.UnmarshalJSON([]byte(text)))
+	require.Equal(t, want, r)
+	m := new(Monitor)
+	require.NoError(t, m.Store().AppendRevisions(t.Context(), r))
+	_, err := m.Sync(t.Context())
+	require.NoError(t, err)
+	require.False(t, m.Allows(Action{Verb: "attack", Location: "safe_zone"}))
+
+	require.Error(t, r.UnmarshalJSON([]byte(strings.Replace(text, "create", "add", 1))), "the id of another program is checked only beside its own word")
+	require.Error(t, r.UnmarshalJSON([]byte(strings.Replace(text, "bc3c", "0000", 1))), "both compute the ID of a norm in the same way")
+	_, err = Revision{Change: Change{Kind: "create"}}.Canonical()
+	require.ErrorIs(t, err, ErrInvalid, "it is only read")
+}
+
 func isWrittenAndRead[T interface {
 	comparable
 	json.Marshaler
@@ -559,12 +531,13 @@ func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {
 	n := Norm{"n", "d", "c", "u", "p", "p", "s", 1, SeverityInfo, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}
 	v := someViolation()
 	v.Shadow, v.Advice, v.Action.Metadata, v.Action.Facts = true, "ask", "1", "night"
+	readOnly := func(key string) bool { return key == "$schema" }
 	for _, c := range []struct {
 		value any
 		known []string
 		other []string // written, and passed over
 	}{
-		{n, normKeys.Known, nil},
+		{n, slices.DeleteFunc(slices.Clone(normKeys.Known), readOnly), nil},
 		{v.Action, actionKeys.Known, []string{"id"}},
 		{v, violationKeys.Known, []string{"description"}},
 		{Revision{Prev: ID{1}}, revisionKeys.Known, nil},

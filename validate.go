@@ -61,18 +61,18 @@ const maxShown = 60
 // with an error that wraps [ErrInvalid].
 //
 // Validate does not allocate if n is valid.
-func (n Norm) Validate() error { return n.invalid(n.problem(now)) }
+func (n Norm) Validate() error { return n.invalid(n.problem(strict)) }
 
 // validateStored is Validate for a norm from a store. It accepts what earlier versions
 // accepted.
-func (n Norm) validateStored() error { return n.invalid(n.problem(ever)) }
+func (n Norm) validateStored() error { return n.invalid(n.problem(lenient)) }
 
 // rules are the rules that a norm has to keep.
 type rules bool
 
 const (
-	now  rules = false // of this version
-	ever rules = true  // of this version or an earlier one
+	strict  rules = false // of this version
+	lenient rules = true  // of this version or an earlier one
 )
 
 // invalid returns a problem of n as an error, nil if the problem is empty.
@@ -135,7 +135,7 @@ func nameProblem(s string, r rules) string {
 	if len(s) > maxNameBytes {
 		return fmt.Sprintf("it has %d bytes, and at most %d are allowed; put the rest in Description", len(s), maxNameBytes)
 	}
-	if problem := lineProblem(s); problem != "" || r == ever {
+	if problem := lineProblem(s); problem != "" || r == lenient {
 		return problem
 	}
 	for i, r := range s {
@@ -207,7 +207,7 @@ func (n Norm) checkBounds() error {
 
 // priorityProblem limits priorities to the range of int on every platform.
 func priorityProblem(p int, r rules) string {
-	if r == now && int(int32(p)) != p {
+	if r == strict && int(int32(p)) != p {
 		return beyondPriority(int64(p))
 	}
 	return ""
@@ -276,7 +276,7 @@ func tokensProblem(s string, in part, r rules) string {
 		words += n
 		at++
 	}
-	if words > maxTokens && r == now || at > maxTokens {
+	if words > maxTokens && r == strict || at > maxTokens {
 		return fmt.Sprintf("it has %d words, alternatives included, and at most %d are allowed; split the norm into several, or use a prefix such as zone*", words, maxTokens)
 	}
 	if words == 0 && s != "" && in == inVerbs {
@@ -291,19 +291,19 @@ func tokenProblem(tok string, in part, r rules) (words int, problem string) {
 	field, text, qualified := cutField(tok, r)
 	agent := qualified && field == token.Agent
 	switch {
-	case r == now && !qualified && isBlank(tok):
+	case r == strict && !qualified && isBlank(tok):
 		return 0, ""
-	case r == now && in == inVerbs && isAgentID(tok):
+	case r == strict && in == inVerbs && isAgentID(tok):
 		return 0, fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write %s in Condition or Unless", quote(tok), quote("agent:"+tok[len("agent_id:"):]))
-	case r == now && isAgentID(tok):
+	case r == strict && isAgentID(tok):
 		return 0, fmt.Sprintf("token %s names no field of an action: the agent is the field agent; write %s", quote(tok), quote("agent:"+tok[len("agent_id:"):]))
 	case qualified && in == inVerbs:
 		return 0, fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write only the verb here, and the rest in Condition", quote(tok))
-	case qualified && (text == "" || r == now && !agent && isBlank(text)):
+	case qualified && (text == "" || r == strict && !agent && isBlank(text)):
 		name := tok[:len(tok)-len(text)]
 		return 0, fmt.Sprintf("token %s has nothing after the colon; write %sword without a space, or %s* for anything at all", quote(tok), name, name)
 	case in == inVerbs:
-		if before, after, bar := cutBar(text); bar && r == now {
+		if before, after, bar := cutBar(text); bar && r == strict {
 			return 0, fmt.Sprintf("token %s has a bar, but here each token is an alternative already; %s \\| for a bar in a word", quote(tok), barAdvice(before, after))
 		}
 		return 1, wordProblem(text)
@@ -314,7 +314,7 @@ func tokenProblem(tok string, in part, r rules) (words int, problem string) {
 		if problem := wordProblem(word); problem != "" {
 			return 0, problem
 		}
-		if r == now && (word == "" || !agent && isBlank(word)) {
+		if r == strict && (word == "" || !agent && isBlank(word)) {
 			return 0, fmt.Sprintf("token %s has a bar with nothing beside it; write a word on each side of it, or \\| for a bar in a word", quote(tok))
 		}
 	}
@@ -346,7 +346,7 @@ func cutField(tok string, r rules) (f token.Field, text string, ok bool) {
 	if ok {
 		f, ok = token.FieldNamed(name)
 	}
-	if !ok || r == ever && (strings.EqualFold(name, "verb") || strings.EqualFold(name, "facts")) {
+	if !ok || r == lenient && (strings.EqualFold(name, "verb") || strings.EqualFold(name, "facts")) {
 		return f, tok, false
 	}
 	return f, text, true
@@ -376,7 +376,7 @@ func isOperator(tok string, r rules) bool {
 	case "=", "==", "&&", "||":
 		return true
 	case "AND", "OR", "NOT":
-		return r == now
+		return r == strict
 	}
 	return false
 }
@@ -408,22 +408,21 @@ func notAdvice(tokens []string, at int, in part) string {
 		return "write only the verbs that the norm names, and permit others by a norm with Permitted and a higher Priority"
 	case in == inUnless:
 		return "leave it out: each token here exempts the actions that have it"
-	case at+1 < len(tokens) && !isOperator(tokens[at+1], now):
+	case at+1 < len(tokens) && !isOperator(tokens[at+1], strict):
 		return fmt.Sprintf("write %s in Unless", quote(tokens[at+1]))
 	}
 	return "write in Unless what must not be found"
 }
 
-// orAdvice suggests an any-of token if the tokens on both sides of tokens[at] look at the
-// same field.
+// orAdvice suggests an any-of token if the neighbors of tokens[at] have the same field.
 func orAdvice(tokens []string, at int) string {
 	const split = "write any of two words as a|b, or write one norm for each side"
-	if at == 0 || at+1 >= len(tokens) || isOperator(tokens[at-1], now) || isOperator(tokens[at+1], now) {
+	if at == 0 || at+1 >= len(tokens) || isOperator(tokens[at-1], strict) || isOperator(tokens[at+1], strict) {
 		return split
 	}
 	left, right := tokens[at-1], tokens[at+1]
-	leftField, _, leftOK := cutField(left, now)
-	rightField, word, rightOK := cutField(right, now)
+	leftField, _, leftOK := cutField(left, strict)
+	rightField, word, rightOK := cutField(right, strict)
 	if leftOK != rightOK || leftField != rightField {
 		return split
 	}
