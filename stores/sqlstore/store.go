@@ -57,9 +57,12 @@ type tables struct{ schema, counters, revisions, violations string }
 
 var prefixSyntax = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,29}$`)
 
-// New returns a store in db. Close the store first, then db.
-// New creates the tables if there are none. It migrates tables of an older version,
-// and refuses tables of a newer version.
+// New returns a store in db. It creates the tables if there are none. It migrates
+// tables of an older version, and refuses tables of a newer version. Close the
+// store first, then db.
+//
+// If db has a limit of open connections, it must be greater than the number of
+// calls of WaitRevisions at a time, because each of them occupies a connection.
 //
 // An SQLite database is put in WAL mode. Its connections must have synchronous
 // set to FULL and a busy_timeout, which New checks on one of them; set both in the
