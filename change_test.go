@@ -40,6 +40,8 @@ func TestDiff(t *testing.T) {
 		"a repealed norm in to is absent":                    {[]Norm{a}, []Norm{repealed(a)}, []Change{Repeal("a")}},
 		"a repealed norm in both is absent":                  {[]Norm{repealed(a)}, []Norm{repealed(a)}, nil},
 		"a repealed norm beside one in force is passed over": {[]Norm{repealed(other(a)), a}, []Norm{a, repealed(other(a))}, nil},
+		"the same window in another time zone is the same":   {[]Norm{with(a, func(n *Norm) { n.From = time.Unix(7, 0).UTC() })}, []Norm{with(a, func(n *Norm) { n.From = time.Unix(7, 0).In(time.FixedZone("east", 3600)) })}, nil},
+		"another window is an amendment":                     {[]Norm{a}, []Norm{with(a, func(n *Norm) { n.Until = time.Unix(7, 0).UTC() })}, []Change{Amend(with(a, func(n *Norm) { n.Until = time.Unix(7, 0).UTC() }))}},
 		"an explicit global scope is the empty one":          {[]Norm{global(a), b}, []Norm{a, global(b), global(c)}, []Change{Enact(c)}},
 		"the same norm twice is one":                         {nil, []Norm{a, global(a)}, []Change{Enact(a)}},
 		"two norms of one name are left for Apply to refuse": {nil, []Norm{a, other(a)}, []Change{Enact(a), Enact(other(a))}},

@@ -302,8 +302,8 @@ func (in *actionReader) skipMark() error {
 	return nil
 }
 
-// peek skips white space and returns the next byte. The error is io.EOF, or that of the
-// stream.
+// peek skips white space and returns the next byte. The error is io.EOF or an error of
+// the stream.
 func (in *actionReader) peek() (byte, error) {
 	for {
 		b, err := in.r.Peek(1)
@@ -326,7 +326,7 @@ func (in *actionReader) skip() {
 }
 
 // want returns an error that says what was wanted instead of the next byte. The
-// argument err is the error of peek: if it is one of the stream, want returns it.
+// argument err is the error of peek. If it is an error of the stream, want returns it.
 func (in *actionReader) want(what string, err error) error {
 	if err != nil && err != io.EOF {
 		return err

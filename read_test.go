@@ -168,6 +168,8 @@ func TestReadActionsSaysWhichActionIsWrong(t *testing.T) {
 	got, err := gather(ReadActions(strings.NewReader(long + long)))
 	require.NoError(t, err)
 	require.Len(t, got, 2)
+	_, err = gather(ReadActions(strings.NewReader(long[:len(long)-1] + " }")))
+	require.ErrorIs(t, err, ErrInvalid)
 }
 
 func TestReadActionsReturnsErrorsOfTheReader(t *testing.T) {

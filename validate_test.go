@@ -322,6 +322,50 @@ func TestANormThatIsRefusedNowStaysInForceAsItWas(t *testing.T) {
 	require.Empty(t, m.Refused())
 }
 
+func TestNormsOfALogThatAreRefusedNowDoNoHarm(t *testing.T) {
+	many := strings.TrimSpace(strings.Repeat(strings.Repeat("a|", 63)+"b ", 64))
+	norms := []Norm{
+		ban("bars", "| agent:| location:|| a||b*", "| a|b"),
+		ban("blank verb", "", "\u200b"),
+		ban("blanks", "\u200b location:\ufe0f a|\u200b", "attack \u200b*"),
+		ban("many alternatives", many, "attack"),
+		ban("no word after the field", "verb: facts: FACTS:", "verb: facts:*"),
+		{Name: "permit", Unless: many, Permitted: "\u200b NOT AND|OR", Priority: 9},
+	}
+	m := openOn(t, logged(t, norms...))
+	require.Len(t, m.Refused(), len(norms))
+	c := m.Constitution()
+	for _, a := range []Action{{}, {Verb: "attack"}, {Verb: "attack | NOT \u200b", Location: "a b | ||", Target: "a||b", Facts: "facts: verb:", Agent: "| \u200b"}} {
+		require.Equal(t, Denied(c.Check(a)), !c.Allows(a))
+		require.LessOrEqual(t, len(c.Explain(a)), len(norms))
+		Cover(c, slices.Values([]Action{a}))
+	}
+	Lint(norms)
+	_, err := Conflicts(norms)
+	require.ErrorIs(t, err, ErrInvalid)
+	for _, n := range norms {
+		applyTo(t, m, Repeal(n.Name))
+	}
+	require.Zero(t, m.Constitution().Len())
+}
+
+func TestALogMustKeepTheRulesOfSomeVersion(t *testing.T) {
+	for _, n := range []Norm{
+		ban("n", strings.Repeat("t ", 65), "attack"),
+		ban("n", "a || b", "attack"),
+		ban("n", "location:", "attack"),
+		ban("n", "a*b", "attack"),
+		ban("n", "a|"+strings.Repeat("t", 129), "attack"),
+		ban("n", "", "location:a"),
+		ban("", "", "attack"),
+		{Name: "n", Prohibited: "attack", From: time.Unix(7, 0), Until: time.Unix(7, 0)},
+	} {
+		_, err := Open(t.Context(), logged(t, n), nil)
+		require.ErrorIs(t, err, ErrInvalid, "%+v", n)
+		require.ErrorContains(t, err, "(edition 1 of the log)")
+	}
+}
+
 func TestValidateHoldsPrioritiesTo32Bits(t *testing.T) {
 	n := ban("n", "", "x")
 	for _, n.Priority = range []int{math.MinInt32, -1, 0, 1, math.MaxInt32} {

@@ -6,8 +6,8 @@
 // a text that it has scanned twice already. [Decoder] reports all of these with
 // their place, and reads a text in one pass.
 //
-// A name of encoding/json/jsontext means here what it means there. This package can end when encoding/json/v2 and encoding/json/jsontext leave
-// GOEXPERIMENT.
+// Names are those of encoding/json/jsontext. This package can end when encoding/json/v2
+// and encoding/json/jsontext leave GOEXPERIMENT.
 package strictjson
 
 import (
