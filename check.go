@@ -38,12 +38,12 @@ func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
 		slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
 	}
 	for _, slot := range slots {
-		n := c.norms.norm(slot)
+		n, m := c.norms.norm(slot), c.norms.meta(slot)
 		dst = append(dst, Violation{
-			NormID:   c.norms.meta(slot).id,
+			NormID:   m.id,
 			NormName: n.Name,
 			Severity: cmp.Or(n.Severity, SeverityWarn),
-			Shadow:   n.Shadow,
+			Shadow:   m.shadow,
 			Advice:   n.Advice,
 			Edition:  c.edition,
 			Action:   a,
@@ -62,7 +62,7 @@ func (c *Constitution) Allows(a Action) bool {
 		return true
 	}
 	slots, s := c.violated(&found, &a)
-	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.norm(slot).Shadow })
+	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.meta(slot).shadow })
 	s.free()
 	return !denied
 }
@@ -148,11 +148,17 @@ func (c *Constitution) verify(slots []uint32, tokens *actionTokens) []uint32 {
 	slices.Sort(slots)
 	verified := slots[:0]
 	for i, slot := range slots {
-		if (i == 0 || slot != slots[i-1]) && tokens.match(c.norms.norm(slot)) {
+		if (i == 0 || slot != slots[i-1]) && c.match(slot, tokens) {
 			verified = append(verified, slot)
 		}
 	}
 	return verified
+}
+
+// match reports whether the norm in a slot has a verb of the action and applies to it.
+func (c *Constitution) match(slot uint32, tokens *actionTokens) bool {
+	n := c.norms.norm(slot)
+	return tokens.haveVerbOf(n) && tokens.meet(n) && (!c.norms.meta(slot).window || n.active(tokens.time))
 }
 
 // dropOverridden removes the prohibitions that permits of higher priority override.
@@ -166,7 +172,7 @@ func (c *Constitution) dropOverridden(slots, permits []uint32, tokens *actionTok
 	matching := permits[:0]
 	for i, slot := range permits {
 		n := c.norms.norm(slot)
-		if (i == 0 || slot != permits[i-1]) && !n.Shadow && n.Priority > lowest && tokens.match(n) {
+		if (i == 0 || slot != permits[i-1]) && !c.norms.meta(slot).shadow && n.Priority > lowest && c.match(slot, tokens) {
 			matching = append(matching, slot)
 		}
 	}
@@ -283,9 +289,6 @@ func splitAction(a *Action) *actionTokens {
 	t.set.Fill(&t.texts)
 	return t
 }
-
-// match reports whether a norm has a verb of the action and applies to it.
-func (t *actionTokens) match(n *Norm) bool { return t.haveVerbOf(n) && t.meet(n) && n.active(t.time) }
 
 // haveVerbOf reports whether a norm has a verb of the action.
 func (t *actionTokens) haveVerbOf(n *Norm) bool {

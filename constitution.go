@@ -149,7 +149,7 @@ func (c *Constitution) after(edition uint64, last *outcomes) *Constitution {
 		c = emptyConstitution
 	}
 	for o := range last.all() {
-		n, m := o.norm, normMeta{o.id, uint32(o.version)}
+		n, m := o.norm, normMeta{id: o.id, version: uint32(o.version)}
 		slot, inForce := c.norms.find(n.Name)
 		switch {
 		case n.Repealed && inForce:

@@ -30,6 +30,10 @@ type normPage struct {
 type normMeta struct {
 	id      ID
 	version uint32
+
+	// These repeat what the norm says, so that a check reads less of it. The
+	// transaction sets them.
+	shadow, window bool // window: From or Until is set
 }
 
 // nameList has the slots of the norms in order of name, in pages of at most
@@ -45,7 +49,7 @@ type freeSlot struct {
 }
 
 const (
-	perPage      = 37 // a normPage fits into 8 KiB, which is a size class of the allocator
+	perPage      = 36 // a normPage fits into 8 KiB, which is a size class of the allocator
 	namesPerPage = 512
 )
 
@@ -129,6 +133,7 @@ func (t *normSetTxn) insert(n Norm, m normMeta) uint32 {
 // replace puts a norm into the slot of a norm with the same name.
 func (t *normSetTxn) replace(slot uint32, n Norm, m normMeta) {
 	p := t.own(slot)
+	m.shadow, m.window = n.Shadow, !n.From.IsZero() || !n.Until.IsZero()
 	p.norms[slot%perPage], p.metas[slot%perPage] = n, m
 }
 

@@ -53,7 +53,7 @@ func TestNormSetAgreesWithItsModel(t *testing.T) {
 		for range size {
 			n := Norm{Name: fmt.Sprintf("n%d", r.IntN(6000)), Condition: fmt.Sprint(r.IntN(9)), Prohibited: "v"}
 			_, there := want[n.Name]
-			switch m := (normMeta{n.ID(), 1}); {
+			switch m := (normMeta{id: n.ID(), version: 1}); {
 			case touched[n.Name]:
 			case !there:
 				txn.insert(n, m)

@@ -1,6 +1,9 @@
 package token
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Field is a field of an action.
 type Field uint8
@@ -44,6 +47,9 @@ type Pattern struct {
 // is written \|. A token that has a bar with nothing beside it is a single word, as
 // logs of version 0.1 have it.
 func Parse(tok string) (p Pattern, more string) {
+	if isPlain(tok) {
+		return plain(Any, tok), ""
+	}
 	field := Any
 	if name, rest, ok := strings.Cut(tok, ":"); ok {
 		if f, ok := FieldNamed(name); ok {
@@ -93,7 +99,37 @@ func bar(text string) int {
 
 // ParseVerb returns the pattern of a token of Prohibited or Permitted: word or
 // word*.
-func ParseVerb(tok string) Pattern { return pattern(Action, tok) }
+func ParseVerb(tok string) Pattern {
+	if isPlain(tok) {
+		return plain(Action, tok)
+	}
+	return pattern(Action, tok)
+}
+
+// plain is pattern for a token that has nothing special but a star at its end.
+func plain(f Field, tok string) Pattern {
+	if n := len(tok) - 1; n >= 0 && tok[n] == '*' {
+		return Pattern{f, tok[:n], true}
+	}
+	return Pattern{f, tok, false}
+}
+
+// isPlain reports whether tok has no colon, bar or backslash, and nothing beyond ASCII.
+func isPlain(tok string) bool {
+	for i := range len(tok) {
+		if isSpecial[tok[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var isSpecial = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= utf8.RuneSelf || c == ':' || c == '|' || c == '\\'
+	}
+	return t
+}()
 
 func pattern(f Field, text string) Pattern {
 	word, star := strings.CutSuffix(text, "*")

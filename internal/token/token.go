@@ -25,12 +25,25 @@ import (
 // Visible returns s without invisible characters. If s has some, Visible allocates,
 // and also replaces invalid bytes by U+FFFD, lest they join to a character.
 func Visible(s string) string {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return visible(s)
+	if isASCII(s) {
+		return s
+	}
+	return visible(s)
+}
+
+func isASCII(s string) bool {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if load8(s[i:i+8])&highs != 0 {
+			return false
 		}
 	}
-	return s
+	for ; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func visible(s string) string {
@@ -49,7 +62,7 @@ func visible(s string) string {
 // Valid returns s with each invalid byte replaced by U+FFFD. It allocates only if s
 // has some.
 func Valid(s string) string {
-	if utf8.ValidString(s) {
+	if isASCII(s) || utf8.ValidString(s) {
 		return s
 	}
 	return string([]rune(s))
