@@ -354,13 +354,13 @@ func cutField(tok string, r rules) (f token.Field, text string, ok bool) {
 
 // isAgentID reports whether a token is agent_id:word. Agents are called so in JSON.
 func isAgentID(tok string) bool {
-	name, _, ok := strings.Cut(tok, ":")
-	return ok && strings.EqualFold(name, keyAgentID)
+	n := len(keyAgentID)
+	return len(tok) > n && tok[n] == ':' && strings.EqualFold(tok[:n], keyAgentID)
 }
 
 // cutBar cuts s at the first bar that separates alternatives.
 func cutBar(s string) (before, after string, found bool) {
-	for i := range len(s) {
+	for i := strings.IndexByte(s, '|'); 0 <= i && i < len(s); i++ {
 		if s[i] == '|' && (i == 0 || s[i-1] != '\\') {
 			return s[:i], s[i+1:], true
 		}
@@ -369,7 +369,9 @@ func cutBar(s string) (before, after string, found bool) {
 }
 
 // isBlank reports whether a text has nothing but characters that do not count.
-func isBlank(s string) bool { return strings.TrimLeftFunc(s, invisible.Ignorable) == "" }
+func isBlank(s string) bool {
+	return s == "" || s[0] >= utf8.RuneSelf && strings.TrimLeftFunc(s, invisible.Ignorable) == ""
+}
 
 func isOperator(tok string, r rules) bool {
 	switch tok {
