@@ -40,7 +40,7 @@ type Compliance struct {
 //
 // Risk is compliant at a rate of 1, low_risk from 0.9, medium_risk from 0.7,
 // high_risk from 0.5, and non_compliant below. Trend compares the rate of the
-// first half of an agent's actions with that of the second half. It is
+// first half of an agent's actions with the rate in the second half. It is
 // improving or degrading if they differ by more than 0.1, and stable otherwise.
 // If the number of actions is odd, the first half is the smaller one; a single
 // action is stable. These bounds are exact: no rounding moves an agent across

@@ -3,8 +3,10 @@ package normsync
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/normsync/normsync/internal/implication"
 )
@@ -31,16 +33,17 @@ type Conflict struct {
 
 // Conflicts reports defects of a set of norms as a whole, with its permits,
 // priorities and shadow norms. It reports only what it can prove. Each conflict
-// has a witness, an action on which Check and Explain show it:
+// has a witness, an action on which Check and Explain show it. The witness has a
+// Time only if it needs one, because a permit has a window.
 //
 //	dead           Every action that has a verb of A and A's condition also has
 //	               a token of A's Unless.
 //	duplicate      A and B, both prohibitions or both permits, have the same
-//	               tokens, and B counts wherever A does: its priority is at
-//	               least A's, and it is a shadow norm only if A is. A duplicate
-//	               is reported once, and as nothing else.
+//	               tokens and the same window, and B counts wherever A does: its
+//	               priority is at least A's, and it is a shadow norm only if A
+//	               is. A duplicate is reported once, and as nothing else.
 //	overruled      B is a permit of higher priority that overrides A wherever
-//	               A applies.
+//	               A applies: it lifts every word of the verb that A forbids.
 //	redundant      Every action that violates A also violates B. A norm that
 //	               denies is not redundant to a shadow norm. If two norms are
 //	               redundant to each other, one is reported, so that you can
@@ -48,8 +51,8 @@ type Conflict struct {
 //	               denied.
 //	contradiction  The permit B permits what the prohibition A forbids, at the
 //	               same priority, so the prohibition wins. Norms without a
-//	               common verb, or with Unless tokens that keep them apart, do
-//	               not contradict each other.
+//	               common verb, with windows that do not meet, or with Unless
+//	               tokens that keep them apart, do not contradict each other.
 //
 // If a norm conflicts in the same way with several others, Conflicts reports the
 // one with the fewest tokens in Unless, then in Condition, then the first in the
@@ -58,20 +61,30 @@ type Conflict struct {
 // list is in order of A, then of kind as above, then of B.
 //
 // The time is proportional to the number of norms, because the work for each of
-// them is bounded: about 8,000 comparisons of tokens, or 200 of norms, for each
+// them is bounded: about 6,000 comparisons of tokens, or 150 of norms, for each
 // kind of conflict, and more if there are fewer than 3,000 norms. Where that is
 // not enough, because very many norms are very much alike, Conflicts gives up on
-// that norm and kind. It then misses conflicts, but what it reports is true.
+// that norm and kind. It then misses conflicts, but what it reports is true. Call
+// [FindConflicts] to know whether it gave up.
 //
 // Repealed norms are ignored. Conflicts fails like [Compile] if the norms are
 // invalid or share a name.
 func Conflicts(norms []Norm) ([]Conflict, error) {
+	found, _, err := FindConflicts(norms)
+	return found, err
+}
+
+// FindConflicts is like [Conflicts], and also returns the names of the norms that it
+// gave up on, in order: conflicts of these may be missing. There are none if the
+// bounds on the work were enough, as they are for all but large sets of norms that
+// are very much alike.
+func FindConflicts(norms []Norm) (found []Conflict, gaveUp []string, err error) {
 	f, err := newFinder(norms)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	f.search()
-	return f.found, nil
+	return f.found, slices.Sorted(maps.Keys(f.gaveUp)), nil
 }
 
 // conflictNorm is a norm with its tokens. The rank of the tokens is the position
@@ -79,6 +92,7 @@ func Conflicts(norms []Norm) ([]Conflict, error) {
 type conflictNorm struct {
 	Norm
 	tokens *implication.Norm
+	key    string // of the tokens
 }
 
 // finder finds the conflicts of a set of norms.
@@ -90,12 +104,12 @@ type finder struct {
 	// include shadow norms.
 	prohibitions, permits *implication.Candidates
 	priorities            []int                         // of the permits, ascending
-	unproven              []int                         // priorities of permits that nothing is proven about
 	overlaps              map[int]*implication.Overlaps // the permits, by priority
 	named                 map[*conflictNorm]bool        // the permits that a contradiction names
 
-	units int // of work that one question may take
-	work  int // units spent on all questions
+	units  int             // of work that one question may take
+	work   int             // units spent on all questions
+	gaveUp map[string]bool // names of norms with a question that took more
 }
 
 // The witnesses of implication are made for norms as large as Validate allows.
@@ -105,35 +119,35 @@ const _ = uint(implication.MaxTokens - maxTokens)
 // leastUnits, or more for a small set. These bounds keep 10,000 norms with 64
 // tokens in each field within two seconds.
 const (
-	leastUnits = 1 << 13
+	leastUnits = 6000
 	totalUnits = 1 << 26
 	questions  = 4 // per norm, about
 )
 
 func newFinder(norms []Norm) (*finder, error) {
-	f := &finder{found: []Conflict{}, named: map[*conflictNorm]bool{}}
+	f := &finder{found: []Conflict{}, named: map[*conflictNorm]bool{}, gaveUp: map[string]bool{}}
 	err := eachInForce("find conflicts", norms, func(n Norm) { f.norms = append(f.norms, &conflictNorm{Norm: n}) })
 	slices.SortFunc(f.norms, func(a, b *conflictNorm) int { return compareNorms(&a.Norm, &b.Norm) })
 	f.units = max(leastUnits, totalUnits/(questions*max(1, len(f.norms))))
 	return f, err
 }
 
-// ask returns a budget for one question, and a function that ends it.
-func (f *finder) ask() (b *implication.Budget, done func()) {
+// ask returns a budget for one question about a norm, and a function that ends it.
+func (f *finder) ask(n *conflictNorm) (b *implication.Budget, done func()) {
 	b = implication.NewBudget(f.units)
-	return b, func() { f.work += f.units - b.Left() }
+	return b, func() {
+		f.work += f.units - b.Left()
+		if b.Exhausted() {
+			f.gaveUp[n.Name] = true
+		}
+	}
 }
 
 func (f *finder) search() {
 	var norms []*conflictNorm
 	for rank, n := range f.norms {
-		n.tokens = implication.New(rank, n.verbs(), n.Condition, n.Unless)
-		if implication.HaveAlternatives(n.Condition+" "+n.Unless) || !n.From.IsZero() || !n.Until.IsZero() {
-			if n.Permitted != "" && !n.Shadow {
-				f.unproven = append(f.unproven, n.Priority)
-			}
-			continue
-		}
+		n.tokens = implication.New(rank, n.verbs(), n.Condition, n.Unless, n.window())
+		n.key = n.tokens.Key()
 		if !f.dead(n) {
 			norms = append(norms, n)
 		}
@@ -159,6 +173,12 @@ func (f *finder) search() {
 	})
 }
 
+// window returns the times of the actions that n can apply to.
+func (n *Norm) window() implication.Window {
+	always := n.From.IsZero() && n.Until.IsZero()
+	return implication.Window{From: n.From, Until: n.Until, Untimed: always || n.Permitted == ""}
+}
+
 // distinct separates the norms into those without a duplicate that counts
 // wherever they do, and pairs of a norm and such a duplicate.
 func distinct(norms []*conflictNorm) (kept []*conflictNorm, duplicates [][2]*conflictNorm) {
@@ -167,7 +187,7 @@ func distinct(norms []*conflictNorm) (kept []*conflictNorm, duplicates [][2]*con
 	groups := map[string]*first{}
 	keys := make([]string, len(norms))
 	for i, n := range norms {
-		keys[i] = n.tokens.Key()
+		keys[i] = n.key
 		if n.Permitted != "" {
 			keys[i] += "+"
 		}
@@ -212,7 +232,6 @@ func (f *finder) file(norms []*conflictNorm) {
 			byPriority[n.Priority] = append(byPriority[n.Priority], n.tokens)
 		}
 	}
-	f.priorities = append(f.priorities, f.unproven...)
 	slices.Sort(f.priorities)
 	f.priorities = slices.Compact(f.priorities)
 	f.prohibitions, f.permits = implication.NewCandidates(prohibitions), implication.NewCandidates(permits)
@@ -227,6 +246,7 @@ func (f *finder) of(tokens *implication.Norm) *conflictNorm { return f.norms[tok
 
 func (f *finder) report(kind ConflictKind, a, b *conflictNorm, witness implication.Witness, detail string) {
 	c := Conflict{Kind: kind, A: a.Name, Detail: detail, Witness: actionWith(witness.Texts())}
+	c.Witness.Time = witness.Time
 	if b != nil {
 		c.B = b.Name
 	}
@@ -234,7 +254,7 @@ func (f *finder) report(kind ConflictKind, a, b *conflictNorm, witness implicati
 }
 
 func (f *finder) dead(n *conflictNorm) bool {
-	budget, done := f.ask()
+	budget, done := f.ask(n)
 	defer done()
 	needed, lifting := n.tokens.Dead(budget)
 	if needed == nil {
@@ -242,6 +262,7 @@ func (f *finder) dead(n *conflictNorm) bool {
 	}
 	w, ok := implication.Smallest(&n.tokens.Verbs[0], n.tokens.Condition, nil, budget)
 	if ok {
+		w.Time = n.tokens.Window.Times()[0]
 		f.report(ConflictDead, n, nil, w, fmt.Sprintf("no action has %s without %s, which lifts the norm", either(needed), either(lifting)))
 	}
 	return ok
@@ -266,10 +287,10 @@ func (f *finder) duplicate(n, b *conflictNorm) {
 
 // overruled looks up a permit that overrides n wherever n applies.
 func (f *finder) overruled(n *conflictNorm) bool {
-	budget, done := f.ask()
+	budget, done := f.ask(n)
 	defer done()
 	b := f.permits.Covering(n.tokens, budget, func(b *implication.Norm) bool {
-		return f.of(b).Priority > n.Priority && b.Covers(n.tokens, budget) && b.NamesVerbsOf(n.tokens, true, budget)
+		return f.of(b).Priority > n.Priority && b.Covers(n.tokens, budget) && b.CoversWords(n.tokens, true, budget)
 	})
 	if b == nil {
 		return false
@@ -283,7 +304,7 @@ func (f *finder) overruled(n *conflictNorm) bool {
 
 // redundant looks up a prohibition that every violation of n also violates.
 func (f *finder) redundant(n *conflictNorm) {
-	budget, done := f.ask()
+	budget, done := f.ask(n)
 	defer done()
 	b := f.prohibitions.Covering(n.tokens, budget, func(tokens *implication.Norm) bool {
 		b := f.of(tokens)
@@ -303,9 +324,9 @@ func (f *finder) implies(n, b *conflictNorm, budget *implication.Budget) bool {
 		return false
 	}
 	// A permit lifts single words. It lifts * if it names any word, so * of b may be
-	// lifted where a word of n is not.
+	// lifted where a word that n names is not.
 	permitted := len(f.priorities) > 0 && f.priorities[len(f.priorities)-1] > b.Priority
-	if permitted && !b.tokens.NamesVerbsOf(n.tokens, false, budget) {
+	if permitted && !b.tokens.CoversWords(n.tokens, false, budget) {
 		return false
 	}
 	// A permit with a priority above b's, but not above n's, overrides only b.
@@ -323,22 +344,23 @@ func (f *finder) contradictions(n *conflictNorm) {
 	if permits == nil {
 		return
 	}
-	budget, done := f.ask()
+	budget, done := f.ask(n)
 	defer done()
 	reported := false
-	notOverridden := f.notOverridden(n.Priority)
+	accept := f.notOverridden(n.Priority)
 	permits.Each(n.tokens, budget, func(b *implication.Norm, verb *implication.Token) {
 		if reported && f.named[f.of(b)] || n.tokens.Lifts(verb, budget) || b.Lifts(verb, budget) {
 			return
 		}
-		lifted := func(by *implication.Norm) func(implication.Token) bool {
-			return func(t implication.Token) bool { return by.Lifts(&t, budget) }
+		times := n.tokens.Window.And(b.Window).Times()
+		lifted := func(by *implication.Norm) func(implication.Clause) bool {
+			return func(c implication.Clause) bool { return by.LiftsAll(c, budget) }
 		}
-		if slices.ContainsFunc(n.tokens.Condition, lifted(b)) || slices.ContainsFunc(b.Condition, lifted(n.tokens)) {
+		if len(times) == 0 || slices.ContainsFunc(n.tokens.Condition, lifted(b)) || slices.ContainsFunc(b.Condition, lifted(n.tokens)) {
 			return
 		}
-		w, ok := implication.Smallest(verb, slices.Concat(n.tokens.Condition, b.Condition), slices.Concat(n.tokens.Unless, b.Unless), budget)
-		if !ok || !notOverridden(w, budget) {
+		w, ok := shown(verb, slices.Concat(n.tokens.Condition, b.Condition), slices.Concat(n.tokens.Unless, b.Unless), times, accept, budget)
+		if !ok {
 			return
 		}
 		reported, f.named[f.of(b)] = true, true
@@ -346,30 +368,65 @@ func (f *finder) contradictions(n *conflictNorm) {
 	})
 }
 
-// meeting returns a smallest action that meets n, for any of its verbs. If
-// accept is not nil, it must accept the action.
-func (f *finder) meeting(n *conflictNorm, accept func(implication.Witness, *implication.Budget) bool) (implication.Witness, bool) {
-	budget, done := f.ask()
+// A judgement accepts or refuses an action as a witness. It refuses every action if
+// the budget is exhausted.
+type judgement func(implication.Witness, *implication.Budget) bool
+
+// meeting returns a small action that meets n, for any of its verbs, and that
+// accept accepts, unless accept is nil.
+func (f *finder) meeting(n *conflictNorm, accept judgement) (implication.Witness, bool) {
+	budget, done := f.ask(n)
 	defer done()
+	times := n.tokens.Window.Times()
 	for i := range n.tokens.Verbs {
-		w, ok := implication.Smallest(&n.tokens.Verbs[i], n.tokens.Condition, n.tokens.Unless, budget)
-		if ok && (accept == nil || accept(w, budget)) {
+		if w, ok := shown(&n.tokens.Verbs[i], n.tokens.Condition, n.tokens.Unless, times, accept, budget); ok {
 			return w, true
 		}
 	}
-	return nil, false
+	return implication.Witness{}, false
 }
 
-// notOverridden returns a function that reports whether no permit above a
-// priority permits an action. It returns false if the budget is exhausted.
-func (f *finder) notOverridden(priority int) func(implication.Witness, *implication.Budget) bool {
+// shown returns a small action at one of the times that has the verb, satisfies the
+// clauses, has nothing of avoid, and is accepted. It tries each alternative of each
+// clause, but not all combinations of them.
+func shown(verb *implication.Token, clauses []implication.Clause, avoid []implication.Token, times []time.Time, accept judgement, budget *implication.Budget) (implication.Witness, bool) {
+	most := 1
+	for _, c := range clauses {
+		most = max(most, len(c))
+	}
+	for i := range most {
+		if i > 0 {
+			clauses = rotated(clauses)
+		}
+		w, ok := implication.Smallest(verb, clauses, avoid, budget)
+		if !ok {
+			break // the order of the alternatives makes no difference
+		}
+		for _, w.Time = range times {
+			if accept == nil || accept(w, budget) {
+				return w, true
+			}
+		}
+	}
+	return implication.Witness{}, false
+}
+
+// rotated returns the clauses with the first alternative of each moved to its end.
+func rotated(clauses []implication.Clause) []implication.Clause {
+	out := make([]implication.Clause, len(clauses))
+	for i, c := range clauses {
+		out[i] = append(c[1:len(c):len(c)], c[0])
+	}
+	return out
+}
+
+// notOverridden returns a judgement that accepts an action unless a permit above a
+// priority permits it. If the budget is exhausted it accepts none.
+func (f *finder) notOverridden(priority int) judgement {
 	if len(f.priorities) == 0 || f.priorities[len(f.priorities)-1] <= priority {
-		return func(implication.Witness, *implication.Budget) bool { return true }
+		return nil
 	}
 	return func(w implication.Witness, budget *implication.Budget) bool {
-		if slices.ContainsFunc(f.unproven, func(p int) bool { return p > priority }) {
-			return false
-		}
 		permit := f.permits.Met(w, budget, func(b *implication.Norm) bool {
 			return f.of(b).Priority > priority && w.Meets(b, budget)
 		})

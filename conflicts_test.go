@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -22,6 +23,18 @@ func permission(name, condition, verbs string, priority int) Norm {
 func (n Norm) at(priority int) Norm      { n.Priority = priority; return n }
 func (n Norm) unless(tokens string) Norm { n.Unless = tokens; return n }
 func (n Norm) dryRun() Norm              { n.Shadow = true; return n }
+
+// within sets a window, in seconds since 1970; 0 is no bound.
+func (n Norm) within(from, until int64) Norm {
+	if from > 0 {
+		n.From = time.Unix(from, 0).UTC()
+	}
+	if until > 0 {
+		n.Until = time.Unix(until, 0).UTC()
+	}
+	return n
+}
+
 func conflictsOf(t *testing.T, norms ...Norm) []string {
 	t.Helper()
 	conflicts, err := Conflicts(norms)
@@ -54,7 +67,9 @@ func requireShown(t *testing.T, norms []Norm, conflict Conflict) {
 	case ConflictDead:
 		shown = a == OutcomeExempt && conflict.B == ""
 	case ConflictDuplicate:
-		met := func(o Outcome) bool { return o != "" && o != OutcomeUnmet && o != OutcomeExempt }
+		met := func(o Outcome) bool {
+			return o != "" && o != OutcomeInactive && o != OutcomeUnmet && o != OutcomeExempt
+		}
 		shown = met(a) && met(b)
 	case ConflictOverruled:
 		shown = a == OutcomeOverridden && b == OutcomePermits
@@ -144,6 +159,49 @@ func TestConflictsFinds(t *testing.T) {
 		{"Unless is each of the verbs", []Norm{prohibition("d", "zone", "attack loot").unless("loot att*")}, []string{"dead d"}},
 		{"Unless is in one field, Condition in any", []Norm{prohibition("d", "zone", "attack").unless("location:zone")}, []string{}},
 		{"Unless is in each of the fields", []Norm{prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* facts:zone action:zone")}, []string{"dead d"}},
+		{"a permit of one verb of two does not overrule", []Norm{permission("p", "", "attack", 4), prohibition("f", "", "attack loot")}, []string{}},
+		{"a permit of a word does not name all that a prefix does", []Norm{permission("p", "", "attack", 4), prohibition("f", "", "att*")}, []string{}},
+		{"* is lifted by any word, which the condition ensures", []Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "*")}, []string{"overruled f p"}},
+		{"* beside a word that is not permitted", []Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "* loot")}, []string{}},
+		{"* below a permit of one verb is the default to deny", []Norm{permission("p", "", "attack", 4), prohibition("f", "", "*")}, []string{}},
+
+		{"alternatives in another order", []Norm{prohibition("x", "a|B|c*", "v"), prohibition("y", "c*|b|a|a", "v")}, []string{"duplicate y x"}},
+		{"an alternative is not both", []Norm{prohibition("x", "a|b", "v"), prohibition("y", "a b", "v")}, []string{"redundant y x"}},
+		{"an alternative is one of more", []Norm{prohibition("x", "a|b|c", "v"), prohibition("y", "b|a*", "v")}, []string{}},
+		{"fewer alternatives", []Norm{prohibition("x", "a|b|c", "v"), prohibition("y", "target:c|a", "v")}, []string{"redundant y x"}},
+		{"a prefix of each alternative", []Norm{prohibition("x", "z*", "v"), prohibition("y", "zone|zoo", "v")}, []string{"redundant y x"}},
+		{"an alternative that Unless lifts does not count", []Norm{prohibition("x", "a", "v").unless("c"), prohibition("y", "a|b", "v").unless("b|c")}, []string{"redundant y x"}},
+		{"Unless lifts each alternative", []Norm{prohibition("d", "z a|b", "v").unless("b|q a*")}, []string{"dead d"}},
+		{"Unless lifts one alternative", []Norm{prohibition("d", "z a|b", "v").unless("b|q")}, []string{}},
+		{"a bar that is part of a word", []Norm{prohibition("x", `a\|b`, "v"), prohibition("y", "a|b", "v")}, []string{}},
+		{"a permit for one alternative", []Norm{permission("p", "a", "v", 4), prohibition("f", "a|b", "v")}, []string{}},
+		{"a permit for each alternative", []Norm{permission("p", "a|b|c", "v", 4), prohibition("f", "a|b", "v")}, []string{"overruled f p"}},
+		{"alternatives that Unless keeps apart", []Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v").unless("a|b")}, []string{}},
+		{"alternatives of which Unless leaves one", []Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v").unless("a")}, []string{"contradiction f p"}},
+		{"an alternative for which a higher permit decides it",
+			[]Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v"), permission("q", "a", "v", 1)}, []string{"contradiction f p"}},
+
+		{"verb: is action:", []Norm{prohibition("x", "verb:a", "*"), prohibition("y", "action:a", "*")}, []string{"duplicate y x"}},
+		{"a fact", []Norm{prohibition("x", "facts:night", "v"), prohibition("y", "night", "v")}, []string{"redundant x y"}},
+		{"invisible characters do not count", []Norm{prohibition("x", "zo\u200Bne \u00AD", "v"), prohibition("y", "zone", "v\u2060")}, []string{"duplicate y x"}},
+		{"they count in agents", []Norm{prohibition("x", "agent:zo\u200Be", "v"), prohibition("y", "agent:zoe", "v")}, []string{}},
+		{"agents differ if more than the case of ASCII letters does", []Norm{prohibition("x", "agent:bo\u017Fs", "v"), prohibition("y", "agent:BOSS", "v"), prohibition("z", "agent:boss", "v")},
+			[]string{"duplicate z y"}},
+
+		{"the same window", []Norm{prohibition("x", "", "v").within(1, 5), prohibition("y", "", "v").within(1, 5)}, []string{"duplicate y x"}},
+		{"a window within another", []Norm{prohibition("x", "", "v").within(1, 5), prohibition("y", "", "v").within(2, 5)}, []string{"redundant y x"}},
+		{"a window within none", []Norm{prohibition("x", "a", "v").within(0, 5), prohibition("y", "", "v")}, []string{"redundant x y"}},
+		{"windows that overlap", []Norm{prohibition("x", "", "v").within(1, 5), prohibition("y", "", "v").within(2, 6)}, []string{}},
+		{"a permit in the window", []Norm{permission("p", "", "v", 0).within(1, 5), prohibition("f", "", "v")}, []string{"contradiction f p"}},
+		{"windows that do not meet", []Norm{permission("p", "", "v", 0).within(1, 5), prohibition("f", "", "v").within(5, 9)}, []string{}},
+		{"windows that meet for a moment", []Norm{permission("p", "", "v", 0).within(1, 5), prohibition("f", "", "v").within(4, 9)}, []string{"contradiction f p"}},
+		{"a permit with a window leaves actions without a time", []Norm{permission("p", "", "v", 4).within(1, 5), prohibition("f", "", "v").within(1, 5)}, []string{}},
+		{"a permit without one does not", []Norm{permission("p", "", "v", 4), prohibition("f", "", "v").within(1, 5)}, []string{"overruled f p"}},
+		{"a dead permit with a window", []Norm{permission("d", "a", "v", 4).unless("a").within(0, 5)}, []string{"dead d"}},
+		{"copies of a permit with a window", []Norm{permission("x", "a", "v", 4).within(3, 5), permission("y", "a", "v", 5).within(3, 5)}, []string{"duplicate x y"}},
+		{"a higher permit that decides it at the beginning of the window",
+			[]Norm{permission("p", "", "v", 0).within(1, 9), prohibition("f", "", "v"), permission("q", "", "v", 1).within(1, 5)}, []string{"contradiction f p"}},
+
 		{"two dead norms are no duplicates", []Norm{prohibition("d", "a", "attack").unless("a"), prohibition("e", "a", "attack").unless("a")}, []string{"dead d", "dead e"}},
 		{"an agent is no plain token", []Norm{prohibition("d", "agent:red", "attack").unless("red"), prohibition("e", "red agent:blue", "attack").unless("agent:red")}, []string{}},
 	} {
@@ -161,6 +219,7 @@ func TestConflictsSaysWhy(t *testing.T) {
 		prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* facts:zone action:zone"),
 		prohibition("e", "", "Attack loot").unless("lo* attack"),
 		prohibition("x", "a", "sing"), prohibition("y", "a", "sing").at(2),
+		prohibition("z", "agent:a|B", "dance").unless("agent:A* agent:c|b"),
 	})
 	require.NoError(t, err)
 	details := []string{}
@@ -171,6 +230,7 @@ func TestConflictsSaysWhy(t *testing.T) {
 		`d: no action has "zone" without "location:zone" or "target:*" or "facts:zone" or "faction:zon*" or "action:zone", which lifts the norm`,
 		`e: no action has "Attack" or "loot" without "attack" or "lo*", which lifts the norm`,
 		`x: both have the same tokens, and the other has priority 2 over 0`,
+		`z: no action has "agent:a" or "agent:B" without "agent:A*" or "agent:b", which lifts the norm`,
 	}, details)
 }
 
@@ -286,45 +346,69 @@ func TestConflictsIsNotQuadratic(t *testing.T) {
 	}
 }
 
-// Norms as large as Validate allows, which are alike: the work for each of them
-// is bounded, whatever the norms are.
-func TestConflictsGivesUpOnHostileNorms(t *testing.T) {
-	list := func(word func(k int) string) string {
-		words := make([]string, maxTokens)
-		for k := range words {
-			words[k] = word(k)
+// hostileNorms are norms as large as Validate allows, which are alike.
+var hostileNorms = map[string]func(i int) Norm{
+	"words": func(i int) Norm {
+		return prohibition("", listOf(func(k int) string { return fmt.Sprint("c", k) }), listOf(func(k int) string { return fmt.Sprint("v", (k+i)%70) })).
+			unless(listOf(func(k int) string { return fmt.Sprint("u", (k+i)%100) }))
+	},
+	"prefixes that Unless leaves no letter": func(i int) Norm {
+		return prohibition("", listOf(func(k int) string { return fmt.Sprint("c", k, "*") }), listOf(func(k int) string { return fmt.Sprint("v", k, "*") })).
+			unless(listOf(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) }))
+	},
+	"tokens of many alternatives": func(i int) Norm {
+		all := func(letter string) string {
+			return strings.ReplaceAll(listOf(func(k int) string { return fmt.Sprint(letter, (k+i)%70) }), " ", "|")
 		}
-		return strings.Join(words, " ")
+		return prohibition("", all("c"), listOf(func(k int) string { return fmt.Sprint("v", (k+i)%70) })).unless(all("facts:u"))
+	},
+	"tokens of two alternatives in windows": func(i int) Norm {
+		pairs := strings.Fields(listOf(func(k int) string { return fmt.Sprintf("c%d*|c%d", k/2, (k+i)%70) }))[:maxTokens/2]
+		n := prohibition("", strings.Join(pairs, " "), listOf(func(k int) string { return fmt.Sprint("v", k, "*") })).
+			unless(listOf(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) }))
+		n.From = time.Unix(int64(i), 0).UTC()
+		n.Until = n.From.Add(time.Hour)
+		return n
+	},
+	"prefixes of all lengths": func(i int) Norm {
+		all := func(letter string) string {
+			return listOf(func(k int) string { return strings.Repeat(letter, 1+(k+i)%120) + "*" })
+		}
+		return prohibition("", all("z"), all("x")).unless(all("y"))
+	},
+}
+
+func alikeNorms(name string, n int) []Norm {
+	return manyNorms(n, func(i int) Norm {
+		n := hostileNorms[name](i)
+		if n.Priority = i % 3; i%2 == 0 {
+			n.Prohibited, n.Permitted = "", n.Prohibited
+		}
+		return n
+	})
+}
+
+// listOf returns as many words as a field may have.
+func listOf(word func(k int) string) string {
+	words := make([]string, maxTokens)
+	for k := range words {
+		words[k] = word(k)
 	}
-	for name, norm := range map[string]func(i int) Norm{
-		"words": func(i int) Norm {
-			return prohibition("", list(func(k int) string { return fmt.Sprint("c", k) }), list(func(k int) string { return fmt.Sprint("v", (k+i)%70) })).
-				unless(list(func(k int) string { return fmt.Sprint("u", (k+i)%100) }))
-		},
-		"prefixes that Unless leaves no letter": func(i int) Norm {
-			return prohibition("", list(func(k int) string { return fmt.Sprint("c", k, "*") }), list(func(k int) string { return fmt.Sprint("v", k, "*") })).
-				unless(list(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) }))
-		},
-		"prefixes of all lengths": func(i int) Norm {
-			all := func(letter string) string {
-				return list(func(k int) string { return strings.Repeat(letter, 1+(k+i)%120) + "*" })
-			}
-			return prohibition("", all("z"), all("x")).unless(all("y"))
-		},
-	} {
+	return strings.Join(words, " ")
+}
+
+// The work for each norm is bounded, whatever the norms are, and Conflicts says
+// when that was not enough.
+func TestConflictsGivesUpOnHostileNorms(t *testing.T) {
+	for name := range hostileNorms {
 		t.Run(name, func(t *testing.T) {
-			norms := manyNorms(600, func(i int) Norm {
-				n := norm(i)
-				if n.Priority = i % 3; i%2 == 0 {
-					n.Prohibited, n.Permitted = "", n.Prohibited
-				}
-				return n
-			})
+			norms := alikeNorms(name, 600)
 			f, err := newFinder(norms)
 			require.NoError(t, err)
 			f.units = leastUnits // as for many norms
 			f.search()
 			require.LessOrEqual(t, f.work, 2*questions*leastUnits*len(norms))
+			require.NotEmpty(t, f.gaveUp)
 			for _, c := range f.found[:min(3, len(f.found))] {
 				requireShown(t, norms, c)
 			}
@@ -333,14 +417,19 @@ func TestConflictsGivesUpOnHostileNorms(t *testing.T) {
 }
 
 func BenchmarkConflicts(b *testing.B) {
-	for _, name := range slices.Sorted(maps.Keys(conflictWorlds)) {
+	run := func(name string, norms []Norm) {
 		b.Run("norms=10000/world="+name, func(b *testing.B) {
-			norms := conflictWorlds[name](10_000)
 			for b.Loop() {
 				if _, err := Conflicts(norms); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(conflictWorlds)) {
+		run(name, conflictWorlds[name](10_000))
+	}
+	for _, name := range slices.Sorted(maps.Keys(hostileNorms)) {
+		run("hostile "+name, alikeNorms(name, 10_000))
 	}
 }

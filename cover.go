@@ -40,7 +40,7 @@ type UnseenToken struct {
 // If a norm never applied, look at its counts in turn. If Actions is 0, no
 // action has its verb. If Applied is 0, its condition was never met, its Unless
 // always was, or the actions were outside its window. Overridden says that
-// permits of higher priority silenced it. Unseen names the words to look at.
+// permits of higher priority silenced it. Unseen lists the suspicious words.
 //
 // Cover agrees with [Constitution.Explain] on every action: Actions counts the
 // findings, Exempt those with OutcomeExempt.
@@ -177,7 +177,7 @@ type vocabulary struct {
 	action int     // the number of the current action
 	met    []*term // what the current action meets
 
-	all      map[string]*term // by text; those of verbs begin with a blank
+	all      map[string]*term // by text; verbs begin with a blank
 	patterns map[patternKey][]alternative
 	prefixes []int // the lengths in runes of the prefixes among patterns
 

@@ -90,7 +90,7 @@ func TestCoverFindsMisspellings(t *testing.T) {
 	}
 }
 
-// slowCover looks at every norm for every action, and asks Explain and Check.
+// slowCover counts the findings of Explain and the violations of Check, norm by norm.
 func slowCover(c *Constitution, norms []Norm, actions []Action) []Coverage {
 	var report []Coverage
 	for _, n := range norms {

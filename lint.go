@@ -78,7 +78,7 @@ func (l *linter) lint() {
 	prohibited := l.lintTokens("Prohibited", l.norm.Prohibited)
 	permitted := l.lintTokens("Permitted", l.norm.Permitted)
 
-	// Every token of Condition has to be found, so one that another one implies
+	// Every token of Condition has to be found, so a token that another one implies
 	// makes no difference. One token of the other lists is enough, so one that
 	// implies another makes none.
 	l.lintRedundant("Condition", condition, func(t, other *implication.Token) bool { return other.Implies(t) }, "%s is always found with %s, so it makes no difference here")
@@ -96,7 +96,7 @@ func (l *linter) lint() {
 	}
 }
 
-// lintTokens warns of single tokens, and returns those of the field that are left.
+// lintTokens warns of single tokens, and returns the tokens without a warning.
 func (l *linter) lintTokens(field, text string) (tokens []implication.Token) {
 	verbs := field == "Prohibited" || field == "Permitted"
 	for tok := range strings.FieldsSeq(text) {
@@ -107,7 +107,9 @@ func (l *linter) lintTokens(field, text string) (tokens []implication.Token) {
 		if verbs {
 			tokens = append(tokens, implication.VerbTokens(tok)...)
 		} else {
-			tokens = append(tokens, implication.Tokens(tok)...)
+			for _, c := range implication.Clauses(tok) {
+				tokens = append(tokens, c...)
+			}
 		}
 	}
 	return tokens
@@ -202,7 +204,7 @@ func likelyField(name string) (string, bool) {
 }
 
 // lintRedundant warns of tokens that make no difference beside another one of
-// the list. Of two that mean the same, the later is redundant.
+// the list. Of two tokens with the same meaning, the later is redundant.
 func (l *linter) lintRedundant(field string, tokens []implication.Token, redundant func(t, other *implication.Token) bool, detail string) {
 	for i := range tokens {
 		for j := range tokens {

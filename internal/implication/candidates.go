@@ -8,9 +8,9 @@ import (
 )
 
 // Candidates finds the norms that may cover another norm, or that a witness may
-// meet, among many. Each norm is filed under a token that the other must imply:
-// the rarest token of its condition, or all of its verbs if one of these is
-// rarer. Each list begins with the widest norm.
+// meet, among many. Each norm is filed under all tokens of one clause, one of which
+// the other must imply: the clause of its condition with the rarest token, or its
+// verbs if one of these is rarer. Each list begins with the widest norm.
 type Candidates struct {
 	count           map[tokenKey]int // how often each token occurs
 	words, prefixes map[fieldWord][]*Norm
@@ -34,18 +34,18 @@ func (t *Token) key() tokenKey { return tokenKey{fieldWord{t.Field, t.Folded}, t
 func NewCandidates(norms []*Norm) *Candidates {
 	c := &Candidates{count: map[tokenKey]int{}, words: map[fieldWord][]*Norm{}, prefixes: map[fieldWord][]*Norm{}}
 	for _, n := range norms {
-		for i := range n.Verbs {
-			c.count[n.Verbs[i].key()]++
-		}
-		for i := range n.Condition {
-			c.count[n.Condition[i].key()]++
+		for _, clause := range append([]Clause{n.Verbs}, n.Condition...) {
+			for i := range clause {
+				c.count[clause[i].key()]++
+			}
 		}
 	}
 	for _, n := range slices.SortedFunc(slices.Values(norms), compareWidth) {
-		under := n.Verbs
-		verb, rarest := c.rarest(n.Verbs), c.rarest(n.Condition)
-		if len(rarest) > 0 && c.count[rarest[0].key()] <= c.count[verb[0].key()] {
-			under = rarest
+		under, fewest := n.Verbs, c.count[c.rarest(n.Verbs).key()]
+		for _, clause := range n.Condition {
+			if count := c.count[c.rarest(clause).key()]; count <= fewest {
+				under, fewest = clause, count
+			}
 		}
 		for i := range under {
 			t := &under[i]
@@ -72,30 +72,36 @@ func compareWidth(a, b *Norm) int {
 		cmp.Compare(a.Rank, b.Rank))
 }
 
-// rarest returns the part of ts that holds only the rarest token.
-func (c *Candidates) rarest(ts []Token) (part []Token) {
+// rarest returns the rarest token of a clause.
+func (c *Candidates) rarest(clause Clause) (rarest *Token) {
 	fewest := 0
-	for i := range ts {
-		if n := c.count[ts[i].key()]; part == nil || n < fewest {
-			part, fewest = ts[i:i+1:i+1], n
+	for i := range clause {
+		if n := c.count[clause[i].key()]; rarest == nil || n < fewest {
+			rarest, fewest = &clause[i], n
 		}
 	}
-	return part
+	return rarest
 }
 
 // Covering returns the widest norm that may cover n and that accept accepts, or
 // nil if there is none. If the budget is exhausted it returns the widest norm
 // found so far. Accept must return false if the budget is exhausted.
 func (c *Candidates) Covering(n *Norm, b *Budget, accept func(*Norm) bool) *Norm {
-	// A norm that covers n has all of n's verbs, so one verb is enough to find it.
-	live := slices.DeleteFunc(slices.Clone(n.Verbs), func(t Token) bool { return n.Lifts(&t, b) })
-	b.spend(lookupUnits * len(live))
-	return c.first(append(c.rarest(live), n.Condition...), b, accept)
+	// All tokens of a clause of n imply a token of the clause that a norm which
+	// covers n is filed under, so one token of each clause is enough to find it.
+	ts := make([]Token, 0, len(n.Condition)+1)
+	for _, clause := range append([]Clause{n.Verbs}, n.Condition...) {
+		if len(clause) > 1 {
+			b.spend(lookupUnits * len(clause))
+		}
+		ts = append(ts, *c.rarest(clause))
+	}
+	return c.first(ts, b, accept)
 }
 
 // Met is like Covering, for the norms that w may meet.
 func (c *Candidates) Met(w Witness, b *Budget, accept func(*Norm) bool) *Norm {
-	return c.first(w, b, accept)
+	return c.first(w.Words, b, accept)
 }
 
 func (c *Candidates) first(ts []Token, b *Budget, accept func(*Norm) bool) *Norm {

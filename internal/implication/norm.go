@@ -1,133 +1,225 @@
 // Package implication reasons about norms without an action: which norm covers
 // which, which norm no action can meet, and which smallest action meets a norm.
 //
-// It knows a norm by its tokens only. A token implies another one if the other
-// is found in every action in which the first is found. The tokens of an action
-// are independent of each other, so a norm can be judged token by token.
+// It knows a norm by its tokens and its window only. A token implies another one
+// if the other is found in every action in which the first is found. The tokens of
+// an action are independent of each other, so a norm can be judged token by token.
 //
 // The time of a proof is bounded by a [Budget]. Results are meaningless if the
 // budget is exhausted.
 package implication
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/normsync/normsync/internal/token"
 )
 
-// MaxTokens is the greatest number of tokens in a field of a norm.
+// MaxTokens is the greatest number of tokens in a field of a norm. Alternatives
+// count.
 const MaxTokens = 64
 
 // Norm is a norm taken apart into tokens. An action meets it if the action has
-// one of Verbs, all of Condition and none of Unless.
+// one of Verbs, one token of each clause of Condition, no token of Unless, and a
+// time within Window.
 type Norm struct {
-	Rank                     int // a unique number; of several equally good norms the one of lowest rank is preferred
-	Verbs, Condition, Unless []Token
+	Rank      int // a unique number; of several equally good norms the one of lowest rank is preferred
+	Verbs     Clause
+	Condition []Clause
+	Unless    []Token
+	Window    Window
 }
 
-// Token is a token of a norm or of a witness.
+// Clause holds the alternatives of a token such as a|b, or the only one of a token
+// without a bar.
+type Clause []Token
+
+// Token is an alternative of a token of a norm, or a word of a witness.
 type Token struct {
 	token.Pattern
-	Text   string // as written in the norm
-	Folded string // Word, Folded: equal for words that differ in case only
+	Text   string // as written in the norm; of a|b the alternative, with the field
+	Folded string // Word, folded: equal for words that match the same tokens
 }
 
-// New returns the norm with these tokens.
-func New(rank int, verbs, condition, unless string) *Norm {
-	return &Norm{
-		Rank:      rank,
-		Verbs:     VerbTokens(verbs),
-		Condition: Tokens(condition),
-		Unless:    Tokens(unless),
+// New returns the norm with these tokens and this window.
+func New(rank int, verbs, condition, unless string, w Window) *Norm {
+	n := &Norm{Rank: rank, Verbs: VerbTokens(verbs), Condition: Clauses(condition), Window: w}
+	n.Unless, _ = parse(unless) // one of them is enough
+	return n
+}
+
+// Clauses returns the tokens of Condition or Unless, each with its alternatives. It
+// skips tokens of invisible characters only.
+func Clauses(s string) []Clause {
+	ts, ends := parse(s)
+	clauses := make([]Clause, len(ends))
+	begin := 0
+	for i, end := range ends {
+		clauses[i] = Clause(ts[begin:end:end])
+		begin = end
 	}
+	return clauses
 }
 
-// Tokens returns the tokens of Condition or Unless, except those with several
-// alternatives.
-func Tokens(s string) (ts []Token) {
+// parse returns the alternatives of all tokens of Condition or Unless in one list,
+// and the index in the list at which each token ends.
+func parse(s string) (ts []Token, ends []int) {
+	ts = make([]Token, 0, capacity(s)+strings.Count(s, "|"))
+	ends = make([]int, 0, capacity(s))
 	for text := range token.All(s) {
-		if p, more := token.Parse(text); more == "" && !p.Empty() {
+		p, more := token.Parse(text)
+		switch {
+		case more != "":
+			for {
+				if !p.Empty() {
+					ts = append(ts, Token{p, p.String(), p.Fold()})
+				}
+				if more == "" {
+					break
+				}
+				p, more = p.Or(more)
+			}
+		case p.Empty():
+			continue
+		default:
 			ts = append(ts, Token{p, text, p.Fold()})
 		}
+		ends = append(ends, len(ts))
 	}
-	return ts
+	return ts, ends
+}
+
+// capacity returns about how many tokens s has.
+func capacity(s string) int {
+	if s == "" {
+		return 0
+	}
+	return 1 + strings.Count(s, " ")
 }
 
 // VerbTokens returns the tokens of Prohibited or Permitted.
-func VerbTokens(s string) (ts []Token) {
+func VerbTokens(s string) Clause {
+	c := make(Clause, 0, capacity(s))
 	for text := range token.All(s) {
 		if p := token.ParseVerb(text); !p.Empty() {
-			ts = append(ts, Token{p, text, p.Fold()})
+			c = append(c, Token{p, text, p.Fold()})
 		}
 	}
-	return ts
+	return c
 }
 
-// HaveAlternatives reports whether a token of Condition or Unless has several
-// alternatives.
-func HaveAlternatives(s string) bool {
-	for text := range token.All(s) {
-		if _, more := token.Parse(text); more != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// NamesVerbsOf reports whether every verb token of m, other than * and those that m's
-// own Unless lifts, implies a verb token of n. If whole is not set, * of n does not
-// count.
-func (n *Norm) NamesVerbsOf(m *Norm, whole bool, b *Budget) bool {
-	isWhole := func(t *Token) bool { return t.Prefix && t.Word == "" }
-	for i := range m.Verbs {
-		v := &m.Verbs[i]
-		named := isWhole(v) || m.Lifts(v, b)
-		for j := range n.Verbs {
-			q := &n.Verbs[j]
-			named = named || (whole || !isWhole(q)) && b.implies(v, v.Field, q)
-		}
-		if !named {
-			return false
-		}
-	}
-	return !b.Exhausted()
-}
+// IsWhole reports whether a verb token of a prohibition is *, which forbids the
+// action as a whole.
+func (t *Token) IsWhole() bool { return t.Prefix && t.Word == "" }
 
 // Key returns a text that is the same for norms with the same tokens, in any
-// order, number and case.
+// order, number and case, and the same window.
 func (n *Norm) Key() string {
-	var b strings.Builder
-	for _, ts := range [3][]Token{n.Verbs, n.Condition, n.Unless} {
-		keys := make([]string, len(ts))
-		for i, t := range ts {
-			keys[i] = string('a'+rune(t.Field)) + t.Folded
-			if t.Prefix {
-				keys[i] += "*"
-			}
+	var single []Token
+	var anyOf []string
+	for _, c := range n.Condition {
+		if len(c) == 1 {
+			single = append(single, c[0])
+		} else {
+			anyOf = append(anyOf, string(appendKey(nil, c)))
 		}
-		slices.Sort(keys)
-		b.WriteString(strings.Join(slices.Compact(keys), " "))
-		b.WriteByte('\n')
 	}
-	return b.String()
+	slices.Sort(anyOf)
+	size := 64
+	for _, ts := range [][]Token{n.Verbs, single, n.Unless} {
+		for i := range ts {
+			size += len(ts[i].Folded) + len("f* ")
+		}
+	}
+	key := appendKey(make([]byte, 0, size), n.Verbs)
+	key = appendKey(key, single)
+	key = append(key, strings.Join(slices.Compact(anyOf), "|")...)
+	key = appendKey(append(key, '\n'), n.Unless)
+	return string(n.Window.appendKey(key))
+}
+
+// appendKey appends a line that is the same for the same tokens in any order,
+// number and case.
+func appendKey(key []byte, ts []Token) []byte {
+	sorted := make([]*Token, len(ts))
+	for i := range ts {
+		sorted[i] = &ts[i]
+	}
+	slices.SortFunc(sorted, compareTokens)
+	for i, t := range sorted {
+		if i > 0 && compareTokens(sorted[i-1], t) == 0 {
+			continue
+		}
+		key = append(append(key, 'a'+byte(t.Field)), t.Folded...)
+		if t.Prefix {
+			key = append(key, '*')
+		}
+		key = append(key, ' ')
+	}
+	return append(key, '\n')
+}
+
+// compareTokens orders tokens so that those which match the same words are equal.
+func compareTokens(a, b *Token) int {
+	prefix := func(t *Token) int {
+		if t.Prefix {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(strings.Compare(a.Folded, b.Folded), cmp.Compare(a.Field, b.Field), cmp.Compare(prefix(a), prefix(b)))
 }
 
 // Dead reports whether no action can meet n. It returns the tokens one of which
 // an action would need, and the tokens of Unless that each of them implies. Both
 // are empty if some action can meet n.
+//
+// It removes from n the verbs and the alternatives that no action which meets n
+// can have, as far as the budget allows.
 func (n *Norm) Dead(b *Budget) (needed, lifting []string) {
-	var without []Token
-	if i := slices.IndexFunc(n.Condition, func(t Token) bool { return n.Lifts(&t, b) }); i >= 0 {
-		without = n.Condition[i : i+1]
-	} else if !slices.ContainsFunc(n.Verbs, func(t Token) bool { return !n.Lifts(&t, b) }) {
-		without = n.Verbs
-	}
-	if b.Exhausted() {
+	if len(n.Unless) == 0 {
 		return nil, nil
 	}
-	for i := range without {
-		t := &without[i]
+	for i := -1; i < len(n.Condition) && !b.Exhausted(); i++ {
+		c := &n.Verbs
+		if i >= 0 {
+			c = &n.Condition[i]
+		}
+		live := n.live(*c, b)
+		switch {
+		case b.Exhausted():
+			return nil, nil
+		case len(live) == 0:
+			return n.lifting(*c)
+		}
+		*c = live
+	}
+	return nil, nil
+}
+
+// live returns the tokens of a clause that n does not lift.
+func (n *Norm) live(c Clause, b *Budget) Clause {
+	var live Clause // nil as long as it is all of c so far
+	for i := range c {
+		switch lifted := n.Lifts(&c[i], b); {
+		case lifted && live == nil:
+			live = append(make(Clause, 0, len(c)), c[:i]...)
+		case !lifted && live != nil:
+			live = append(live, c[i])
+		}
+	}
+	if live == nil {
+		return c
+	}
+	return live
+}
+
+// lifting returns the texts of tokens that are lifted, and of those that lift them.
+func (n *Norm) lifting(c Clause) (needed, lifting []string) {
+	for i := range c {
+		t := &c[i]
 		needed = append(needed, t.Text)
 		for _, f := range fieldsOf(t) {
 			i := slices.IndexFunc(n.Unless, func(q Token) bool { return implies(t, f, &q) })
@@ -143,34 +235,60 @@ func (n *Norm) Dead(b *Budget) (needed, lifting []string) {
 // t, so that no action with t meets n.
 func (n *Norm) Lifts(t *Token, b *Budget) bool { return b.alwaysImpliesOne(t, n.Unless) }
 
+// LiftsAll reports whether n lifts every token of a clause, so that no action that
+// satisfies the clause meets n.
+func (n *Norm) LiftsAll(c Clause, b *Budget) bool {
+	for i := range c {
+		if !n.Lifts(&c[i], b) {
+			return false
+		}
+	}
+	return true
+}
+
 // Covers reports whether every action that meets m also meets n.
 func (n *Norm) Covers(m *Norm, b *Budget) bool {
+	if !n.Window.Contains(m.Window) {
+		return false
+	}
 	for i := range n.Unless {
 		if !b.alwaysImpliesOne(&n.Unless[i], m.Unless) {
 			return false
 		}
 	}
-	// Every action that meets m has m's condition, and one of its verbs.
-	everyActionHas := func(implied func(t *Token) bool) bool {
-		for i := range m.Condition {
-			if implied(&m.Condition[i]) {
-				return true
-			}
-		}
-		for i := range m.Verbs {
-			if v := &m.Verbs[i]; !implied(v) && !m.Lifts(v, b) {
-				return false
-			}
-		}
-		return true
-	}
-	for i := range n.Condition {
-		q := &n.Condition[i]
-		if !everyActionHas(func(t *Token) bool { return b.implies(t, t.Field, q) }) {
+	for _, q := range n.Condition {
+		if !m.needs(q, b) {
 			return false
 		}
 	}
-	return everyActionHas(func(t *Token) bool { return b.impliesOne(t, t.Field, n.Verbs) }) && !b.Exhausted()
+	return m.needs(n.Verbs, b) && !b.Exhausted()
+}
+
+// needs reports whether every action that meets n has a token of q.
+func (n *Norm) needs(q Clause, b *Budget) bool {
+	for _, c := range n.Condition {
+		if b.allImplyOne(c, q) {
+			return true
+		}
+	}
+	return b.allImplyOne(n.Verbs, q)
+}
+
+// CoversWords reports whether n names each single word of the verb that m names, in
+// every action that meets m. What m's * names does not count, because it names no
+// single word. Unless whole is set, * of n does not count either.
+func (n *Norm) CoversWords(m *Norm, whole bool, b *Budget) bool {
+	verbs := n.Verbs
+	if !whole {
+		verbs = slices.DeleteFunc(slices.Clone(verbs), func(t Token) bool { return t.IsWhole() })
+	}
+	for i := range m.Verbs {
+		v := &m.Verbs[i]
+		if !v.IsWhole() && !b.impliesOne(v, v.Field, verbs) {
+			return false
+		}
+	}
+	return !b.Exhausted()
 }
 
 // Implies reports whether q is found in every action in which t is found.
@@ -250,6 +368,16 @@ func (b *Budget) impliesOne(t *Token, f token.Field, qs []Token) bool {
 	}
 	b.spend(len(qs))
 	return false
+}
+
+// allImplyOne reports whether each of ts implies one of qs.
+func (b *Budget) allImplyOne(ts, qs Clause) bool {
+	for i := range ts {
+		if !b.impliesOne(&ts[i], ts[i].Field, qs) {
+			return false
+		}
+	}
+	return true
 }
 
 // alwaysImpliesOne reports whether t implies one of qs in whichever field t is

@@ -4,36 +4,65 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/normsync/normsync/internal/token"
 )
 
 // Witness is an action that shows something about norms.
-type Witness []Token // words, each in its field
+type Witness struct {
+	Words []Token // each in its field
+	Time  time.Time
+}
 
-// Smallest returns an action with as few tokens as possible that has the verb,
-// all of condition and none of avoid. There may be none, or the budget may be
-// exhausted. avoid is the Unless of one norm or of two.
+// Smallest returns an action without a time, with as few tokens as possible, that
+// has the verb, one token of each clause and none of avoid. There may be none, or
+// the budget may be exhausted. avoid is the Unless of one norm or of two.
 //
-// It adds a word for each token in turn, unless the token is found already. A
-// prefix becomes a word as it is, or with one more letter if that is avoided. A
-// word goes into a field in which it implies nothing of avoid. If there are
-// several, it goes where it also satisfies the most tokens that still need a word
-// in that field.
-func Smallest(verb *Token, condition, avoid []Token, b *Budget) (w Witness, ok bool) {
-	ts := append([]Token{*verb}, condition...)
+// It adds a word for each clause in turn, unless a token of the clause is found
+// already: first for clauses with one token, then for the others in their order,
+// for the first token that avoid allows. A prefix becomes a word as it is, or with
+// one more letter if that is avoided. A word goes into a field in which it implies
+// nothing of avoid. If there are several, it goes where it also satisfies the most
+// tokens that still need a word in that field. If clauses have several tokens,
+// there may be a smaller action.
+func Smallest(verb *Token, clauses []Clause, avoid []Token, b *Budget) (w Witness, ok bool) {
+	ts := []Token{*verb}
+	var anyOf []Clause
+	for _, c := range clauses {
+		if len(c) == 1 {
+			ts = append(ts, c[0])
+		} else {
+			anyOf = append(anyOf, c)
+		}
+	}
 	slices.SortStableFunc(ts, func(a, b Token) int { return compareVagueness(&a, &b) })
 	for i := range ts {
-		if w.has(&ts[i], b) {
-			continue
+		if !w.add(ts[i:i+1], ts[i+1:], avoid, b) {
+			return Witness{}, false
 		}
-		word, ok := w.place(&ts[i], ts[i+1:], avoid, b)
-		if !ok {
-			return nil, false
+	}
+	for _, c := range anyOf {
+		if !w.add(c, nil, avoid, b) {
+			return Witness{}, false
 		}
-		w = append(w, word)
 	}
 	return w, !b.Exhausted()
+}
+
+// add adds a word for one of the tokens, unless one is found. The tokens of rest
+// come later.
+func (w *Witness) add(ts, rest, avoid []Token, b *Budget) bool {
+	if w.hasOne(ts, b) {
+		return true
+	}
+	for i := range ts {
+		if word, ok := w.place(&ts[i], rest, avoid, b); ok {
+			w.Words = append(w.Words, word)
+			return true
+		}
+	}
+	return false
 }
 
 // compareVagueness orders tokens that leave little choice before tokens that
@@ -56,7 +85,7 @@ func compareVagueness(a, b *Token) int {
 
 // place returns a word to add to the action, in which t is found and nothing of
 // avoid is. The tokens of rest come after t.
-func (w Witness) place(t *Token, rest, avoid []Token, b *Budget) (word Token, ok bool) {
+func (w *Witness) place(t *Token, rest, avoid []Token, b *Budget) (word Token, ok bool) {
 	if t.Field != token.Any {
 		rest = nil // there is no choice of fields
 	}
@@ -89,7 +118,7 @@ func (w Witness) place(t *Token, rest, avoid []Token, b *Budget) (word Token, ok
 
 // gain returns how many prefixes of one field the word satisfies that nothing
 // else in the action satisfies.
-func (w Witness) gain(word *Token, rest []Token, b *Budget) (gain int) {
+func (w *Witness) gain(word *Token, rest []Token, b *Budget) (gain int) {
 	for i := range rest {
 		if q := &rest[i]; q.Prefix && q.Field == word.Field && b.implies(word, word.Field, q) && !w.has(q, b) {
 			gain++
@@ -110,9 +139,9 @@ var letters = func() (letters [2*MaxTokens + 1]rune) {
 }()
 
 // Texts returns the texts of the action.
-func (w Witness) Texts() (texts token.Texts) {
+func (w *Witness) Texts() (texts token.Texts) {
 	var words [token.Any][]string
-	for _, t := range w {
+	for _, t := range w.Words {
 		words[t.Field] = append(words[t.Field], t.Word)
 	}
 	for f := range words {
@@ -122,17 +151,25 @@ func (w Witness) Texts() (texts token.Texts) {
 }
 
 // Meets reports whether the action meets a norm.
-func (w Witness) Meets(n *Norm, b *Budget) bool {
-	return slices.ContainsFunc(n.Verbs, func(t Token) bool { return w.has(&t, b) }) &&
-		!slices.ContainsFunc(n.Condition, func(t Token) bool { return !w.has(&t, b) }) &&
-		!slices.ContainsFunc(n.Unless, func(t Token) bool { return w.has(&t, b) }) &&
-		!b.Exhausted()
+func (w *Witness) Meets(n *Norm, b *Budget) bool {
+	return n.Window.has(w.Time) && w.hasOne(n.Verbs, b) &&
+		!slices.ContainsFunc(n.Condition, func(c Clause) bool { return !w.hasOne(c, b) }) &&
+		!w.hasOne(n.Unless, b) && !b.Exhausted()
+}
+
+func (w *Witness) hasOne(qs []Token, b *Budget) bool {
+	for i := range qs {
+		if w.has(&qs[i], b) {
+			return true
+		}
+	}
+	return false
 }
 
 // has reports whether a token of a norm is found in the action.
-func (w Witness) has(q *Token, b *Budget) bool {
-	for i := range w {
-		if b.implies(&w[i], w[i].Field, q) {
+func (w *Witness) has(q *Token, b *Budget) bool {
+	for i := range w.Words {
+		if b.implies(&w.Words[i], w.Words[i].Field, q) {
 			return true
 		}
 	}
