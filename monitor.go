@@ -97,10 +97,12 @@ func (m *Monitor) Store() Store {
 // from a log that an earlier version wrote, which Open accepts. Call Refused after Open,
 // log the errors, and amend or repeal the norms.
 //
-// Until then such a norm stays in force and means what it meant to that version. What
-// this version would refuse is an ordinary word, which an action has or has not: OR, AND
-// and NOT, a token agent_id:word, a token of which a bar has nothing beside it, and, in
-// Prohibited and Permitted, a token with a bar or with the field verb or facts.
+// Until then such a norm stays in force. What this version refuses is read as that
+// version read it, as an ordinary word, which an action has or has not: OR, AND and NOT,
+// a token agent_id:word, a token in which a bar has nothing beside it, the tokens verb:
+// and facts:, and, in Prohibited and Permitted, a token with a bar or with the field verb
+// or facts. Two things are read as in a new norm: a token a|b is an any-of token, however
+// many alternatives it has, and invisible characters do not count.
 func (m *Monitor) Refused() []error {
 	var refused []error
 	for n := range m.Constitution().All() {

@@ -271,6 +271,8 @@ func TestANormThatIsRefusedNowStaysInForceAsItWas(t *testing.T) {
 		ban("any verb", "", "loot|steal"),
 		ban("bar", "|", "attack"),
 		ban("half", "forest|", "attack"),
+		ban("many", strings.TrimSpace(strings.Repeat("cave|mine ", 33)), "attack"),
+		ban("nothing", "facts:", "attack"),
 		ban("or", "safe_zone OR arena", "attack"),
 		ban("peace", "market", "attack"),
 		ban("verb field", "", "verb:attack"),
@@ -307,6 +309,9 @@ func TestANormThatIsRefusedNowStaysInForceAsItWas(t *testing.T) {
 		{Action{Verb: "attack", Location: "safe_zone arena"}, ""},
 		{Action{Verb: "attack", Location: "safe_zone or arena"}, "or"},
 		{Action{Verb: "verb:attack"}, "verb field"},
+		{Action{Verb: "attack", Location: "mine"}, "many"},
+		{Action{Verb: "attack", Facts: "night"}, ""},
+		{Action{Verb: "attack", Target: "facts:"}, "nothing"},
 	} {
 		var got []string
 		for _, v := range m.Check(c.a) {

@@ -44,15 +44,15 @@ type Pattern struct {
 // Parse returns the first alternative of a token of Condition or Unless, which is
 // word, word*, a|b*, or field: followed by one of these. The others are in more,
 // which is empty if there are none; see [Pattern.Or]. A bar that is part of a word
-// is written \|. A token that has a bar with nothing beside it is a single word, as
-// logs of version 0.1 have it.
+// is written \|. A token that has a bar with nothing beside it, or a field with nothing
+// after it, is a single word, as logs of version 0.1 have it.
 func Parse(tok string) (p Pattern, more string) {
 	if isPlain(tok) {
 		return plain(Any, tok), ""
 	}
 	field := Any
 	if name, rest, ok := strings.Cut(tok, ":"); ok {
-		if f, ok := FieldNamed(name); ok {
+		if f, ok := FieldNamed(name); ok && rest != "" && (f == Agent || Visible(rest) != "") {
 			field, tok = f, rest
 		}
 	}

@@ -205,6 +205,9 @@ func TestParse(t *testing.T) {
 		"at\u200Btack":    {Any, "attack", false},
 		"agent:a\u200Bb*": {Agent, "a\u200Bb", true},
 		":x":              {Any, ":x", false},
+		"Facts:":          {Any, "Facts:", false},
+		"verb:\u200B":     {Any, "verb:", false},
+		"agent:\u200B":    {Agent, "\u200B", false},
 	} {
 		p, more := Parse(tok)
 		require.Equal(t, want, p, tok)
