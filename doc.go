@@ -14,33 +14,46 @@
 //
 // # Matching
 //
-// Verb, Location, Target and Faction of an action are split at white space into
-// tokens. A norm matches whole tokens: zone does not match safe_zone. Letter
-// case is ignored, as by [strings.EqualFold]. A token in a norm has one of these
-// forms:
+// Verb, Location, Target, Faction and Facts of an action are split at white
+// space into tokens. A norm matches whole tokens: zone does not match
+// safe_zone. Letter case is ignored, as by [strings.EqualFold], and characters
+// that cannot be seen, such as a zero width space, do not count. A token in a
+// norm has one of these forms:
 //
 //	word           matches a token that equals word
 //	word*          matches a token that starts with word; * matches any token
-//	field:word     matches in that field only; also field:word* and field:*
+//	a|b*           matches if one of its alternatives does
+//	field:word     matches in that field only; also field:word*, field:* and field:a|b
 //
-// The fields are action, location, target, faction and agent. Only agent:
-// tokens read the Agent of an action. A token with any other text before a
-// colon is an ordinary word.
+// The fields are action or verb, location, target, faction, facts and agent.
+// Only agent: tokens read the Agent of an action. They ignore the case of ASCII
+// letters only, and every character counts. A token with any other text before
+// a colon is an ordinary word.
 //
 // A norm applies if the action has every token of Condition and no token of
-// Unless. A norm that applies forbids the action if a token of Prohibited
+// Unless, and if its Time is not before From and is before Until. An action
+// without a Time is inside the window of a prohibition and outside the window
+// of a permit. A norm that applies forbids the action if a token of Prohibited
 // matches its verb, and permits it if a token of Permitted does. Prohibited and
 // Permitted take only the forms word and word*.
 //
-// A norm that forbids an action is violated, unless a norm of strictly higher
-// Priority permits the action. Violations are sorted by Priority, highest
-// first, and then by Name. A Shadow norm is reported but denies nothing, and a
-// Shadow permit overrides nothing.
+// A permit lifts the words of the verb that it names, and no others, from
+// prohibitions of strictly lower Priority. A norm is violated if it forbids a
+// word of the verb that no permit lifts. If its token is *, it forbids the verb
+// as a whole, and a permit for any word of the verb lifts it. Violations are
+// sorted by Priority, highest first, and then by Name. A Shadow norm is reported
+// but denies nothing, and a Shadow permit overrides nothing. Use
+// [Constitution.Allows] or [Denied] for a verdict: counting violations would
+// let Shadow norms deny.
 //
 // Scope, Description, Severity, Advice and Metadata are never matched. Verdicts
 // are exact: the index finds candidates by hash, and a check compares their text
 // before it reports them. Each process hashes with a random key of its own, so
 // that nobody can prepare words that collide.
+//
+// [Norm.Validate] refuses what cannot be meant, such as an expression. [Lint]
+// warns of what is legal but probably a mistake. [Cover] names the words of
+// norms that no action of a log has.
 //
 // # Changes
 //

@@ -148,10 +148,12 @@ func Example_arena() {
 	fmt.Println("in town:", rules.Allows(normsync.Action{Verb: "attack", Location: "town safe_zone"}))
 	fmt.Println("in the arena:", rules.Allows(normsync.Action{Verb: "attack", Location: "town safe_zone arena"}))
 	fmt.Println("by magic:", rules.Allows(normsync.Action{Verb: "cast_fireball", Location: "town safe_zone arena"}))
+	fmt.Println("with both:", rules.Allows(normsync.Action{Verb: "attack cast_fireball", Location: "town safe_zone arena"}))
 	// Output:
 	// in town: false
 	// in the arena: true
 	// by magic: false
+	// with both: false
 }
 
 func Example_staff() {
@@ -194,17 +196,21 @@ func Example_dryRun() {
 
 func Example_reload() {
 	ctx := context.Background()
-	monitor, err := normsync.NewMonitor(
-		normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"},
-		normsync.Norm{Name: "curfew", Condition: "night", Prohibited: "trade"},
-	)
-	check(err)
+	var monitor normsync.Monitor
 	reload := func(file string) error {
 		wanted, err := normsync.ReadNorms(strings.NewReader(file)) // usually an *os.File
 		if err != nil {
 			return err
 		}
-		current := slices.Collect(monitor.Constitution().All())
+		for i := range wanted {
+			wanted[i].Scope = "file"
+		}
+		var current []normsync.Norm
+		for n := range monitor.Constitution().All() {
+			if n.Scope == "file" {
+				current = append(current, n)
+			}
+		}
 		revisions, err := monitor.Apply(ctx, normsync.Diff(current, wanted)...)
 		for _, r := range revisions {
 			fmt.Println(r.Edition, r.Kind, r.Norm.Name)
@@ -212,18 +218,137 @@ func Example_reload() {
 		return err
 	}
 	fmt.Println(reload(`[
+		{"name": "peace", "condition": "safe_zone", "prohibited": "attack"},
+		{"name": "curfew", "condition": "night", "prohibited": "trade"}
+	]`))
+	_, err := monitor.Apply(ctx, normsync.Enact(normsync.Norm{Name: "quarantine", Prohibited: "travel"})) // by a game master
+	check(err)
+	fmt.Println(reload(`[
 		{"name": "peace", "condition": "safe_zone", "prohibited": "attack steal"},
 		{"name": "no-litter", "prohibited": "litter"}
 	]`))
 	fmt.Println(reload(`[
 		{"name": "peace", "condition": "zone == safe", "prohibited": "attack"}
 	]`))
+	_, ok := monitor.Constitution().Norm("quarantine")
+	fmt.Println("quarantine is still in force:", ok)
 	// Output:
-	// 3 repeal curfew
-	// 4 modify peace
-	// 5 add no-litter
+	// 1 add curfew
+	// 2 add peace
+	// <nil>
+	// 4 repeal curfew
+	// 5 modify peace
+	// 6 add no-litter
 	// <nil>
 	// normsync: invalid norm 1 "peace" in line 2, column 3: Condition: token "==" is an operator, but this is a list of tokens, not an expression; write "location:safe_zone"
+	// quarantine is still in force: true
+}
+
+func Example_event() {
+	friday := time.Date(2030, 5, 3, 18, 0, 0, 0, time.UTC)
+	rules, err := normsync.Compile(
+		normsync.Norm{Name: "peace", Condition: "town", Prohibited: "attack"},
+		normsync.Norm{Name: "brawl", Condition: "town", Permitted: "attack", Priority: 1, From: friday, Until: friday.Add(48 * time.Hour)},
+	)
+	check(err)
+	for _, after := range []time.Duration{-time.Second, 0, 48 * time.Hour} {
+		action := normsync.Action{Agent: "hero", Verb: "attack", Location: "town", Time: friday.Add(after)}
+		fmt.Println(action.Time.Format("Mon 15:04:05"), rules.Allows(action))
+		for _, f := range rules.Explain(action) {
+			fmt.Printf("  %s: %s %q\n", f.Norm.Name, f.Outcome, f.By)
+		}
+	}
+	// Output:
+	// Fri 17:59:59 false
+	//   peace: violated ""
+	//   brawl: inactive "from 2030-05-03T18:00:00Z"
+	// Fri 18:00:00 true
+	//   peace: overridden "brawl"
+	//   brawl: permits ""
+	// Sun 18:00:00 false
+	//   peace: violated ""
+	//   brawl: inactive "until 2030-05-05T18:00:00Z"
+}
+
+func Example_advice() {
+	monitor, err := normsync.NewMonitor(
+		normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack", Advice: "say: Put your sword away, this is a safe zone."},
+		normsync.Norm{Name: "big-sale", Condition: "target:castle", Prohibited: "sell", Advice: "ask"},
+	)
+	check(err)
+	for _, action := range []normsync.Action{
+		{Agent: "hero", Verb: "attack", Location: "safe_zone"},
+		{Agent: "king", Verb: "sell", Target: "castle"},
+	} {
+		for _, v := range monitor.Check(action) {
+			switch message, ok := strings.CutPrefix(v.Advice, "say: "); {
+			case ok:
+				fmt.Println("tell", v.Action.Agent, message)
+			case v.Advice == "ask":
+				fmt.Println("ask a game master whether", v.Action.Agent, "may", v.Action.Verb, v.Action.Target)
+			}
+		}
+	}
+	// Output:
+	// tell hero Put your sword away, this is a safe zone.
+	// ask a game master whether king may sell castle
+}
+
+func Example_shadowWeek() {
+	log := strings.NewReader(`{"agent_id": "hero", "action": "cross", "location": "bridge", "timestamp": 1904083200}
+{"agent_id": "cook", "action": "cross", "location": "bridge", "target": "ticket", "timestamp": 1904083260}
+{"agent_id": "guard", "action": "cross", "location": "bridge", "timestamp": 1904083320}
+{"agent_id": "hero", "action": "cross", "location": "ford", "timestamp": 1904083380}
+`) // usually a file with the actions of a week
+	rules, err := normsync.Compile(
+		normsync.Norm{Name: "toll", Condition: "bridge", Unless: "ticket", Prohibited: "cross", Shadow: true},
+		normsync.Norm{Name: "no-swimming", Condition: "bridges", Prohibited: "swim", Shadow: true},
+	)
+	check(err)
+	actions := func(yield func(normsync.Action) bool) {
+		for action, err := range normsync.ReadActions(log) {
+			check(err) // names the line
+			if !yield(action) {
+				return
+			}
+		}
+	}
+	for _, n := range normsync.Cover(rules, actions) {
+		fmt.Printf("%s would have been violated by %d agents, in %d of %d actions; %d were exempt\n", n.Norm, n.Agents, n.Violated, n.Actions, n.Exempt)
+		for _, unseen := range n.Unseen {
+			fmt.Printf("  no action has %q; the nearest word is %q\n", unseen.Token, unseen.Nearest)
+		}
+	}
+	// Output:
+	// no-swimming would have been violated by 0 agents, in 0 of 0 actions; 0 were exempt
+	//   no action has "swim"; the nearest word is ""
+	//   no action has "bridges"; the nearest word is "bridge"
+	// toll would have been violated by 2 agents, in 2 of 4 actions; 1 were exempt
+}
+
+func Example_oldLog() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "constitution")
+	check(err)
+	defer os.RemoveAll(dir)
+	check(os.CopyFS(dir, os.DirFS("testdata/before-0.2/store"))) // your store of version 0.1
+	store, err := normsync.OpenFile(dir, nil)
+	check(err)
+	defer store.Close()
+
+	monitor, err := normsync.Open(ctx, store, nil)
+	check(err)
+	refused := monitor.Refused()
+	fmt.Println(len(refused), "norms in force would be refused now:", refused[0])
+
+	n, _ := monitor.Constitution().Norm("agent_id")
+	n.Condition = "agent:hero"
+	_, err = monitor.Apply(ctx, normsync.Amend(n).Attributed("zoe", "the field is agent"))
+	check(err)
+	fmt.Println(len(monitor.Refused()), "are left")
+	// Output:
+	// 6 norms in force would be refused now: normsync: invalid norm "agent_id": Condition: token "agent_id:hero" names no field of an action: the agent is the field agent; write "agent:hero"
+	// 5 are left
 }
 
 func Example_servers() {

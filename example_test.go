@@ -8,8 +8,10 @@ import (
 	"log"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"testing/fstest"
 	"time"
 
 	"github.com/normsync/normsync"
@@ -99,6 +101,47 @@ func ExampleReadNorms() {
 	// normsync: invalid norm 2 "duel" in line 3, column 77: key "priority": want a number, found a string
 }
 
+func ExampleReadNormsFS() {
+	rules := fstest.MapFS{ // usually os.DirFS("rules"), or an embed.FS
+		"arena.json": {Data: []byte(`[{"name": "duel", "condition": "arena", "permitted": "attack", "priority": 5}]`)},
+		"town.json":  {Data: []byte(`[{"name": "peace", "condition": "safe_zone", "prohibited": "attack"}]`)},
+		"typo.json":  {Data: []byte(`[{"name": "peace", "condiiton": "safe_zone", "prohibited": "attack"}]`)},
+	}
+	norms, err := normsync.ReadNormsFS(rules, "arena.json", "to*.json")
+	for _, n := range norms {
+		fmt.Println(n.Name)
+	}
+	fmt.Println(err)
+	_, err = normsync.ReadNormsFS(rules, "typo.json")
+	fmt.Println(err)
+	_, err = normsync.ReadNormsFS(rules, "*.jsn")
+	fmt.Println(err)
+	// Output:
+	// duel
+	// peace
+	// <nil>
+	// normsync: read "typo.json": invalid norm 1 "peace" in line 1, column 20: key "condiiton" is unknown; the keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow, advice, from, until, $schema
+	// normsync: read norms: pattern "*.jsn": no file matches it; correct the pattern, or leave it out: file does not exist
+}
+
+func ExampleReadActions() {
+	log := strings.NewReader(`{"agent_id": "hero", "action": "attack", "location": "safe_zone", "facts": "night"}
+{"agent_id": "cook", "action": "trade", "location": "market"}
+{"agent_id": "thief", "action": 7}
+`)
+	for action, err := range normsync.ReadActions(log) {
+		if err != nil {
+			fmt.Println(err) // the last one
+			break
+		}
+		fmt.Printf("%s %s, facts %q\n", action.Agent, action.Verb, action.Facts)
+	}
+	// Output:
+	// hero attack, facts "night"
+	// cook trade, facts ""
+	// normsync: invalid action in line 3, column 33: key "action": want a string, found a number
+}
+
 func ExampleAction() {
 	var a normsync.Action
 	err := json.Unmarshal([]byte(`{"agent_id": "hero", "action": "attack", "location": "town safe_zone", "timestamp": 1700000000.25}`), &a)
@@ -175,6 +218,50 @@ func ExampleViolation_LogValue() {
 	logger.Warn("denied", "v", v)
 	// Output:
 	// level=WARN msg=denied v.norm=no-attack-in-safe-zone v.agent=hero v.action=attack v.location=safe_zone v.target="" v.faction="" v.severity=warn v.shadow=false v.edition=0
+}
+
+func ExampleDenied() {
+	c, err := normsync.Compile(normsync.Norm{Name: "toll", Condition: "bridge", Prohibited: "cross", Shadow: true})
+	if err != nil {
+		panic(err)
+	}
+	violations := c.Check(normsync.Action{Agent: "hero", Verb: "cross", Location: "bridge"})
+	fmt.Println(len(violations), "reported, denied:", normsync.Denied(violations))
+	// Output: 1 reported, denied: false
+}
+
+// A store of your own calls Canonical for each violation before it keeps it.
+func ExampleViolation_Canonical() {
+	v := normsync.Violation{NormName: "peace", Action: normsync.Action{Agent: "hero\xff", Verb: "attack"}}
+	v, err := v.Canonical()
+	fmt.Printf("%q %s %v\n", v.Action.Agent, v.Severity, err)
+	v.Action.Metadata = "{not JSON"
+	_, err = v.Canonical()
+	fmt.Println(errors.Is(err, normsync.ErrInvalid))
+	// Output:
+	// "hero�" warn <nil>
+	// true
+}
+
+// A store of your own calls Canonical for each revision before it keeps it.
+func ExampleRevision_Canonical() {
+	r := normsync.Revision{Edition: 1, Version: 1, Change: normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"})}
+	r.Time = time.Date(2030, 5, 1, 14, 0, 0, 0, time.FixedZone("CEST", 2*60*60))
+	r, err := r.Canonical()
+	fmt.Println(r.Time, err)
+	r.Kind = "suspend"
+	_, err = r.Canonical()
+	fmt.Println(err)
+	// Output:
+	// 2030-05-01 12:00:00 +0000 UTC <nil>
+	// normsync: invalid revision 1: Kind "suspend" is unknown; make the change with Enact, Amend or Repeal
+}
+
+func ExampleChange_Attributed() {
+	var m normsync.Monitor
+	revs, err := m.Apply(context.Background(), normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"}).Attributed("zoe", "after the siege"))
+	fmt.Println(revs[0].By, "because:", revs[0].Reason, err)
+	// Output: zoe because: after the siege <nil>
 }
 
 func ExampleEnact() {
@@ -317,6 +404,19 @@ func ExampleConstitution_All() {
 	// safe_zone true
 }
 
+func ExampleConstitution_Verbs() {
+	c, err := normsync.Compile(
+		normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack cast_*"},
+		normsync.Norm{Name: "duel", Condition: "arena", Permitted: "attack", Priority: 1},
+	)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(slices.Collect(c.Verbs()))
+	// Output:
+	// [attack cast_*]
+}
+
 func ExampleConstitution_Explain() {
 	c, err := normsync.Compile(
 		normsync.Norm{Name: "peace", Condition: "location:safe_zone", Unless: "duel", Prohibited: "attack"},
@@ -375,6 +475,41 @@ func ExampleConflicts() {
 	// contradiction: "peace" "arena"
 	//   at priority 0 one forbids and one permits it, and the prohibition wins
 	//   for example "attack" in "safe_zone arena"
+}
+
+func ExampleLint() {
+	for _, w := range normsync.Lint([]normsync.Norm{
+		{Name: "peace", Condition: "locaton:bank !night", Prohibited: "attack, steal"},
+		{Name: "duel", Condition: "arena", Permitted: "attack"},
+	}) {
+		fmt.Printf("%s: %s: %s: %s; write %q\n", w.Norm, w.Field, w.Token, w.Detail, w.Suggestion)
+	}
+	// Output:
+	// peace: Condition: locaton:bank: no field is called "locaton", so the whole is looked for as a word; write "location:bank"
+	// peace: Condition: !night: the ! is part of the word; write "Unless: night"
+	// peace: Prohibited: attack,: the "," is part of the word: tokens are separated by white space; write "attack"
+	// duel: Permitted: attack: it lifts nothing: no prohibition has one of its verbs; write ""
+}
+
+func ExampleCover() {
+	c, err := normsync.Compile(
+		normsync.Norm{Name: "peace", Condition: "safezone", Prohibited: "attack"},
+		normsync.Norm{Name: "curfew", Condition: "night", Unless: "lantern", Prohibited: "trade"},
+	)
+	if err != nil {
+		panic(err)
+	}
+	log := []normsync.Action{
+		{Agent: "hero", Verb: "attack", Location: "safe_zone"},
+		{Agent: "cook", Verb: "trade", Location: "market", Facts: "night"},
+		{Agent: "cook", Verb: "trade", Location: "market", Target: "lantern", Facts: "night"},
+	}
+	for _, n := range normsync.Cover(c, slices.Values(log)) {
+		fmt.Printf("%s: %d of %d actions with its verb, %d violated, %d exempt, unseen %+v\n", n.Norm, n.Applied, n.Actions, n.Violated, n.Exempt, n.Unseen)
+	}
+	// Output:
+	// curfew: 1 of 2 actions with its verb, 1 violated, 1 exempt, unseen []
+	// peace: 0 of 1 actions with its verb, 0 violated, 0 exempt, unseen [{Token:safezone Nearest:safe_zone}]
 }
 
 func ExampleNewMonitor() {
@@ -570,6 +705,62 @@ func ExampleOpenFile() {
 	// Output:
 	// 1 norm in force <nil>
 	// Agent 'hero' performed 'attack' in 'safe_zone', violating norm 'peace'
+}
+
+// A crash leaves bytes behind the last whole line. They were never acknowledged.
+func ExampleFileStore_TornTails() {
+	dir, err := os.MkdirTemp("", "constitution")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "revisions.jsonl")
+	if err := os.WriteFile(file, []byte(`{"v":1,"n":1,"dur`), 0o644); err != nil {
+		panic(err)
+	}
+	store, err := normsync.OpenFile(dir, nil)
+	if err != nil {
+		panic(err)
+	}
+	defer store.Close()
+	for _, tail := range store.TornTails() {
+		fmt.Println(tail.Size, "bytes behind byte", tail.Offset, "of", filepath.Base(tail.Path), "are kept in", filepath.Base(tail.Kept))
+	}
+	// Output:
+	// 17 bytes behind byte 0 of revisions.jsonl are kept in revisions.jsonl.torn
+}
+
+// A server can go on if its violations are damaged.
+func ExampleFileOptions_revisionsOnly() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "constitution")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "violations-00000000000000000001.jsonl"), []byte("damaged\n"), 0o600); err != nil {
+		panic(err)
+	}
+	_, err = normsync.OpenFile(dir, nil)
+	var damage *normsync.CorruptError
+	fmt.Println(errors.As(err, &damage))
+
+	store, err := normsync.OpenFile(dir, &normsync.FileOptions{RevisionsOnly: true})
+	if err != nil {
+		panic(err)
+	}
+	defer store.Close()
+	m, err := normsync.Open(ctx, store, nil)
+	if err != nil {
+		panic(err)
+	}
+	_, err = m.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"}))
+	fmt.Println(m.Constitution().Len(), err)
+	fmt.Println(errors.Is(store.AppendViolations(ctx, normsync.Violation{NormName: "peace"}), errors.ErrUnsupported))
+	// Output:
+	// true
+	// 1 <nil>
+	// true
 }
 
 func ExampleRecorder() {

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -299,6 +301,62 @@ func TestStoredEditionIsThatOfTheViolation(t *testing.T) {
 	for _, text := range []string{"", "{}", `{,"edition":`, `{,"edition":}`, `{,"edition":-1,`, `{,"edition":99999999999999999999}`} {
 		require.Zero(t, storedEdition([]byte(text)), text)
 	}
+}
+
+// docs/stores.md recommends this order for a copy of a store that is open.
+func TestFileStoreCopiedInOrderWhileItIsWrittenToOpens(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	store, err := OpenFile(dir, &FileOptions{SegmentBytes: 4 << 10})
+	require.NoError(t, err)
+	require.NoError(t, store.Close()) // writes a seal
+	store, err = OpenFile(dir, &FileOptions{SegmentBytes: 4 << 10})
+	require.NoError(t, err)
+	m, err := Open(ctx, store, nil)
+	require.NoError(t, err)
+	var applied atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 1; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			_, err := m.Apply(ctx, Enact(Norm{Name: fmt.Sprint("n", i), Prohibited: "attack"}))
+			if !assert.NoError(t, err) || !assert.NoError(t, store.AppendViolations(ctx, m.Check(Action{Agent: "hero", Verb: "attack"})[:1]...)) {
+				return
+			}
+			applied.Store(int64(i))
+		}
+	}()
+	for range 30 {
+		before, to := applied.Load(), t.TempDir()
+		for _, pattern := range []string{"seal.json", "violations-*.jsonl", "revisions.jsonl"} {
+			names, err := filepath.Glob(filepath.Join(dir, pattern))
+			require.NoError(t, err)
+			for _, name := range names {
+				text, err := os.ReadFile(name)
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join(to, filepath.Base(name)), text, 0o600))
+			}
+		}
+		backup, err := OpenFile(to, nil)
+		require.NoError(t, err)
+		m, err := Open(ctx, backup, nil)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, int64(m.Constitution().Edition()), before)
+		violations := int64(0)
+		for _, err := range backup.Violations(ctx, 0) {
+			require.NoError(t, err)
+			violations++
+		}
+		require.GreaterOrEqual(t, violations, before)
+		require.NoError(t, backup.Close())
+	}
+	close(stop)
+	<-stopped
+	require.NoError(t, store.Close())
 }
 
 // cp -r takes the revisions first and the violations later.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,12 +87,15 @@ func tableRows(t *testing.T, page, header string) (rows [][]string) {
 		if !strings.HasPrefix(line, "|") {
 			break
 		}
-		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|"); !strings.HasPrefix(cells[0], " ---") {
-			for i := range cells {
-				cells[i] = strings.TrimSpace(cells[i])
-			}
-			rows = append(rows, cells)
+		if strings.HasPrefix(line, "| ---") {
+			continue
 		}
+		line = strings.ReplaceAll(strings.TrimSpace(line), `\|`, "\x00") // a bar within a cell
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(strings.ReplaceAll(cells[i], "\x00", "|"))
+		}
+		rows = append(rows, cells)
 	}
 	return rows
 }
@@ -121,6 +125,44 @@ func TestMatchingTable(t *testing.T) {
 		}
 		require.Equal(t, cells[2], strings.Join(names, " "), "%s\n%s", cells[0], cells[1])
 	}
+}
+
+// The table has each rule that looks right and never meets what its author
+// meant, with what Validate, Lint or Cover says of it.
+func TestSilentRulesTable(t *testing.T) {
+	var rules []string
+	for _, cells := range tableRows(t, "docs/matching.md", "| You write | You get | It says |") {
+		require.Len(t, cells, 3)
+		rule := strings.Trim(cells[0], "`")
+		rules = append(rules, rule)
+		n := Norm{Name: "n", Condition: rule, Prohibited: "trade"}
+		err, warnings := n.Validate(), Lint([]Norm{n})
+		var said []string
+		switch cells[1] {
+		case "error":
+			require.ErrorIs(t, err, ErrInvalid, rule)
+			said = append(said, strings.TrimPrefix(err.Error(), `normsync: invalid norm "n": Condition: `))
+		case "warning":
+			require.NoError(t, err, rule)
+			for _, w := range warnings {
+				said = append(said, w.Detail+"; write "+w.Suggestion)
+			}
+		case "meaning":
+			require.NoError(t, err, rule)
+			require.Empty(t, warnings, rule)
+			continue
+		default:
+			require.Fail(t, "unknown result", "%s: %s", rule, cells[1])
+		}
+		require.Equal(t, []string{cells[2]}, said, rule)
+	}
+	require.ElementsMatch(t, []string{"verb:attack", "agent_id:hero", "!night", "safe_zone OR arena", "health<20", "location:safe_zone,market",
+		"safe_zone|arena", "locaton:bank"}, rules[:8])
+
+	c, err := Compile(Norm{Name: "n", Condition: "safezone", Prohibited: "trade"})
+	require.NoError(t, err)
+	coverage := Cover(c, slices.Values([]Action{{Verb: "trade", Location: "safe_zone"}}))
+	require.Equal(t, []UnseenToken{{Token: "safezone", Nearest: "safe_zone"}}, coverage[0].Unseen)
 }
 
 // Each token in README.md's table is found in the one action and not in the
