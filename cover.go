@@ -33,8 +33,8 @@ type UnseenToken struct {
 	Nearest string `json:"nearest,omitempty"` // with a field if it was seen in another field than the token asks for
 }
 
-// Cover judges a log of actions, or a few actions that hold a world's
-// vocabulary, and returns a Coverage for each norm, by name. It answers why a
+// Cover judges a log of actions, or a few actions that together have all words of a
+// world, and returns a Coverage for each norm, by name. It answers why a
 // rule never fires, and what a shadow norm would have done.
 //
 // If a norm never applied, look at its counts in turn. If Actions is 0, no

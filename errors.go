@@ -13,7 +13,7 @@ var (
 	ErrConflict = errors.New("normsync: edition conflict")                       // a revision does not follow the last one: AppendRevisions, Apply
 	ErrDiverged = errors.New("normsync: store is not the one that was followed") // for example, a backup was restored: Sync, Apply
 	ErrLocked   = errors.New("normsync: store is locked")                        // another process or FileStore writes to it: OpenFile
-	ErrBroken   = errors.New("normsync: store is broken")                        // an fsync failed earlier: FileStore, until it is opened again
+	ErrBroken   = errors.New("normsync: store is broken")                        // an fsync failed, or another program changed its files: FileStore, until it is opened again
 )
 
 // opError returns err with the operation that failed. An error of this package can

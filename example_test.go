@@ -512,6 +512,15 @@ func ExampleCover() {
 	// peace: 0 of 1 actions with its verb, 0 violated, 0 exempt, unseen [{Token:safezone Nearest:safe_zone}]
 }
 
+func ExampleFindConflicts() {
+	found, gaveUp, err := normsync.FindConflicts([]normsync.Norm{
+		{Name: "peace", Condition: "safe_zone", Prohibited: "attack"},
+		{Name: "peace again", Condition: "safe_zone", Prohibited: "attack"},
+	})
+	fmt.Println(found[0].Kind, "and", len(gaveUp), "norms not searched to the end", err)
+	// Output: duplicate and 0 norms not searched to the end <nil>
+}
+
 func ExampleNewMonitor() {
 	m, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"})
 	if err != nil {

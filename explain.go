@@ -35,7 +35,7 @@ type Finding struct {
 // Explain returns a finding for every norm that has the action's verb. Its
 // outcome is the first of these that holds:
 //
-//	inactive    the action's Time is outside From and Until, which By tells
+//	inactive    the action's Time is outside From and Until; By is the bound
 //	unmet       condition tokens are missing
 //	exempt      an Unless token is present; By is the first such token
 //	shadow      a Shadow norm, prohibition or permit, that would have counted

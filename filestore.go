@@ -111,10 +111,12 @@ const defaultSegmentBytes = 64 << 20
 // too. If Edition means something else in your program, open the store once with
 // RevisionsOnly, which cuts the tail off.
 //
-// A copy of a store that is being written to may have violations that are newer
-// than its revisions, or than its seal, and is then refused. Copy again after
-// Close. To use such a copy without its violations, delete seal.json and open it
-// with RevisionsOnly, or move the violations-*.jsonl files elsewhere.
+// To copy a store that is being written to, copy seal.json first, then
+// violations-*.jsonl, and revisions.jsonl last. In another order the copy can have
+// violations that are newer than its revisions, and is then refused, as is one from
+// which MaxBytes has just deleted a segment: copy again. To use such a copy without
+// its violations, delete seal.json and open it with RevisionsOnly, or move the
+// violations-*.jsonl files elsewhere.
 //
 // A program that changes line ends damages every line; OpenFile says so. A store
 // in git needs a .gitattributes with *.jsonl -text.
@@ -186,15 +188,15 @@ func (s *FileStore) TornTails() []TornTail {
 	return all
 }
 
-// OpenFile opens the store in a directory, which it makes where it is not
-// there, with those above it. It reads all revisions and the last segment of
-// violations. A nil o means the zero FileOptions.
+// OpenFile opens the store in a directory. It creates the directory and its parents
+// if they do not exist. It reads all revisions and the last segment of violations. A
+// nil o means the zero FileOptions.
 //
-// One opener writes: a second one gets [ErrLocked] at once, in this process or
-// another. With ReadOnly, any number may read beside it. They see what it
-// appends, perhaps a moment before it is acknowledged; for them the log ends
-// where a torn tail begins, and a directory that is not there is
-// [fs.ErrNotExist].
+// A store has one writer: a second one gets [ErrLocked] at once, in this process or
+// another. With ReadOnly, any number of readers may open it beside the writer. They
+// see what it appends, perhaps a moment before the append is acknowledged. A reader
+// treats a torn tail as the end of the log, and a directory that does not exist as
+// an error that wraps [fs.ErrNotExist].
 func OpenFile(dir string, o *FileOptions) (*FileStore, error) {
 	if o == nil {
 		o = &FileOptions{}
@@ -314,8 +316,8 @@ func storedEdition(violation []byte) (edition uint64) {
 	return edition
 }
 
-// AppendRevisions appends a batch of revisions as one line. Their editions
-// must be the next ones, and each Prev that is set the ID of the revision before.
+// AppendRevisions appends a batch of revisions as one line. The first must have the
+// next edition. If a Prev is set, it must be the ID of the previous revision.
 func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
 	const verb = "append revisions"
 	if err := ctx.Err(); err != nil || len(revs) == 0 {
@@ -511,8 +513,8 @@ func (s *FileStore) noViolations() error {
 	return fmt.Errorf("the store was opened with RevisionsOnly, without its violations: %w", errors.ErrUnsupported)
 }
 
-// Close waits for the append that is under way, refuses those that wait behind
-// it, and gives back the lock. Whatever is done with the store afterwards is an
+// Close waits for the append in progress, refuses those that wait behind it, writes
+// seal.json, and gives back the lock. Later calls of any method that can fail return an
 // error that wraps [fs.ErrClosed].
 func (s *FileStore) Close() error {
 	if s.closed.Swap(true) {

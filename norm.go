@@ -121,9 +121,9 @@ type Violation struct {
 	Action   Action
 }
 
-// Denied reports whether one of the violations denies its action, that is, whether one
-// of them is not of a Shadow norm. For the violations of one action it is the opposite
-// of [Constitution.Allows].
+// Denied reports whether one of the violations denies its action. The violations of
+// Shadow norms do not, so counting violations is not enough. For the violations of one
+// action Denied is the opposite of [Constitution.Allows].
 func Denied(vs []Violation) bool {
 	for i := range vs {
 		if !vs[i].Shadow {

@@ -17,15 +17,15 @@ import (
 	"github.com/normsync/normsync/internal/token"
 )
 
-// Report is what there is to show of a constitution, in any combination. The
-// zero value is a report of nothing, and can be written. A list that is nil is
-// left out; of one that is empty the report says so. A report without Violations
-// says nothing of them if it has Compliance or Findings, which speak of violations
-// themselves.
+// Report writes what you give it of a constitution: norms, violations and more, in
+// any combination. The zero value is an empty report. A list that is nil is left
+// out, and a list that is empty is reported as empty. If Violations is nil, and
+// Compliance or Findings are given, the report does not say that there are no
+// violations.
 //
-// The same report gives the same bytes each time, and writing it changes
-// nothing in it. The methods return the first error of their writer, and write
-// nothing after it.
+// The same report is written as the same bytes each time. Writing does not change the
+// report. The methods return the first error of their writer, and write nothing
+// after it.
 type Report struct {
 	Norms      []Norm
 	Violations []Violation
@@ -35,18 +35,18 @@ type Report struct {
 	Findings   []Finding
 }
 
-// WriteJSON writes the report as one JSON object, a record per line. The keys
-// norms, norm_count, active_count, violations, violation_count and
-// has_violations are always there; revisions, compliance, conflicts and
-// findings where they are given. Nothing is null. The violation_count is the
-// length of Violations; if there are none, it is the number that Compliance
-// counts, or else the number of Findings that say violated or dry run.
-// has_violations says whether it is positive. ReadNorms reads the norms
-// back. Control characters, characters that override the direction of writing
-// and characters that cannot be seen are escaped, so that it can be looked at.
+// WriteJSON writes the report as one JSON object, with a record per line. It always
+// has the keys norms, norm_count, active_count, violations, violation_count and
+// has_violations. The keys revisions, compliance, conflicts and findings are there
+// if those lists are given. No value is null. The violation_count is the length of
+// Violations. If there are none, it is the number of violations in Compliance, or
+// else the number of Findings with the outcome violated, or shadow for a
+// prohibition; has_violations reports whether it is positive. [ReadNorms] reads the norms back. Control
+// characters, characters that override the direction of writing, and invisible
+// characters are escaped.
 //
-// It fails where a record has no JSON: metadata that is none, a rate that is
-// not a number.
+// WriteJSON fails if a record cannot be written as JSON, for example because its
+// metadata is not JSON or a rate is not a number.
 func (r Report) WriteJSON(w io.Writer) error {
 	j := &jsonObject{w: bufio.NewWriter(w)}
 	active := 0
@@ -170,23 +170,22 @@ func writeList[T any](j *jsonObject, name string, list []T) {
 	j.text("]")
 }
 
-// WriteMarkdown writes a table for each list, ready to be pasted into a pull
-// request. Whatever came from a user shows as the text it is: it makes no
-// markup, no link, no mention and no emoji, and what cannot be seen is written as
-// in a Go string, spaces at an end of a cell among it. Columns without content
-// are left out.
+// WriteMarkdown writes a table for each list, which you can paste into a pull
+// request. Text from users is shown literally: it cannot make markup, links,
+// mentions or emoji. Invisible characters, and spaces at the ends of a cell, are
+// written as in a Go string. Columns without content are left out.
 func (r Report) WriteMarkdown(w io.Writer) error {
 	return r.write(w, "## ", (*texttable.Table).WriteMarkdown)
 }
 
-// WriteText writes an aligned table for each list, for a terminal; it says
-// "No violations found." when there are none, unless Violations is nil and
-// Compliance or Findings are given. What cannot be seen is written as in a Go string: control
-// characters, which make escape sequences, Unicode's Default_Ignorable_Code_Point,
-// such as joiners and variation selectors, blanks other than a space, and spaces
-// at an end of a cell. Columns without content are left out. Columns align where the terminal draws East Asian wide
-// characters two cells wide; a cell of more than 40 pushes its row to the
-// right.
+// WriteText writes an aligned table for each list, for a terminal. It writes "No
+// violations found." if there are none, unless Violations is nil and Compliance or
+// Findings are given. Some characters are written as in a Go string: control
+// characters, which would start escape sequences, characters with Unicode's
+// Default_Ignorable_Code_Point, such as joiners and variation selectors, blanks
+// other than a space, and spaces at the ends of a cell. Columns without content
+// are left out. Columns are aligned if the terminal draws East Asian wide characters
+// two cells wide. A cell wider than 40 pushes the rest of its row to the right.
 func (r Report) WriteText(w io.Writer) error {
 	return r.write(w, "", (*texttable.Table).WriteText)
 }
