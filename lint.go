@@ -16,7 +16,7 @@ import (
 type Warning struct {
 	Norm       string `json:"norm"`
 	Field      string `json:"field"`                // of the norm, such as Condition
-	Token      string `json:"token"`                // as the norm has it; of the field Name, the name
+	Token      string `json:"token"`                // as the norm has it, or an alternative of it with the field; of other fields, the value
 	Detail     string `json:"detail"`               // what is odd about it
 	Suggestion string `json:"suggestion,omitempty"` // what to write instead; empty if that is unknown
 }
@@ -31,9 +31,13 @@ type Warning struct {
 //   - loc:town and locaton:town: no field has that name, so the whole is a word
 //   - or, and, not as tokens of Condition or Unless: they are words like others
 //   - "safe and zone": the quotes are part of the words
-//   - a token that makes no difference beside another one of the norm
-//   - a permit that lifts nothing, because no prohibition of lower priority has
-//     one of its verbs
+//   - location:a|location:b: a field holds for all alternatives, so the second one
+//     is looked for as a word
+//   - a token or an alternative that makes no difference beside others of the norm
+//   - invisible characters that make a token look like another one: they count in
+//     agent: tokens only, and a token of nothing else is none
+//   - a permit that lifts nothing, because no prohibition of lower priority has one
+//     of its verbs in a window that meets the permit's own
 //   - a name that differs from another one by case only
 //
 // Norms that are repealed get no warnings. Lint does not validate norms, and
@@ -74,30 +78,37 @@ func (l *linter) warn(field, tok, detail, suggestion string) {
 
 func (l *linter) lint() {
 	condition := l.lintTokens("Condition", l.norm.Condition)
-	unless := l.lintTokens("Unless", l.norm.Unless)
-	prohibited := l.lintTokens("Prohibited", l.norm.Prohibited)
-	permitted := l.lintTokens("Permitted", l.norm.Permitted)
+	unless := flat(l.lintTokens("Unless", l.norm.Unless))
+	prohibited := flat(l.lintTokens("Prohibited", l.norm.Prohibited))
+	permitted := flat(l.lintTokens("Permitted", l.norm.Permitted))
 
-	// Every token of Condition has to be found, so a token that another one implies
-	// makes no difference. One token of the other lists is enough, so one that
-	// implies another makes none.
-	l.lintRedundant("Condition", condition, func(t, other *implication.Token) bool { return other.Implies(t) }, "%s is always found with %s, so it makes no difference here")
-	for _, list := range []struct {
-		field  string
-		tokens []implication.Token
-	}{{"Unless", unless}, {"Prohibited", prohibited}, {"Permitted", permitted}} {
-		l.lintRedundant(list.field, list.tokens, (*implication.Token).Implies, "whatever has %s has %s, so it makes no difference here")
+	// One token of the other lists is enough, and one alternative of a token of
+	// Condition, so a token that implies another one makes no difference.
+	for _, c := range condition {
+		l.lintAnyOf("Condition", c.alternatives)
 	}
-	verbs := slices.Concat(prohibited, permitted)
-	for _, t := range condition {
-		if len(verbs) > 0 && !slices.ContainsFunc(verbs, func(v implication.Token) bool { return !v.Implies(&t) }) {
-			l.warn("Condition", t.Text, fmt.Sprintf("%s is found in every verb of the norm, so it makes no difference here", t.Text), "")
-		}
+	l.lintAnyOf("Unless", unless)
+	l.lintAnyOf("Prohibited", prohibited)
+	l.lintAnyOf("Permitted", permitted)
+	l.lintAllOf(condition, slices.Concat(prohibited, permitted), unless)
+}
+
+// lintToken is a token as the norm has it.
+type lintToken struct {
+	text         string
+	alternatives implication.Clause
+}
+
+// flat returns the alternatives of all tokens.
+func flat(tokens []lintToken) (alternatives implication.Clause) {
+	for _, t := range tokens {
+		alternatives = append(alternatives, t.alternatives...)
 	}
+	return alternatives
 }
 
 // lintTokens warns of single tokens, and returns the tokens without a warning.
-func (l *linter) lintTokens(field, text string) (tokens []implication.Token) {
+func (l *linter) lintTokens(field, text string) (tokens []lintToken) {
 	verbs := field == "Prohibited" || field == "Permitted"
 	for tok := range strings.FieldsSeq(text) {
 		if detail, suggestion := oddity(tok, field, verbs); detail != "" {
@@ -105,11 +116,11 @@ func (l *linter) lintTokens(field, text string) (tokens []implication.Token) {
 			continue
 		}
 		if verbs {
-			tokens = append(tokens, implication.VerbTokens(tok)...)
-		} else {
-			for _, c := range implication.Clauses(tok) {
-				tokens = append(tokens, c...)
-			}
+			tokens = append(tokens, lintToken{tok, implication.VerbTokens(tok)})
+			continue
+		}
+		for _, c := range implication.Clauses(tok) {
+			tokens = append(tokens, lintToken{tok, c})
 		}
 	}
 	return tokens
@@ -118,21 +129,65 @@ func (l *linter) lintTokens(field, text string) (tokens []implication.Token) {
 // oddity says what is odd about a token, if anything is.
 func oddity(tok, field string, verbs bool) (detail, suggestion string) {
 	name, word, qualified := strings.Cut(tok, ":")
-	if word == "" {
-		qualified = false
-	}
+	f, known := token.FieldNamed(name)
 	bare := tok
-	if _, ok := token.FieldNamed(name); ok && qualified {
+	if qualified = qualified && word != ""; known && qualified {
 		bare = word
 	}
+	switch {
+	case known && qualified && !verbs && f == token.Agent:
+		if token.Visible(tok) != tok {
+			return "it has invisible characters, which count in the names of agents", token.Visible(tok)
+		}
+	case strings.TrimSpace(token.Visible(tok)) == "":
+		return "it has only invisible characters, so it makes no difference", "leave it out"
+	}
+	if verbs {
+		return oddWord(bare, tok, field, verbs)
+	}
+	if detail, suggestion := oddField(tok, name, word, known, qualified); detail != "" {
+		return detail, suggestion
+	}
+	for alternative := range strings.SplitSeq(bare, "|") {
+		if detail, suggestion := oddWord(alternative, tok, field, verbs); detail != "" {
+			return detail, suggestion
+		}
+	}
+	return "", ""
+}
+
+// oddField says what is odd about the field of a token of Condition or Unless.
+func oddField(tok, name, word string, known, qualified bool) (detail, suggestion string) {
+	if _, more, ok := strings.Cut(tok, "|"); ok {
+		for alternative := range strings.SplitSeq(more, "|") {
+			other, _, ok := strings.Cut(alternative, ":")
+			if _, isField := token.FieldNamed(other); !ok || !isField {
+				continue
+			}
+			if known && qualified && strings.EqualFold(name, other) {
+				suggestion = name + ":" + strings.ReplaceAll(word, "|"+other+":", "|")
+			}
+			return fmt.Sprintf("a field holds for all alternatives, so %q is looked for as a word", alternative), suggestion
+		}
+	}
+	if !known && qualified {
+		if field, ok := likelyField(name); ok {
+			return fmt.Sprintf("no field is called %q, so the whole is looked for as a word", name), field + ":" + word
+		}
+	}
+	return "", ""
+}
+
+// oddWord says what is odd about the word of a token, or of one alternative of it.
+func oddWord(bare, tok, field string, verbs bool) (detail, suggestion string) {
 	quoted := strings.HasPrefix(bare, `"`) != strings.HasSuffix(bare, `"`) || len(bare) > 2 && strings.HasPrefix(bare, `"`)
 	switch other := map[string]string{"Condition": "Unless", "Unless": "Condition"}[field]; {
 	case !verbs && len(bare) > 1 && bare[0] == '!' && isWord(bare[1:]):
 		return "the ! is part of the word", fmt.Sprintf("%s: %s", other, strings.Replace(tok, "!", "", 1))
 	case quoted:
 		return `the quotes are part of the word, and a token ends at white space`, strings.ReplaceAll(tok, `"`, "")
-	case len(tok) > 1 && strings.ContainsAny(tok[len(tok)-1:], ",;"):
-		return fmt.Sprintf("the %q is part of the word: tokens are separated by white space", tok[len(tok)-1:]), strings.TrimRight(tok, ",;")
+	case len(bare) > 1 && strings.ContainsAny(bare[len(bare)-1:], ",;"):
+		return fmt.Sprintf("the %q is part of the word: tokens are separated by white space", bare[len(bare)-1:]), strings.Replace(tok, bare, strings.TrimRight(bare, ",;"), 1)
 	case isList(bare):
 		separator, meaning := "|", "white space separates tokens that all have to be found, | those of which one is enough"
 		if verbs {
@@ -143,13 +198,7 @@ func oddity(tok, field string, verbs bool) (detail, suggestion string) {
 		return "norms compare no numbers: this is looked for as a word", "a fact that the host sets, such as facts:low_health"
 	case !verbs && slices.Contains([]string{"or", "and", "not"}, strings.ToLower(tok)):
 		return fmt.Sprintf("%q is a word like others: it has to be in the action", tok), map[string]string{
-			"or": "a|b", "and": "the other tokens alone: all of them have to be found", "not": "Unless for what must not be found"}[strings.ToLower(tok)]
-	case !verbs && qualified:
-		if _, ok := token.FieldNamed(name); !ok {
-			if field, ok := likelyField(name); ok {
-				return fmt.Sprintf("no field is called %q, so the whole is looked for as a word", name), field + ":" + word
-			}
-		}
+			"or": "a|b", "and": "only the other tokens: all of them have to be found", "not": "Unless for what must not be found"}[strings.ToLower(tok)]
 	}
 	return "", ""
 }
@@ -203,38 +252,106 @@ func likelyField(name string) (string, bool) {
 	return fields.Find(name, false)
 }
 
-// lintRedundant warns of tokens that make no difference beside another one of
-// the list. Of two tokens with the same meaning, the later is redundant.
-func (l *linter) lintRedundant(field string, tokens []implication.Token, redundant func(t, other *implication.Token) bool, detail string) {
+// lintAnyOf warns of tokens that make no difference in a list of which one is enough:
+// those that imply another one. Of two with the same meaning, the later is redundant.
+func (l *linter) lintAnyOf(field string, tokens implication.Clause) {
 	for i := range tokens {
 		for j := range tokens {
 			t, other := &tokens[i], &tokens[j]
-			if i != j && redundant(t, other) && (i > j || !redundant(other, t)) {
-				l.warn(field, t.Text, fmt.Sprintf(detail, t.Text, other.Text), "leave it out")
+			if i != j && t.Implies(other) && (i > j || !other.Implies(t)) {
+				l.warn(field, t.Text, fmt.Sprintf("whatever has %s has %s, so it makes no difference here", t.Text, other.Text), "leave it out")
 				break
 			}
 		}
 	}
 }
 
-// liftable knows the lowest priority of the prohibitions that name a verb.
+// lintAllOf warns of tokens of Condition that make no difference, because another one
+// or every verb implies them, and of alternatives that Unless lifts.
+func (l *linter) lintAllOf(condition []lintToken, verbs, unless implication.Clause) {
+	budget := implication.NewBudget(math.MaxInt)
+	norm := implication.Norm{Unless: unless}
+	for i, t := range condition {
+		c := t.alternatives
+		for j, other := range condition {
+			if i != j && other.alternatives.Implies(c) && (i > j || !c.Implies(other.alternatives)) {
+				l.warn("Condition", t.text, fmt.Sprintf("%s is always found with %s, so it makes no difference here", t.text, other.text), "leave it out")
+				break
+			}
+		}
+		if len(verbs) > 0 && verbs.Implies(c) {
+			l.warn("Condition", t.text, fmt.Sprintf("%s is found in every verb of the norm, so it makes no difference here", t.text), "")
+		}
+		if norm.LiftsAll(c, budget) {
+			continue // the norm never applies, which Conflicts proves
+		}
+		for i := range c {
+			if norm.Lifts(&c[i], budget) {
+				l.warn("Condition", c[i].Text, fmt.Sprintf("Unless lifts the norm whenever %s is found, so it makes no difference here", c[i].Text), "leave it out")
+			}
+		}
+	}
+}
+
+// liftable knows the priorities of the prohibitions that name a verb.
 type liftable struct {
-	words      map[string]int // by the word
-	prefixes   map[string]int // by the prefix that a prohibition names, such as cast_ of cast_*
-	beginnings map[string]int // by each beginning of a word or a prefix that a prohibition names
+	words      map[string]*priorities // by the word
+	prefixes   map[string]*priorities // by the prefix that a prohibition names, such as cast_ of cast_*
+	beginnings map[string]*priorities // by each beginning of a word or a prefix that a prohibition names
+}
+
+// priorities are those of some prohibitions.
+type priorities struct {
+	lowest  int        // of all of them
+	without int        // the lowest of those without a window; math.MaxInt if there are none
+	windows []windowAt // of those with a window, up to maxWindows
+}
+
+type windowAt struct {
+	implication.Window
+	priority int
+}
+
+// maxWindows bounds the time for one verb. Beyond it, windows are assumed to meet.
+const maxWindows = 1000
+
+func (p *priorities) add(n *Norm) {
+	p.lowest = min(p.lowest, n.Priority)
+	if n.From.IsZero() && n.Until.IsZero() || len(p.windows) == maxWindows {
+		p.without = min(p.without, n.Priority)
+	} else {
+		p.windows = append(p.windows, windowAt{n.window(), n.Priority})
+	}
+}
+
+// meeting returns the lowest priority of those with a window that meets w.
+func (p *priorities) meeting(w implication.Window) int {
+	if w.Untimed { // the permit has no window
+		return p.lowest
+	}
+	lowest := p.without
+	for _, at := range p.windows {
+		if at.priority < lowest && at.Meets(w) {
+			lowest = at.priority
+		}
+	}
+	return lowest
 }
 
 func newLiftable(norms []Norm) *liftable {
-	f := &liftable{map[string]int{}, map[string]int{}, map[string]int{}}
+	f := &liftable{map[string]*priorities{}, map[string]*priorities{}, map[string]*priorities{}}
 	for i := range norms {
 		n := &norms[i]
 		if n.Repealed {
 			continue
 		}
-		note := func(lowest map[string]int, word string) {
-			if p, ok := lowest[word]; !ok || n.Priority < p {
-				lowest[word] = n.Priority
+		note := func(by map[string]*priorities, word string) {
+			p := by[word]
+			if p == nil {
+				p = &priorities{lowest: math.MaxInt, without: math.MaxInt}
+				by[word] = p
 			}
+			p.add(n)
 		}
 		for _, t := range implication.VerbTokens(n.Prohibited) {
 			if t.Prefix {
@@ -251,13 +368,14 @@ func newLiftable(norms []Norm) *liftable {
 	return f
 }
 
-// lowest returns the lowest priority of the prohibitions that name a verb which
-// t finds, too. It returns false if there is none.
-func (f *liftable) lowest(t *implication.Token) (int, bool) {
-	lowest, found := math.MaxInt, false
-	consider := func(priorities map[string]int, word string) {
-		if p, ok := priorities[word]; ok {
-			lowest, found = min(lowest, p), true
+// lowest returns the lowest priority of the prohibitions that name a verb which t
+// finds, too, in a window that meets w. It is math.MaxInt if no window does. found
+// tells whether there is any such prohibition, with any window.
+func (f *liftable) lowest(t *implication.Token, w implication.Window) (lowest int, found bool) {
+	lowest = math.MaxInt
+	consider := func(by map[string]*priorities, word string) {
+		if p := by[word]; p != nil {
+			lowest, found = min(lowest, p.meeting(w)), true
 		}
 	}
 	for i := range t.Folded {
@@ -276,13 +394,18 @@ func (f *liftable) lowest(t *implication.Token) (int, bool) {
 func (l *linter) lintPermit(f *liftable) {
 	lowest, found := math.MaxInt, false
 	for _, t := range implication.VerbTokens(l.norm.Permitted) {
-		if p, ok := f.lowest(&t); ok {
-			lowest, found = min(lowest, p), true
-		}
+		p, ok := f.lowest(&t, l.norm.window())
+		lowest, found = min(lowest, p), found || ok
 	}
 	switch {
 	case !found:
 		l.warn("Permitted", l.norm.Permitted, "it lifts nothing: no prohibition has one of its verbs", "")
+	case lowest == math.MaxInt:
+		field, bound := "Until", l.norm.Until
+		if bound.IsZero() {
+			field, bound = "From", l.norm.From
+		}
+		l.warn(field, timeText(bound), "it lifts nothing: no prohibition with one of its verbs has a window that meets its own", "")
 	case lowest >= l.norm.Priority:
 		l.warn("Priority", fmt.Sprint(l.norm.Priority), fmt.Sprintf("it lifts nothing: the lowest priority of a prohibition with one of its verbs is %d, and a permit lifts prohibitions of strictly lower priority", lowest),
 			fmt.Sprintf("a Priority above %d", lowest))

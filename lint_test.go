@@ -13,6 +13,25 @@ func TestLintTokens(t *testing.T) {
 		field, text     string
 		tok, suggestion string // of the one warning
 	}{
+		{"Condition", "dusk|!night", "dusk|!night", "Unless: dusk|night"},
+		{"Condition", "town|inn,|market", "town|inn,|market", "town|inn|market"},
+		{"Condition", "facts:hungry|health<20", "facts:hungry|health<20", "a fact that the host sets, such as facts:low_health"},
+		{"Condition", "loc:town|market", "loc:town|market", "location:town|market"},
+		{"Condition", "location:town|location:market|inn", "location:town|location:market|inn", "location:town|market|inn"},
+		{"Unless", "Location:town|location:market", "Location:town|location:market", "Location:town|market"},
+		{"Condition", "inn|location:town", "inn|location:town", ""},
+		{"Unless", "location:town|target:inn", "location:town|target:inn", ""},
+		{"Condition", "a|a*", "a", "leave it out"},
+		{"Condition", "facts:a|b|A", "facts:A", "leave it out"},
+		{"Condition", "a|b b|c|a", "b|c|a", "leave it out"},
+		{"Condition", "location:a|b b*|a|c", "b*|a|c", "leave it out"},
+		{"Condition", "a|b location:c|b faction:b", "a|b", "leave it out"},
+		{"Unless", "facts:duel|peace peac*", "facts:peace", "leave it out"},
+		{"Condition", "zone\u200B zone", "zone", "leave it out"},
+		{"Condition", "zone \u200B\u00AD", "\u200B\u00AD", "leave it out"},
+		{"Unless", "agent:bo\u200Bss", "agent:bo\u200Bss", "agent:boss"},
+		{"Condition", "agent:anna|bo\u200Bss", "agent:anna|bo\u200Bss", "agent:anna|boss"},
+		{"Permitted", "heal \u2060", "\u2060", "leave it out"},
 		{"Condition", "!night", "!night", "Unless: night"},
 		{"Condition", "zone location:!night", "location:!night", "Unless: location:night"},
 		{"Unless", "!night", "!night", "Condition: night"},
@@ -65,7 +84,7 @@ func TestLintTokens(t *testing.T) {
 func TestLintLeavesRealWordsAlone(t *testing.T) {
 	for _, tok := range []string{
 		"minecraft:tnt", "10:30", "zone.safe*", "http://x", "weapon:sword", "herb:basil", "age:20", "a;b", ">>Agent[02]", "!", "!!", "->", "a->b", "<b>", "x<", "<3",
-		"1,000", ",", "?", "location:*", "FACTION:red", "type=creeper", "org", "nothing", "location:", "[a,b]", `"`, "verbose:x",
+		"1,000", ",", "?", "location:*", "FACTION:red", "type=creeper", "org", "nothing", "location:", "[a,b]", `"`, "verbose:x", "a|b|c*", `a\|a`, "location:a|b", "x:a|y:a", "facts:night|war", "agent:anna|ANNE", "10:30|verbs:x", "zo\u200Bne",
 	} {
 		require.Empty(t, Lint([]Norm{prohibition("n", tok, "walk")}), "Condition %s", tok)
 		require.Empty(t, Lint([]Norm{prohibition("n", "", "walk").unless(tok)}), "Unless %s", tok)
@@ -82,6 +101,18 @@ func TestLintAConditionThatEveryVerbMeets(t *testing.T) {
 	require.Len(t, ws, 3)
 	require.Equal(t, []string{"attack*", "attack*", "action:attack"}, []string{ws[0].Token, ws[1].Token, ws[2].Token})
 	require.Empty(t, Lint([]Norm{prohibition("n", "attack", "attack steal")}))
+	ws = Lint([]Norm{prohibition("n", "verb:attack|steal|x", "attack steal")})
+	require.Len(t, ws, 1)
+	require.Equal(t, "verb:attack|steal|x", ws[0].Token)
+	require.Empty(t, Lint([]Norm{prohibition("n", "location:attack|steal facts:* agent:*", "attack steal")}))
+}
+
+func TestLintAnAlternativeThatUnlessLifts(t *testing.T) {
+	ws := Lint([]Norm{prohibition("n", "town|market inn", "walk").unless("mark*")})
+	require.Len(t, ws, 1)
+	require.Equal(t, Warning{"n", "Condition", "market", "Unless lifts the norm whenever market is found, so it makes no difference here", "leave it out"}, ws[0])
+	require.Empty(t, Lint([]Norm{prohibition("n", "town|market", "walk").unless("location:market")}), "it may be the target")
+	require.Empty(t, Lint([]Norm{prohibition("n", "town|market", "walk").unless("*")}), "Conflicts proves that it never applies")
 }
 
 func TestLintPermitsThatLiftNothing(t *testing.T) {
@@ -106,6 +137,14 @@ func TestLintPermitsThatLiftNothing(t *testing.T) {
 		{"another verb", []Norm{permission("p", "", "attack", 1), prohibition("f", "", "steal counterattack attacks")}, "Permitted", ""},
 		{"the same priority", []Norm{permission("p", "", "attack", 1), prohibition("f", "", "attack").at(7), prohibition("g", "", "attack").at(3)}, "Priority", "a Priority above 3"},
 		{"a repealed prohibition", []Norm{permission("p", "", "attack", 1), repealed}, "Permitted", ""},
+		{"windows that meet", []Norm{permission("p", "", "attack", 1).within(1, 5), prohibition("f", "", "attack").within(4, 9)}, "", ""},
+		{"windows that do not meet", []Norm{permission("p", "", "attack", 1).within(1, 5), prohibition("f", "", "attack").within(5, 9)}, "Until", ""},
+		{"windows that do not meet, without an end", []Norm{permission("p", "", "attack", 1).within(5, 0), prohibition("f", "", "attack").within(1, 5)}, "From", ""},
+		{"a prohibition without a window", []Norm{permission("p", "", "attack", 1).within(1, 5), prohibition("f", "", "attack")}, "", ""},
+		{"a permit without a window", []Norm{permission("p", "", "attack", 1), prohibition("f", "", "attack").within(5, 9)}, "", ""},
+		{"one window of two", []Norm{permission("p", "", "att*", 1).within(1, 5), prohibition("f", "", "attack").within(5, 9), prohibition("g", "", "attend").within(2, 3)}, "", ""},
+		{"the same priority in the window, a lower one outside",
+			[]Norm{permission("p", "", "attack", 1).within(1, 5), prohibition("f", "", "attack").within(5, 9), prohibition("g", "", "attack").within(2, 3).at(4)}, "Priority", "a Priority above 4"},
 		{"no prohibition at all", []Norm{permission("p", "", "*", 1)}, "Permitted", ""},
 	} {
 		t.Run(c.why, func(t *testing.T) {
@@ -126,9 +165,17 @@ func TestLintNamesThatDifferByCase(t *testing.T) {
 	require.Equal(t, Warning{"peace", "Name", "peace", `it differs from "Peace" by case only`, ""}, ws[0])
 }
 
+// More windows than are compared are assumed to meet.
+func TestLintBoundsItsTime(t *testing.T) {
+	norms := manyNorms(2*maxWindows, func(i int) Norm { return prohibition("", "", "attack").within(int64(9+i), 0) })
+	require.Len(t, Lint(append(norms[:maxWindows:maxWindows], permission("p", "", "attack", 1).within(1, 5))), 1)
+	require.Empty(t, Lint(append(norms, permission("p", "", "attack", 1).within(1, 5))))
+}
+
 // Lint survives what Validate refuses.
 func FuzzLint(f *testing.F) {
 	f.Add("!", "a,", "x<", "agent:", "*")
+	f.Add("a|", "|", "\u200b|\u200b agent:a|", "a\\|", "agent:\u200b")
 	f.Add("location:\xff,b", "\u200b|", ":::", `"`, "a*b*")
 	f.Fuzz(func(t *testing.T, name, condition, unless, prohibited, permitted string) {
 		Lint([]Norm{{Name: name, Condition: condition, Unless: unless, Prohibited: prohibited, Permitted: permitted}})

@@ -294,6 +294,13 @@ func (n *Norm) CoversWords(m *Norm, whole bool, b *Budget) bool {
 // Implies reports whether q is found in every action in which t is found.
 func (t *Token) Implies(q *Token) bool { return implies(t, t.Field, q) }
 
+// Implies reports whether every action that has a token of c has one of q.
+func (c Clause) Implies(q Clause) bool {
+	return !slices.ContainsFunc(c, func(t Token) bool {
+		return !slices.ContainsFunc(q, func(u Token) bool { return t.Implies(&u) })
+	})
+}
+
 // implies reports whether q is found in every action that has t in field f. The
 // field of t is ignored.
 func implies(t *Token, f token.Field, q *Token) bool {

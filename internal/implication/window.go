@@ -35,6 +35,12 @@ func (w Window) And(o Window) Window {
 	return w
 }
 
+// Meets reports whether there is an action that both w and o contain.
+func (w Window) Meets(o Window) bool {
+	both := w.And(o)
+	return both.Untimed || both.timed()
+}
+
 // has reports whether w contains an action at a time, or an action without a time if
 // the time is zero.
 func (w Window) has(at time.Time) bool {

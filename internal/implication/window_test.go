@@ -48,6 +48,7 @@ func TestWindowsAreTheSetsOfTheirTimes(t *testing.T) {
 			require.Equal(t, within(w)&within(o) == within(o), w.Contains(o), "%v contains %v", w, o)
 			both := w.And(o)
 			require.Equal(t, within(w)&within(o), within(both), "%v and %v", w, o)
+			require.Equal(t, len(both.Times()) > 0, w.Meets(o), "%v meets %v", w, o)
 			require.Equal(t, within(both) == 0 && !both.has(time.Unix(99, 0)), len(both.Times()) == 0, "%v", both)
 			for i, at := range both.Times() {
 				require.True(t, both.has(at), "%v is within %v", at, both)
