@@ -1,6 +1,7 @@
 package normsync
 
 import (
+	"encoding/json"
 	"iter"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/normsync/normsync/internal/nearest"
 	"github.com/normsync/normsync/internal/token"
+	"github.com/normsync/normsync/internal/unixtime"
 )
 
 // Coverage says what a log of actions exercised of one norm.
@@ -20,10 +22,50 @@ type Coverage struct {
 	Overridden int           `json:"overridden"` // of those, the ones that permits silenced
 	Exempt     int           `json:"exempt"`     // actions that one of its Unless tokens exempts
 	Agents     int           `json:"agents"`     // agents of the violations; names that differ only by case count once
-	First      time.Time     `json:"first"`      // the earliest Time of a violation; zero if none has a Time
+	First      time.Time     `json:"first"`      // the earliest Time of a violation; zero if none has a Time; JSON as an action's timestamp
 	Last       time.Time     `json:"last"`       // the latest
 	Example    Action        `json:"example"`    // of the first violation in the log
 	Unseen     []UnseenToken `json:"unseen"`     // tokens of the norm that no action has, in the order of the norm's fields
+}
+
+// MarshalJSON returns v as an object with a key for each field. First and Last are
+// numbers of seconds since 1970, like the timestamp of Example: in decimal, exact to
+// the nanosecond, and 0 for the zero time.
+func (v Coverage) MarshalJSON() ([]byte, error) {
+	b, err := json.Marshal(&coverageJSON{(*plainCoverage)(&v), seconds(v.First), seconds(v.Last)})
+	if err != nil {
+		return nil, opError("encode coverage", err)
+	}
+	return b, nil
+}
+
+// UnmarshalJSON sets v to the coverage in b, as MarshalJSON writes it.
+func (v *Coverage) UnmarshalJSON(b []byte) error {
+	read := coverageJSON{(*plainCoverage)(v), seconds(v.First), seconds(v.Last)}
+	if err := json.Unmarshal(b, &read); err != nil {
+		return opError("decode coverage", err)
+	}
+	v.First, v.Last = time.Time(read.First), time.Time(read.Last)
+	return nil
+}
+
+// coverageJSON is a Coverage with its times as numbers.
+type coverageJSON struct {
+	*plainCoverage
+	First seconds `json:"first"`
+	Last  seconds `json:"last"`
+}
+
+type plainCoverage Coverage // without methods
+
+type seconds time.Time
+
+func (s seconds) MarshalJSON() ([]byte, error) { return unixtime.AppendSeconds(nil, time.Time(s)), nil }
+
+func (s *seconds) UnmarshalJSON(b []byte) error {
+	t, err := unixtime.ParseSeconds(b)
+	*s = seconds(t)
+	return err
 }
 
 // UnseenToken is a token of a norm that no action has, and the nearest word

@@ -1,7 +1,9 @@
 package normsync
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -87,6 +89,63 @@ func TestCoverFindsMisspellings(t *testing.T) {
 			}
 			require.Equal(t, []UnseenToken{{c.token, c.nearest}}, covered(t, []Norm{n}, world...)["n"].Unseen)
 		})
+	}
+}
+
+func TestCoverCountsWindowsAsExplainDoes(t *testing.T) {
+	at := func(sec int64) Action { return Action{Agent: "zoe", Verb: "attack", Time: time.Unix(sec, 0).UTC()} }
+	got := covered(t, []Norm{
+		prohibition("event", "", "attack").within(5, 9),
+		permission("truce", "", "attack", 1).within(7, 8),
+	}, at(4), at(5), at(7), at(8), at(9), Action{Agent: "zoe", Verb: "attack"})
+	require.Equal(t, map[string]Coverage{
+		"event": {Norm: "event", Actions: 6, Applied: 4, Violated: 3, Overridden: 1, Agents: 1, First: at(5).Time, Last: at(8).Time, Example: at(5), Unseen: []UnseenToken{}},
+		"truce": {Norm: "truce", Actions: 6, Applied: 1, Unseen: []UnseenToken{}},
+	}, got)
+}
+
+func TestCoverCountsAPermitOfOneWordOfTwo(t *testing.T) {
+	got := covered(t, []Norm{prohibition("f", "", "attack poison"), permission("p", "", "attack", 1)},
+		Action{Verb: "attack"}, Action{Verb: "attack poison"}, Action{Verb: "attack walk"})["f"]
+	require.Equal(t, []int{3, 3, 1, 2}, []int{got.Actions, got.Applied, got.Violated, got.Overridden})
+}
+
+func TestCoverLooksAtEachAlternativeAndField(t *testing.T) {
+	world := []Action{{Agent: "Anna", Verb: "attack", Location: "town", Target: "goblin", Faction: "red", Facts: "night war"}, {Agent: "bo\u017Fs", Verb: "walk\u200B"}}
+	for tokens, want := range map[string][]UnseenToken{
+		"town|night|facts:x":       {{"facts:x", ""}},
+		"location:town|tonw|night": {{"location:tonw", "town"}, {"location:night", "facts:night"}},
+		`goblin|a\|b|gobiln`:       {{`a\|b`, ""}, {"gobiln", "goblin"}},
+		"facts:nigth war":          {{"facts:nigth", "night"}},
+		"verb:atack|walk":          {{"action:atack", "attack"}},
+		"agent:anna|ANN*|bob":      {{"agent:bob", ""}},
+		"agent:boss":               {{"agent:boss", "bo\u017Fs"}},
+		"walk wa\u00ADlk verb:w*":  {},
+	} {
+		got := covered(t, []Norm{prohibition("n", tokens, "attack")}, world...)["n"].Unseen
+		require.Equal(t, want, got, tokens)
+	}
+}
+
+// The times in JSON are numbers like those of actions.
+func TestCoverageInJSON(t *testing.T) {
+	want := Coverage{Norm: "n", Actions: 3, Applied: 2, Violated: 1, Agents: 1, First: time.Unix(3, 5).UTC(), Last: time.Unix(1e9, 0).UTC(),
+		Example: Action{Agent: "a", Verb: "v", Time: time.Unix(3, 5).UTC()}, Unseen: []UnseenToken{{"x", "y"}, {"z", ""}}}
+	b, err := json.Marshal([]Coverage{want, {}})
+	require.NoError(t, err)
+	var list []map[string]any
+	require.NoError(t, json.Unmarshal(b, &list))
+	require.Equal(t, []string{"actions", "agents", "applied", "example", "exempt", "first", "last", "norm", "overridden", "unseen", "violated"}, slices.Sorted(maps.Keys(list[0])))
+	require.Contains(t, string(b), `"first":3.000000005,"last":1000000000`)
+	require.Equal(t, []any{0.0, 0.0}, []any{list[1]["first"], list[1]["last"]})
+	var back []Coverage
+	require.NoError(t, json.Unmarshal(b, &back))
+	require.Equal(t, []Coverage{want, {}}, back)
+
+	_, err = json.Marshal(Coverage{Example: Action{Metadata: "{"}})
+	require.ErrorIs(t, err, ErrInvalid)
+	for _, text := range []string{`{"first": "today"}`, `[]`, `{"last": true}`} {
+		require.ErrorContains(t, json.Unmarshal([]byte(text), &want), "normsync: decode coverage: ", text)
 	}
 }
 
