@@ -79,7 +79,7 @@ type UnseenToken struct {
 // world, and returns a Coverage for each norm, by name. It answers why a
 // rule never fires, and what a shadow norm would have done.
 //
-// If a norm never applied, look at its counts in turn. If Actions is 0, no
+// If a norm never applied, its counts tell why. If Actions is 0, no
 // action has its verb. If Applied is 0, its condition was never met, its Unless
 // always was, or the actions were outside its window. Overridden says that
 // permits of higher priority silenced it. Unseen lists the suspicious words.
@@ -423,13 +423,13 @@ type dictionary struct {
 	spelling map[string]string // a spelling of each: of several the first in the order of their bytes
 }
 
-// find returns the word nearest to what p looks for.
+// find returns the word that is nearest to the word of p.
 func (d *dictionary) find(p token.Pattern) (string, bool) {
 	folded, ok := d.words.Find(p.Fold(), p.Prefix)
 	return d.spelling[folded], ok
 }
 
-// match returns a word that p finds.
+// match returns a word that p matches.
 func (d *dictionary) match(p token.Pattern) (string, bool) {
 	if !p.Prefix {
 		word, ok := d.spelling[p.Fold()]

@@ -127,7 +127,7 @@ func TestCoverLooksAtEachAlternativeAndField(t *testing.T) {
 	}
 }
 
-// The times in JSON are numbers like those of actions.
+// JSON has times as numbers, as it has in actions.
 func TestCoverageInJSON(t *testing.T) {
 	want := Coverage{Norm: "n", Actions: 3, Applied: 2, Violated: 1, Agents: 1, First: time.Unix(3, 5).UTC(), Last: time.Unix(1e9, 0).UTC(),
 		Example: Action{Agent: "a", Verb: "v", Time: time.Unix(3, 5).UTC()}, Unseen: []UnseenToken{{"x", "y"}, {"z", ""}}}

@@ -31,8 +31,8 @@ type Warning struct {
 //   - loc:town and locaton:town: no field has that name, so the whole is a word
 //   - or, and, not as tokens of Condition or Unless: they are words like others
 //   - "safe and zone": the quotes are part of the words
-//   - location:a|location:b: a field holds for all alternatives, so the second one
-//     is looked for as a word
+//   - location:a|location:b: a field holds for all alternatives, so location:b is a
+//     word here
 //   - a token or an alternative that makes no difference beside others of the norm
 //   - invisible characters that make a token look like another one: they count in
 //     agent: tokens only, and a token of nothing else is none
@@ -252,8 +252,9 @@ func likelyField(name string) (string, bool) {
 	return fields.Find(name, false)
 }
 
-// lintAnyOf warns of tokens that make no difference in a list of which one is enough:
-// those that imply another one. Of two with the same meaning, the later is redundant.
+// lintAnyOf warns of tokens that make no difference because they imply another one, in
+// a list that needs only one. Of two tokens with the same meaning, the later makes no
+// difference.
 func (l *linter) lintAnyOf(field string, tokens implication.Clause) {
 	for i := range tokens {
 		for j := range tokens {
@@ -300,7 +301,7 @@ type liftable struct {
 	beginnings map[string]*priorities // by each beginning of a word or a prefix that a prohibition names
 }
 
-// priorities are those of some prohibitions.
+// priorities holds the priorities of some prohibitions.
 type priorities struct {
 	lowest  int        // of all of them
 	without int        // the lowest of those without a window; math.MaxInt if there are none

@@ -51,8 +51,8 @@ func letters(rs []rune) (set uint64) {
 // the first in the order of their bytes. With prefix set, text is compared with
 // the beginnings of the words.
 //
-// The time is that of a few instructions for each word of the dictionary, plus
-// that of comparing the few words that share most letters with text.
+// Find runs a few instructions for each word of the dictionary, and compares only
+// the few words that share most letters with text.
 func (ws *Words) Find(text string, prefix bool) (nearest string, ok bool) {
 	runes := []rune(text)
 	limit := limit(len(runes))
@@ -98,7 +98,7 @@ func before(a, b word) bool {
 // beginning of b that is nearest to it. If that is more than most, it returns
 // some number above most.
 //
-// It is the optimal string alignment distance: that of Wagner and Fischer ("The
+// It is the optimal string alignment distance: the distance of Wagner and Fischer ("The
 // String-to-String Correction Problem", Journal of the ACM 21 (1974)), computed
 // row by row, with swaps of neighbors.
 func (ws *Words) distance(a, b []rune, prefix bool, most int) int {
