@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/normsync/normsync/internal/journal"
 )
@@ -503,6 +504,58 @@ func (s *FileStore) Violations(ctx context.Context, after uint64) iter.Seq2[Stor
 			}
 		}
 	}
+}
+
+// QueryViolations yields the violations that q picks. It reads each violation after
+// q.After, or, if Newest is set, from the end backwards, until it has found enough.
+func (s *FileStore) QueryViolations(ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error] {
+	return q.from(ctx, s.Violations, func() (first, last uint64, err error) {
+		if s.violations == nil {
+			return 1, 0, cmp.Or(ctx.Err(), s.noViolations())
+		}
+		return s.violations.Bounds(ctx)
+	})
+}
+
+// waitInterval is how often WaitRevisions looks at the file of revisions.
+const waitInterval = 5 * time.Millisecond
+
+// WaitRevisions returns nil once there is a revision with an edition greater than
+// after, and the error of ctx if ctx ends first. It looks every 5 ms. In a store that was
+// opened with ReadOnly it looks at the size and the time of the file of revisions, which
+// takes about a microsecond, and reads the file if one of them has changed.
+func (s *FileStore) WaitRevisions(ctx context.Context, after uint64) error {
+	path := filepath.Join(s.revisions.Dir, s.revisions.Name+".jsonl")
+	for {
+		seen, _ := os.Stat(path) // the file may not be there yet
+		if last, writer := s.revisions.Appended(); !writer || last > after {
+			for _, err := range s.Revisions(ctx, after) {
+				return err
+			}
+		}
+		for same := true; same; {
+			if err := pause(ctx, waitInterval); err != nil {
+				return fileError("wait for revisions", err)
+			}
+			if s.closed.Load() {
+				return fileError("wait for revisions", fs.ErrClosed)
+			}
+			if last, writer := s.revisions.Appended(); writer {
+				same = last <= after
+			} else {
+				now, _ := os.Stat(path)
+				same = sameState(seen, now)
+			}
+		}
+	}
+}
+
+// sameState reports whether a file, which may not exist, looks unchanged.
+func sameState(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }
 
 // noViolations is the error of a store that was opened with RevisionsOnly.

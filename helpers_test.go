@@ -124,6 +124,7 @@ type faultyStore struct {
 	MemStore
 	appendRevisions  func(s *faultyStore, ctx context.Context, revs []Revision) error
 	revisions        func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error]
+	stored           func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[StoredViolation, error]
 	appendViolations func(s *faultyStore, ctx context.Context, vs []Violation) error
 	violations       func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error]
 
@@ -153,6 +154,9 @@ func (s *faultyStore) AppendViolations(ctx context.Context, vs ...Violation) err
 }
 
 func (s *faultyStore) Violations(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error] {
+	if s.stored != nil {
+		return s.stored(s, ctx, after)
+	}
 	if s.violations != nil {
 		return withNumbers(s.violations(s, ctx), after)
 	}

@@ -80,6 +80,38 @@ func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, err
 	return nil, opError(op, fmt.Errorf("%w: the last edition is %d", ErrNotFound, p.tip.edition))
 }
 
+// Editions yields the constitution after each Apply of the store's log, oldest first.
+// It reads the log once. A log does not say where an Apply ended, but all revisions of
+// an Apply have the same time: so revisions with the same time count as one Apply.
+//
+// The constitutions share what they have in common. An error ends the sequence.
+func Editions(ctx context.Context, s Store) iter.Seq2[*Constitution, error] {
+	return func(yield func(*Constitution, error) bool) {
+		var m Monitor // carries on the constitution; nothing else uses it
+		p := m.replay()
+		for r, err := range readLog(ctx, s, tip{}) {
+			if err == nil && p.tip.edition > m.tip.edition && !instant(r.Time).Equal(instant(p.tip.time)) {
+				m.commit(p)
+				if !yield(m.Constitution(), nil) {
+					return
+				}
+				p = m.replay()
+			}
+			if err == nil {
+				err = p.add(r)
+			}
+			if err != nil {
+				yield(nil, opError("editions", err))
+				return
+			}
+		}
+		if p.tip.edition > m.tip.edition {
+			m.commit(p)
+			yield(m.Constitution(), nil)
+		}
+	}
+}
+
 // readLog yields the revisions of s after a tip. It is the one place where a log
 // is checked to be a chain. A revision that does not follow the one before it is
 // an error, and ends the sequence.

@@ -24,6 +24,7 @@ type MemStore struct {
 	mu      sync.Mutex      // guards what follows
 	revs    []Revision      // its elements never change
 	tip     tip             // the last of revs
+	grown   chan struct{}   // closed by the next append of revisions; nil if nobody waits
 	oldest  *violationBlock // the first of a list of blocks; nil if there are no violations
 	newest  *violationBlock // the last one
 	used    int             // violations in newest
@@ -57,7 +58,35 @@ func (s *MemStore) AppendRevisions(ctx context.Context, revs ...Revision) error 
 	}
 	s.revs = append(s.revs, batch...)
 	s.tip = tip
+	if s.grown != nil {
+		close(s.grown)
+		s.grown = nil
+	}
 	return nil
+}
+
+// WaitRevisions returns nil once there is a revision with an edition greater than
+// after, and the error of ctx if ctx ends first. An append wakes all waiters at once.
+func (s *MemStore) WaitRevisions(ctx context.Context, after uint64) error {
+	for {
+		s.mu.Lock()
+		last := s.tip.edition
+		if s.grown == nil {
+			s.grown = make(chan struct{})
+		}
+		grown := s.grown
+		s.mu.Unlock()
+		if err := ctx.Err(); err != nil {
+			return opError("wait for revisions", err)
+		}
+		if last > after {
+			return nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Revisions returns an iterator over the revisions with an edition greater than
@@ -167,6 +196,16 @@ func (s *MemStore) Violations(ctx context.Context, after uint64) iter.Seq2[Store
 			skip++
 		}
 	}
+}
+
+// QueryViolations returns an iterator over the violations that q picks. It looks at
+// each violation that is kept, from the end if Newest is set.
+func (s *MemStore) QueryViolations(ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error] {
+	return q.from(ctx, s.Violations, func() (first, last uint64, err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.dropped + 1, s.dropped + uint64(s.kept), nil
+	})
 }
 
 // Dropped returns the number of violations that were dropped because there were

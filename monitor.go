@@ -14,7 +14,8 @@ import (
 
 // Options configures [Open]. A nil *Options means the defaults.
 type Options struct {
-	Now func() time.Time // returns the time to stamp revisions with; nil means time.Now
+	Now  func() time.Time // returns the time to stamp revisions with; nil means time.Now
+	Poll time.Duration    // how often Follow asks a store that cannot wait; 0 means a second
 }
 
 // Monitor holds the constitution in force, and changes it while other goroutines
@@ -38,6 +39,7 @@ type Monitor struct {
 	store Store            // nil means own; set once, by Open
 	own   MemStore         // the store of a monitor that Open did not make
 	now   func() time.Time // nil means time.Now; set once, by Open
+	poll  time.Duration    // 0 means defaultPoll; set once, by Open
 
 	mu      sync.Mutex     // serializes Apply and Sync, and guards what follows
 	tip     tip            // the last revision that led to current
@@ -76,7 +78,7 @@ func Open(ctx context.Context, s Store, o *Options) (*Monitor, error) {
 	}
 	m := &Monitor{store: s}
 	if o != nil {
-		m.now = o.Now
+		m.now, m.poll = o.Now, o.Poll
 	}
 	if _, err := m.catchUp(ctx); err != nil {
 		return nil, opError("open", err)
@@ -134,6 +136,10 @@ func (m *Monitor) AppendCheck(dst []Violation, a Action) []Violation {
 // Allows reports whether no norm forbids an action. See [Constitution.Allows].
 func (m *Monitor) Allows(a Action) bool { return m.Constitution().Allows(a) }
 
+// Explain returns a finding for every norm that has the action's verb. See
+// [Constitution.Explain].
+func (m *Monitor) Explain(a Action) []Finding { return m.Constitution().Explain(a) }
+
 // Apply carries out all of its changes in order, or none of them, and returns the
 // revisions that it made. There is one revision per change, except for an Enact or
 // Amend of a norm that is in force already and equal in every field: such a change
@@ -172,23 +178,36 @@ func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, err
 			return nil, c.failed(i, err)
 		}
 	}
+	if len(changes) == 0 && ctx.Err() == nil {
+		return nil, nil
+	}
+	return m.apply(ctx, "apply", func(*Constitution) ([]Change, error) { return changes, nil })
+}
+
+// apply is Apply of the changes that a function returns for the constitution in force.
+// It calls the function again after each time it has read what is new.
+func (m *Monitor) apply(ctx context.Context, op string, changesFrom func(*Constitution) ([]Change, error)) ([]Revision, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
-		return nil, opError("apply", err)
-	}
-	if len(changes) == 0 {
-		return nil, nil
+		return nil, opError(op, err)
 	}
 	for caughtUp := false; ; caughtUp = true {
-		p, revs, refusal := m.plan(changes)
+		var p *replay
+		var revs []Revision
+		changes, refusal := changesFrom(m.Constitution())
+		if refusal != nil {
+			refusal = opError(op, refusal)
+		} else {
+			p, revs, refusal = m.plan(changes)
+		}
 		if refusal != nil || len(revs) == 0 {
 			if caughtUp {
 				return nil, refusal
 			}
 			// This may differ after what another monitor changed a moment ago.
 			if _, err := m.catchUp(ctx); err != nil {
-				return nil, opError("apply: sync", err)
+				return nil, opError(op+": sync", err)
 			}
 			continue
 		}
@@ -200,16 +219,16 @@ func (m *Monitor) Apply(ctx context.Context, changes ...Change) ([]Revision, err
 			return revs, nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			return nil, opError("apply", err)
+			return nil, opError(op, err)
 		}
 
 		// Another monitor was faster.
 		news, syncErr := m.catchUp(ctx)
 		if syncErr != nil {
-			return nil, opError("apply: sync after a conflict", syncErr)
+			return nil, opError(op+": sync after a conflict", syncErr)
 		}
 		if news == 0 {
-			return nil, opError("apply", fmt.Errorf("%w (the store has nothing after edition %d, and refuses the next edition)", err, m.tip.edition))
+			return nil, opError(op, fmt.Errorf("%w (the store has nothing after edition %d, and refuses the next edition)", err, m.tip.edition))
 		}
 	}
 }

@@ -17,6 +17,9 @@ import (
 // the first rule that is broken, by number and in words. TestStore stops there, since
 // later rules build on earlier ones.
 //
+// If the store is a [RevisionWaiter] or a [ViolationQuerier], TestStore checks that, too,
+// after the rules.
+//
 // The function open must return an empty store. TestStore calls it once or twice for
 // each rule. The caller must close the stores, if they have to be closed.
 //
@@ -26,22 +29,28 @@ import (
 func TestStore(open func() (Store, error)) error { return testStore(open, 10*time.Second) }
 
 func testStore(open func() (Store, error), limit time.Duration) error {
+	run := func(rule string, check storeCheck) error {
+		var s Store
+		err := withLimit(limit, func(context.Context) (err error) { s, err = open(); return err })
+		if err == nil && s == nil {
+			err = errors.New("the store is nil, and so is the error")
+		}
+		if err != nil {
+			return fmt.Errorf("normsync: open a store to test: %w", err)
+		}
+		if err := withLimit(limit, func(ctx context.Context) error { return check(ctx, s) }); err != nil {
+			return fmt.Errorf("normsync: %s: %w", rule, err)
+		}
+		return nil
+	}
 	for i, rule := range storeRules {
 		for _, check := range rule.checks {
-			var s Store
-			err := withLimit(limit, func(context.Context) (err error) { s, err = open(); return err })
-			if err == nil && s == nil {
-				err = errors.New("the store is nil, and so is the error")
-			}
-			if err != nil {
-				return fmt.Errorf("normsync: open a store to test: %w", err)
-			}
-			if err := withLimit(limit, func(ctx context.Context) error { return check(ctx, s) }); err != nil {
-				return fmt.Errorf("normsync: rule %d: %s: %w", i+1, rule.words, err)
+			if err := run(fmt.Sprintf("rule %d: %s", i+1, rule.words), check); err != nil {
+				return err
 			}
 		}
 	}
-	return nil
+	return cmp.Or(run("RevisionWaiter", checkWaiter), run("ViolationQuerier", checkQuerier))
 }
 
 // withLimit calls f and returns its error, or an error that says that f panics or hangs.
@@ -623,8 +632,8 @@ func sampleViolations(from, to int) []Violation {
 	var vs []Violation
 	for i := from; i < to; i++ {
 		v := Violation{
-			NormID: ID{1, byte(i), byte(i >> 8)}, NormName: fmt.Sprintf("norm\n%d", i), Severity: SeverityWarn, Shadow: i%2 == 1, Edition: uint64(i),
-			Action: Action{Agent: fmt.Sprintf("agent %d", i), Verb: sampleText(i), Location: sampleText(i + 1), Target: sampleText(i + 2), Faction: sampleText(i + 4), Time: sampleTime(i)},
+			NormID: ID{1, byte(i), byte(i >> 8)}, NormName: fmt.Sprintf("norm\n%d", i), Severity: SeverityWarn, Shadow: i%2 == 1, Advice: sampleText(i + 3), Edition: uint64(i),
+			Action: Action{Agent: fmt.Sprintf("agent %d", i), Verb: sampleText(i), Location: sampleText(i + 1), Target: sampleText(i + 2), Faction: sampleText(i + 4), Facts: sampleText(i + 5), Time: sampleTime(i)},
 		}
 		switch i % 3 {
 		case 1:
@@ -635,4 +644,65 @@ func sampleViolations(from, to int) []Violation {
 		vs = append(vs, v)
 	}
 	return vs
+}
+
+// checkWaiter checks a store that is a RevisionWaiter.
+func checkWaiter(ctx context.Context, s Store) error {
+	w, ok := s.(RevisionWaiter)
+	if !ok {
+		return nil
+	}
+	done, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := w.WaitRevisions(done, 0); !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("WaitRevisions with a context that is done returns %v", err)
+	}
+	soon, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	if err := w.WaitRevisions(soon, 0); !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("WaitRevisions(0) of an empty store returns %v when its context ends", err)
+	}
+	for i := range 3 {
+		// One waits before the revision is there, and one asks afterwards.
+		waited := make(chan error, 1)
+		go func() { waited <- catchPanic(func() error { return w.WaitRevisions(ctx, uint64(i)) }) }()
+		if err := s.AppendRevisions(ctx, sampleRevisions(i, i+1)...); err != nil {
+			return fmt.Errorf("AppendRevisions: %w", err)
+		}
+		if err := cmp.Or(<-waited, w.WaitRevisions(ctx, uint64(i)), w.WaitRevisions(ctx, 0)); err != nil {
+			return fmt.Errorf("WaitRevisions(%d) after edition %d was appended: %w", i, i+1, err)
+		}
+	}
+	return nil
+}
+
+// checkQuerier checks a store that is a ViolationQuerier against one that is not.
+func checkQuerier(ctx context.Context, s Store) error {
+	querier, ok := s.(ViolationQuerier)
+	if !ok {
+		return nil
+	}
+	const n = 40
+	plain := new(MemStore)
+	for _, s := range []Store{s, plain} {
+		if err := s.AppendViolations(ctx, sampleViolations(0, n)...); err != nil {
+			return fmt.Errorf("AppendViolations: %w", err)
+		}
+	}
+	some := sampleViolations(n/2, n/2+1)[0]
+	for _, q := range []ViolationQuery{
+		{}, {Agent: some.Action.Agent}, {Norm: some.NormName}, {Severity: some.Severity}, {Since: some.Action.Time}, {Until: some.Action.Time},
+		{After: n / 3}, {Limit: 3}, {After: n}, {After: math.MaxUint64}, {Agent: "an agent that the store does not know"},
+	} {
+		for _, q.Newest = range []bool{false, true} {
+			var want []StoredViolation
+			for p := range QueryViolations(ctx, struct{ Store }{plain}, q) {
+				want = append(want, p)
+			}
+			if err := compare(fmt.Sprintf("QueryViolations(%+v)", q), collect(querier.QueryViolations(ctx, q), n, nil), want); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

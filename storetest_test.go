@@ -29,7 +29,7 @@ type storeFault struct {
 }
 
 func TestTestStoreNamesTheRuleThatIsBroken(t *testing.T) {
-	for _, f := range slices.Concat(valueFaults, useFaults) {
+	for _, f := range slices.Concat(valueFaults, useFaults, numberFaults) {
 		t.Run(fmt.Sprintf("rule %d/%s", f.rule, f.fault), func(t *testing.T) {
 			t.Parallel()
 			err := testStore(func() (Store, error) { return f.make(), nil }, 3*time.Second)
@@ -38,10 +38,118 @@ func TestTestStoreNamesTheRuleThatIsBroken(t *testing.T) {
 	}
 }
 
+// numberFaults are in the numbers of violations.
+var numberFaults = []storeFault{
+	{2, "violations are numbered from 0", func() *faultyStore {
+		return storedBy(func(v *StoredViolation) { v.Number-- }, func(after uint64) uint64 { return after })
+	}},
+	{2, "all violations have the same number", func() *faultyStore {
+		return storedBy(func(v *StoredViolation) { v.Number = 1 }, func(after uint64) uint64 { return after })
+	}},
+	{5, "Violations begins with the number itself", func() *faultyStore {
+		return storedBy(nil, func(after uint64) uint64 { return max(after, 1) - 1 })
+	}},
+	{5, "Violations begins anew each time", func() *faultyStore {
+		return storedBy(nil, func(uint64) uint64 { return 0 })
+	}},
+	{5, "Violations passes over the one after the number", func() *faultyStore {
+		return storedBy(nil, func(after uint64) uint64 {
+			if after > 0 && after < 1<<40 {
+				after++
+			}
+			return after
+		})
+	}},
+}
+
+// storedBy returns a store that yields its violations after another number, each
+// changed by f.
+func storedBy(f func(*StoredViolation), after func(uint64) uint64) *faultyStore {
+	return &faultyStore{stored: func(s *faultyStore, ctx context.Context, n uint64) iter.Seq2[StoredViolation, error] {
+		return eachBy(s.MemStore.Violations(ctx, after(n)), func(v *StoredViolation) {
+			if f != nil {
+				f(v)
+			}
+		})
+	}}
+}
+
+// waiterBy and querierBy have one method that may be wrong.
+type waiterBy struct {
+	MemStore
+	wait func(s *MemStore, ctx context.Context, after uint64) error
+}
+
+func (s *waiterBy) WaitRevisions(ctx context.Context, after uint64) error {
+	return s.wait(&s.MemStore, ctx, after)
+}
+
+type querierBy struct {
+	MemStore
+	query func(s *MemStore, ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error]
+}
+
+func (s *querierBy) QueryViolations(ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error] {
+	return s.query(&s.MemStore, ctx, q)
+}
+
+func TestTestStoreChecksWaitersAndQueriers(t *testing.T) {
+	waiters := map[string]func(s *MemStore, ctx context.Context, after uint64) error{
+		"it never waits": func(s *MemStore, ctx context.Context, after uint64) error { return nil },
+		"it does not see the context": func(s *MemStore, ctx context.Context, after uint64) error {
+			return s.WaitRevisions(context.Background(), after)
+		},
+		"it waits for one revision more": func(s *MemStore, ctx context.Context, after uint64) error { return s.WaitRevisions(ctx, after+1) },
+		"it hides why it ended": func(s *MemStore, ctx context.Context, after uint64) error {
+			return discard(s.WaitRevisions(ctx, after))
+		},
+		"it fails where there is a revision": func(s *MemStore, ctx context.Context, after uint64) error { return errors.New("no") },
+		"it forgets about contexts that are done": func(s *MemStore, ctx context.Context, after uint64) error {
+			return s.WaitRevisions(context.WithoutCancel(ctx), after)
+		},
+	}
+	for name, wait := range waiters {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := testStore(func() (Store, error) { return &waiterBy{wait: wait}, nil }, time.Second)
+			require.ErrorContains(t, err, "normsync: RevisionWaiter: ")
+		})
+	}
+	for name, change := range map[string]func(q *ViolationQuery){
+		"it ignores the agent":    func(q *ViolationQuery) { q.Agent = "" },
+		"it ignores the norm":     func(q *ViolationQuery) { q.Norm = "" },
+		"it ignores the severity": func(q *ViolationQuery) { q.Severity = "" },
+		"it ignores Since":        func(q *ViolationQuery) { q.Since = time.Time{} },
+		"it ignores Until":        func(q *ViolationQuery) { q.Until = time.Time{} },
+		"it ignores the number":   func(q *ViolationQuery) { q.After = 0 },
+		"it ignores the limit":    func(q *ViolationQuery) { q.Limit = 0 },
+		"it ignores the order":    func(q *ViolationQuery) { q.Newest = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := testStore(func() (Store, error) {
+				return &querierBy{query: func(s *MemStore, ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error] {
+					change(&q)
+					return s.QueryViolations(ctx, q)
+				}}, nil
+			}, 3*time.Second)
+			require.ErrorContains(t, err, "normsync: ViolationQuerier: QueryViolations(")
+		})
+	}
+}
+
+// discard puts another error in the place of err.
+func discard(err error) error {
+	if err != nil {
+		err = errors.New("ended")
+	}
+	return err
+}
+
 func TestTestStoreHasAFaultForEveryRule(t *testing.T) {
 	for i, rule := range storeRules {
 		n := 0
-		for _, f := range slices.Concat(valueFaults, useFaults) {
+		for _, f := range slices.Concat(valueFaults, useFaults, numberFaults) {
 			if f.rule == i+1 {
 				n++
 			}

@@ -17,6 +17,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -118,6 +119,36 @@ func (l *Log) path(name string) string { return filepath.Join(l.Dir, name) }
 
 func (l *Log) corrupt(name string, at position, format string, args ...any) error {
 	return &CorruptError{Path: l.path(name), Line: at.line, Offset: at.offset, Err: fmt.Errorf(format, args...)}
+}
+
+// Appended returns the number of the last record that is known to be on disk, if this
+// is the log's writer.
+func (l *Log) Appended() (last uint64, writer bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end.sequence - 1, l.writable
+}
+
+// Bounds returns the numbers of the first and the last record that Read would yield
+// now. If there are none, last is less than first. If another program writes the log,
+// Bounds reads the last segment.
+func (l *Log) Bounds(ctx context.Context) (first, last uint64, err error) {
+	segs, end, err := l.snapshot()
+	if err != nil || len(segs) == 0 {
+		return 1, 0, err
+	}
+	first = segs[0].first
+	if end != nil {
+		return first, end.sequence - 1, nil
+	}
+	last = segs[len(segs)-1].first - 1
+	for line, err := range l.Read(ctx, last) {
+		if err != nil {
+			return first, last, err
+		}
+		last = line.Last
+	}
+	return first, last, nil
 }
 
 // Files returns the number of files that the log had when it was opened.

@@ -1,0 +1,190 @@
+package normsync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// onlyStore hides what a store has beside the methods of Store.
+type onlyStore struct{ Store }
+
+// follow ranges over Follow until ctx ends, and sends what it yields.
+func follow(ctx context.Context, m *Monitor) <-chan pair[[]Revision] {
+	out := make(chan pair[[]Revision], 100)
+	go func() {
+		defer close(out)
+		for revs, err := range m.Follow(ctx) {
+			out <- pair[[]Revision]{revs, err}
+		}
+	}()
+	return out
+}
+
+func TestFollowYieldsEachRevisionOnceAfterItIsInForce(t *testing.T) {
+	for name, wrap := range map[string]func(Store) Store{
+		"a store that can wait":    func(s Store) Store { return s },
+		"a store that cannot wait": func(s Store) Store { return onlyStore{s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := new(MemStore)
+				writer, follower := openOn(t, s), openOn(t, wrap(s))
+				ctx, stop := context.WithCancel(t.Context())
+				followed := follow(ctx, follower)
+				synctest.Wait()
+				var editions []uint64
+				for i := range 3 {
+					applyTo(t, writer, Enact(ban(fmt.Sprint("w", i), "", "x")), Enact(ban(fmt.Sprint("v", i), "", "x")))
+					applyTo(t, follower, Enact(ban(fmt.Sprint("f", i), "", "x")))
+					time.Sleep(2 * defaultPoll)
+					synctest.Wait()
+					for len(followed) > 0 {
+						p := <-followed
+						require.NoError(t, p.err)
+						for _, r := range p.value {
+							require.LessOrEqual(t, r.Edition, follower.Constitution().Edition())
+							editions = append(editions, r.Edition)
+						}
+					}
+				}
+				require.Equal(t, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9}, editions)
+				stop()
+				_, more := <-followed
+				require.False(t, more, "the end of the context is not yielded")
+			})
+		})
+	}
+}
+
+func TestFollowLearnsAtOnceFromAStoreThatCanWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(MemStore)
+		writer, follower := openOn(t, s), openOn(t, s)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		followed := follow(ctx, follower)
+		synctest.Wait()
+		begin := time.Now()
+		applyTo(t, writer, Enact(ban("n", "", "x")))
+		require.Len(t, (<-followed).value, 1)
+		require.Zero(t, time.Since(begin), "no clock has to move on")
+		stop()
+		<-followed
+	})
+}
+
+func TestFollowGoesOnAfterAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("the store is down")
+		var failing bool
+		s := &faultyStore{}
+		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+			if failing {
+				return func(yield func(Revision, error) bool) { yield(Revision{}, down) }
+			}
+			return s.MemStore.Revisions(ctx, after)
+		}
+		m, err := Open(t.Context(), onlyStore{s}, &Options{Poll: time.Minute})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		followed := follow(ctx, m)
+		synctest.Wait()
+		failing = true
+		time.Sleep(3*time.Minute + time.Second)
+		synctest.Wait()
+		require.Len(t, followed, 3, "one error for each Poll, not a loop without a pause")
+		for range 3 {
+			require.ErrorIs(t, (<-followed).err, down)
+		}
+		failing = false
+		applyTo(t, openOn(t, &s.MemStore), Enact(ban("n", "", "x")))
+		p := <-followed
+		require.NoError(t, p.err)
+		require.Len(t, p.value, 1)
+		stop()
+		<-followed
+	})
+}
+
+func TestFollowBeginsAfterWhatIsInForceAndCanBeStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(MemStore)
+		m := openOn(t, s)
+		applyTo(t, m, Enact(ban("before", "", "x")))
+		stopped := make(chan []Revision)
+		go func() {
+			for revs := range m.Follow(t.Context()) {
+				stopped <- revs
+				break
+			}
+			close(stopped)
+		}()
+		synctest.Wait()
+		applyTo(t, m, Enact(ban("after", "", "x")))
+		require.Equal(t, uint64(2), (<-stopped)[0].Edition)
+		<-stopped
+	})
+}
+
+func TestMemStoreWaitRevisions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(MemStore)
+		m := openOn(t, s)
+		woken := make(chan error, 3)
+		for after := range uint64(3) {
+			go func() { woken <- s.WaitRevisions(t.Context(), after) }()
+		}
+		synctest.Wait()
+		require.Empty(t, woken)
+		for range 3 {
+			applyTo(t, m, Enact(ban(fmt.Sprint("n", m.Constitution().Edition()), "", "x")))
+			synctest.Wait()
+			require.Len(t, woken, 1, "only those whose revision is there wake up")
+			require.NoError(t, <-woken)
+		}
+		require.NoError(t, s.WaitRevisions(t.Context(), 2))
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, s.WaitRevisions(done, 3), context.Canceled)
+		require.ErrorIs(t, s.WaitRevisions(done, 0), context.Canceled, "a context that is already done is reported")
+		late, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, s.WaitRevisions(late, 3), context.DeadlineExceeded)
+	})
+}
+
+func TestEditionsYieldsEachApplyOnce(t *testing.T) {
+	s := new(MemStore)
+	now := time.Unix(1000, 0)
+	m, err := Open(t.Context(), s, &Options{Now: func() time.Time { now = now.Add(1); return now }})
+	require.NoError(t, err)
+	require.Empty(t, all(t, Editions(t.Context(), s)))
+	applyTo(t, m, Enact(ban("a", "", "x")), Enact(ban("b", "", "x")))
+	applyTo(t, m, Repeal("a"))
+	applyTo(t, m, Enact(ban("a", "", "y")), Amend(ban("b", "z", "x")), Repeal("b"))
+	applyTo(t, m, Enact(ban("b", "", "x")))
+	var editions []uint64
+	for _, c := range all(t, Editions(t.Context(), s)) {
+		at, err := AtEdition(t.Context(), s, c.Edition())
+		require.NoError(t, err)
+		require.Equal(t, slices.Collect(at.All()), slices.Collect(c.All()))
+		editions = append(editions, c.Edition())
+	}
+	require.Equal(t, []uint64{2, 3, 6, 7}, editions)
+	for range Editions(t.Context(), s) {
+		break
+	}
+	bad := revisionsBy(func(r *Revision) { r.Version += int(r.Edition / 5) })
+	require.NoError(t, bad.AppendRevisions(t.Context(), all(t, s.Revisions(t.Context(), 0))...))
+	pairs := collect(Editions(t.Context(), bad), 10, nil)
+	require.Len(t, pairs, 3)
+	require.ErrorIs(t, pairs[2].err, ErrInvalid)
+}
