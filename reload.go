@@ -24,7 +24,7 @@ import (
 //
 // Reload reads the log of the store if a norm of the list is not in force but was.
 func (m *Monitor) Reload(ctx context.Context, scope string, norms []Norm) ([]Revision, error) {
-	list, err := listOf(scope, norms)
+	list, err := normList(scope, norms)
 	if err != nil {
 		return nil, opError("reload", err)
 	}
@@ -39,8 +39,8 @@ func notListed(scope string) string {
 	return fmt.Sprintf("no longer in the list of scope %q", shownScope(scope))
 }
 
-// listOf returns the norms that are not Repealed, with a scope, in order of name.
-func listOf(scope string, norms []Norm) ([]Norm, error) {
+// normList returns the norms that are not Repealed, with a scope, in order of name.
+func normList(scope string, norms []Norm) ([]Norm, error) {
 	var list []Norm
 	for _, n := range norms {
 		if n.Repealed {
