@@ -71,7 +71,7 @@ func (s *seconds) UnmarshalJSON(b []byte) error {
 // UnseenToken is a token of a norm that no action has, and the nearest word
 // that some action has, if one is near: a likely misspelling.
 type UnseenToken struct {
-	Token   string `json:"token"`             // as the norm has it; of a|b each alternative by itself, with the field
+	Token   string `json:"token"`             // as in the norm; each alternative of a|b by itself, with its field
 	Nearest string `json:"nearest,omitempty"` // with a field if it was seen in another field than the token asks for
 }
 

@@ -485,7 +485,7 @@ func ExampleLint() {
 		fmt.Printf("%s: %s: %s: %s; write %q\n", w.Norm, w.Field, w.Token, w.Detail, w.Suggestion)
 	}
 	// Output:
-	// peace: Condition: locaton:bank: no field is called "locaton", so the whole is looked for as a word; write "location:bank"
+	// peace: Condition: locaton:bank: "locaton" is not a field, so the token is an ordinary word; write "location:bank"
 	// peace: Condition: !night: the ! is part of the word; write "Unless: night"
 	// peace: Prohibited: attack,: the "," is part of the word: tokens are separated by white space; write "attack"
 	// duel: Permitted: attack: it lifts nothing: no prohibition has one of its verbs; write ""

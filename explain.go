@@ -15,7 +15,7 @@ type Outcome string
 const (
 	OutcomeViolated   Outcome = "violated"
 	OutcomeShadow     Outcome = "shadow"     // would have counted, but is a dry run
-	OutcomeOverridden Outcome = "overridden" // a permit of higher priority matched
+	OutcomeOverridden Outcome = "overridden" // permits of higher priority lift the words that it forbids
 	OutcomeExempt     Outcome = "exempt"     // an Unless token is present
 	OutcomeUnmet      Outcome = "unmet"      // condition tokens are missing
 	OutcomePermits    Outcome = "permits"    // a permit that matched

@@ -27,8 +27,8 @@ type Warning struct {
 //
 //   - !night in Condition or Unless: the ! is part of the word
 //   - attack, and a,b: the comma is part of the word
-//   - health<20: norms compare no numbers
-//   - loc:town and locaton:town: no field has that name, so the whole is a word
+//   - health<20: norms do not compare numbers
+//   - loc:town and locaton:town: no field has that name, so the token is an ordinary word
 //   - or, and, not as tokens of Condition or Unless: they are words like others
 //   - "safe and zone": the quotes are part of the words
 //   - location:a|location:b: a field holds for all alternatives, so location:b is a
@@ -167,12 +167,12 @@ func oddField(tok, name, word string, known, qualified bool) (detail, suggestion
 			if known && qualified && strings.EqualFold(name, other) {
 				suggestion = name + ":" + strings.ReplaceAll(word, "|"+other+":", "|")
 			}
-			return fmt.Sprintf("a field holds for all alternatives, so %q is looked for as a word", alternative), suggestion
+			return fmt.Sprintf("a field holds for all alternatives, so %q is an ordinary word here", alternative), suggestion
 		}
 	}
 	if !known && qualified {
 		if field, ok := likelyField(name); ok {
-			return fmt.Sprintf("no field is called %q, so the whole is looked for as a word", name), field + ":" + word
+			return fmt.Sprintf("%q is not a field, so the token is an ordinary word", name), field + ":" + word
 		}
 	}
 	return "", ""
@@ -189,13 +189,13 @@ func oddWord(bare, tok, field string, verbs bool) (detail, suggestion string) {
 	case len(bare) > 1 && strings.ContainsAny(bare[len(bare)-1:], ",;"):
 		return fmt.Sprintf("the %q is part of the word: tokens are separated by white space", bare[len(bare)-1:]), strings.Replace(tok, bare, strings.TrimRight(bare, ",;"), 1)
 	case isList(bare):
-		separator, meaning := "|", "white space separates tokens that all have to be found, | those of which one is enough"
+		separator, meaning := "|", "separate tokens by white space if all must be found, or by | if one is enough"
 		if verbs {
 			separator, meaning = " ", "tokens are separated by white space"
 		}
 		return "the comma is part of the word: " + meaning, strings.ReplaceAll(tok, ",", separator)
 	case !verbs && isComparison(bare):
-		return "norms compare no numbers: this is looked for as a word", "a fact that the host sets, such as facts:low_health"
+		return "norms do not compare numbers, so the token is an ordinary word", "a fact that the host sets, such as facts:low_health"
 	case !verbs && slices.Contains([]string{"or", "and", "not"}, strings.ToLower(tok)):
 		return fmt.Sprintf("%q is a word like others: it has to be in the action", tok), map[string]string{
 			"or": "a|b", "and": "only the other tokens: all of them have to be found", "not": "Unless for what must not be found"}[strings.ToLower(tok)]

@@ -26,9 +26,8 @@ const (
 // [Norm.Validate] for the limits. Norms can be compared with == and share no mutable
 // state.
 //
-// Prohibited "*", with permits of a higher Priority, forbids every verb that no
-// permit names. It does not forbid an [Action] without a verb, which has no word
-// that a norm could find.
+// Prohibited "*", with permits of a higher Priority, forbids every action that has no
+// verb that a permit names. It does not forbid an [Action] without a verb.
 type Norm struct {
 	Name        string    // unique among the norms in force
 	Description string    // for people; never matched
@@ -37,7 +36,7 @@ type Norm struct {
 	Prohibited  string    // verbs it forbids: any of these tokens in the verb
 	Permitted   string    // verbs it expressly allows (exactly one of Prohibited and Permitted is set)
 	Scope       string    // label for people and reports; empty means "global"
-	Priority    int       // a permit silences prohibitions of strictly lower priority; within 32 bits
+	Priority    int       // a permit lifts its verbs from prohibitions of strictly lower priority; within 32 bits
 	Severity    Severity  // empty means "warn"
 	Advice      string    // for the host: a message, "ask", a sanction; copied into the violation, never matched
 	From, Until time.Time // in force for actions with From <= Time < Until; zero: without that bound
