@@ -64,11 +64,14 @@
 // [At] and [AtEdition] return the constitution as it was at a time or an
 // edition, and checking the same actions again gives the same violations.
 // [Diff] returns the changes that turn one set of norms into another.
+// [Monitor.Reload] makes the norms of one scope those of a file, and leaves
+// other scopes as they are.
 //
 // Several monitors can share a store, even in several processes if the store
 // allows that. If another monitor has already written the next edition, the
 // append fails with [ErrConflict], and Apply reads the new revisions and
 // retries. [Monitor.Sync] reads new revisions without making a change.
+// [Monitor.Follow] keeps a monitor in sync, and yields what comes into force.
 //
 // # Stores
 //
@@ -79,6 +82,7 @@
 //
 // A Monitor stores revisions only. To keep violations, pass them to a
 // [Recorder], which stores them in the background and never makes a tick wait.
+// [QueryViolations] finds stored violations by agent, norm, severity or time.
 //
 // # Concurrency
 //

@@ -64,6 +64,8 @@ var claims = []struct{ phrase, tests string }{
 	{"identifies a norm", "TestMonitorCountsVersionsAcrossRepeals"},
 	{"gives the same violations", "TestMonitorReloadsAndReplays TestTimeTravel"},
 	{"turn one set of norms into another", "TestDiffOfRandomSetsLeadsFromOneToTheOther"},
+	{"leaves other scopes", "TestReloadMakesTheNormsOfAScopeThoseOfTheList"},
+	{"yields what comes into force", "TestFollowYieldsEachRevisionOnceAfterItIsInForce"},
 	{"even in several processes", "TestMonitorTriesAgainWhileItsChangesAreValid"},
 	{"[ErrConflict]", "TestTestStorePassesMemStore TestMemStoreSaysWhichEditionIsNext TestMonitorTriesAgainWhileItsChangesAreValid"},
 	{"without making a change", "TestMonitorBringsInWhatWasStoredAfterAll"},
@@ -73,6 +75,8 @@ var claims = []struct{ phrase, tests string }{
 	{"a Store of your own", "TestTestStoreHasAFaultForEveryRule"},
 	{"stores revisions only", "TestMonitorReloadsAndReplays"},
 	{"never makes a tick wait", "TestRecorderNeverBlocksThoughTheStoreIsSlow"},
+
+	{"finds stored violations", "TestQueryViolationsAgreesWithLookingAtAll"},
 
 	{"no mutable state", "TestTheValuesAreComparable"},
 	{"safe for concurrent use", "TestMonitorReadersSeeAllOfAnApplyOrNothing TestRecorderWithManyAtOnceAddsUp TestMonitorZeroValueIsReadyForManyAtOnce"},

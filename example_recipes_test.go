@@ -71,8 +71,7 @@ func Example_server() {
 	check(err)
 	wanted, err := normsync.ReadNorms(strings.NewReader(`[{"name": "peace", "condition": "safe_zone", "prohibited": "attack"}]`))
 	check(err)
-	changes := normsync.Diff(slices.Collect(monitor.Constitution().All()), wanted)
-	_, err = monitor.Apply(ctx, changes...)
+	_, err = monitor.Reload(ctx, "file", wanted) // leaves alone what is enacted at run time
 	check(err)
 	recorder := normsync.NewRecorder(store, nil)
 
@@ -80,9 +79,8 @@ func Example_server() {
 	for range 3 { // ticks
 		rules := monitor.Constitution()
 		action := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone", Time: time.Now()}
-		if violations = rules.AppendCheck(violations[:0], action); len(violations) > 0 {
-			recorder.Record(violations...)
-		}
+		violations = rules.AppendCheck(violations[:0], action)
+		recorder.Record(violations...)
 	}
 
 	check(recorder.Close(ctx)) // before the store, because it still writes to it
@@ -202,16 +200,7 @@ func Example_reload() {
 		if err != nil {
 			return err
 		}
-		for i := range wanted {
-			wanted[i].Scope = "file"
-		}
-		var current []normsync.Norm
-		for n := range monitor.Constitution().All() {
-			if n.Scope == "file" {
-				current = append(current, n)
-			}
-		}
-		revisions, err := monitor.Apply(ctx, normsync.Diff(current, wanted)...)
+		revisions, err := monitor.Reload(ctx, "file", wanted)
 		for _, r := range revisions {
 			fmt.Println(r.Edition, r.Kind, r.Norm.Name)
 		}
@@ -221,27 +210,29 @@ func Example_reload() {
 		{"name": "peace", "condition": "safe_zone", "prohibited": "attack"},
 		{"name": "curfew", "condition": "night", "prohibited": "trade"}
 	]`))
-	_, err := monitor.Apply(ctx, normsync.Enact(normsync.Norm{Name: "quarantine", Prohibited: "travel"})) // by a game master
+	quarantine := normsync.Norm{Name: "quarantine", Prohibited: "travel", Scope: "game masters"}
+	_, err := monitor.Apply(ctx, normsync.Enact(quarantine), normsync.Repeal("peace")) // at run time
 	check(err)
 	fmt.Println(reload(`[
-		{"name": "peace", "condition": "safe_zone", "prohibited": "attack steal"},
+		{"name": "peace", "condition": "safe_zone", "prohibited": "attack"},
 		{"name": "no-litter", "prohibited": "litter"}
 	]`))
 	fmt.Println(reload(`[
 		{"name": "peace", "condition": "zone == safe", "prohibited": "attack"}
 	]`))
-	_, ok := monitor.Constitution().Norm("quarantine")
-	fmt.Println("quarantine is still in force:", ok)
+	for n := range monitor.Constitution().All() {
+		fmt.Println(n.Name, "of scope", n.Scope)
+	}
 	// Output:
 	// 1 add curfew
 	// 2 add peace
 	// <nil>
-	// 4 repeal curfew
-	// 5 modify peace
+	// 5 repeal curfew
 	// 6 add no-litter
 	// <nil>
 	// normsync: invalid norm 1 "peace" in line 2, column 3: Condition: token "==" is an operator, but this is a list of tokens, not an expression; write "location:safe_zone"
-	// quarantine is still in force: true
+	// no-litter of scope file
+	// quarantine of scope game masters
 }
 
 func Example_event() {
@@ -377,6 +368,68 @@ func Example_servers() {
 	// Output:
 	// revisions brought in: 1 <nil>
 	// the second server allows it: false
+}
+
+func Example_follow() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	dir, err := os.MkdirTemp("", "constitution")
+	check(err)
+	defer os.RemoveAll(dir)
+	store, err := normsync.OpenFile(dir, nil)
+	check(err)
+	defer store.Close()
+	writer, err := normsync.Open(ctx, store, nil)
+	check(err)
+
+	reader, err := normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: true}) // usually in another process
+	check(err)
+	defer reader.Close()
+	follower, err := normsync.Open(ctx, reader, nil)
+	check(err)
+
+	peace := normsync.Norm{Name: "peace", Prohibited: "attack"}
+	_, err = writer.Apply(ctx, normsync.Enact(peace).Attributed("zoe", "new players"))
+	check(err)
+	for revisions, err := range follower.Follow(ctx) { // in a goroutine of its own
+		check(err) // log it; after ErrDiverged, stop
+		for _, r := range revisions {
+			fmt.Println(r.Kind, r.Norm.Name, "by", r.By, "because:", r.Reason)
+		}
+		fmt.Println("in force:", follower.Constitution().Len())
+		break // a server goes on until ctx ends
+	}
+	// Output:
+	// add peace by zoe because: new players
+	// in force: 1
+}
+
+func Example_query() {
+	ctx := context.Background()
+	monitor, err := normsync.NewMonitor(normsync.Norm{Name: "peace", Prohibited: "attack"}, normsync.Norm{Name: "tidy", Prohibited: "litter"})
+	check(err)
+	store := monitor.Store()
+	for i, action := range []normsync.Action{
+		{Agent: "hero", Verb: "attack"}, {Agent: "thief", Verb: "attack"}, {Agent: "hero", Verb: "litter"}, {Agent: "hero", Verb: "attack"},
+	} {
+		action.Time = time.Date(2030, 5, 1, 12, i, 0, 0, time.UTC)
+		check(store.AppendViolations(ctx, monitor.Check(action)...))
+	}
+	query := normsync.ViolationQuery{Agent: "hero", Newest: true, Limit: 2}
+	for range 2 { // pages
+		for v, err := range normsync.QueryViolations(ctx, store, query) {
+			check(err)
+			fmt.Println(v.Number, v.NormName, v.Action.Time.Format(time.TimeOnly))
+			query.After = v.Number // the next page begins before it
+		}
+		fmt.Println("end of page")
+	}
+	// Output:
+	// 4 peace 12:03:00
+	// 3 tidy 12:02:00
+	// end of page
+	// 1 peace 12:00:00
+	// end of page
 }
 
 func Example_test() {

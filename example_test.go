@@ -595,6 +595,45 @@ func ExampleMonitor_Sync() {
 	// server 2 has 1 norms
 }
 
+func ExampleMonitor_Reload() {
+	ctx := context.Background()
+	var m normsync.Monitor
+	peace := normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
+	curfew := normsync.Norm{Name: "curfew", Condition: "night", Prohibited: "trade"}
+	for _, list := range [][]normsync.Norm{{peace, curfew}, {peace, curfew}, {peace}} {
+		revs, err := m.Reload(ctx, "town", list)
+		fmt.Println(len(revs), err)
+		for _, r := range revs {
+			fmt.Println(" ", r.Kind, r.Norm.Name, "by", r.By)
+		}
+	}
+	// Output:
+	// 2 <nil>
+	//   add curfew by reload
+	//   add peace by reload
+	// 0 <nil>
+	// 1 <nil>
+	//   repeal curfew by reload
+}
+
+func ExampleMonitor_Follow() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	store := new(normsync.MemStore)
+	server1, _ := normsync.Open(ctx, store, nil)
+	server2, _ := normsync.Open(ctx, store, nil)
+
+	server1.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"}))
+	for revs, err := range server2.Follow(ctx) { // in a goroutine of its own, until ctx ends
+		fmt.Println(revs[0].Kind, revs[0].Norm.Name, err)
+		fmt.Println("server 2 has", server2.Constitution().Len(), "norm")
+		break
+	}
+	// Output:
+	// add peace <nil>
+	// server 2 has 1 norm
+}
+
 // threeDays returns a store with a history of three days.
 func threeDays() normsync.Store {
 	ctx := context.Background()
@@ -650,6 +689,49 @@ func ExampleAtEdition() {
 	// 2 false
 	// 3 true
 	// normsync: constitution at edition 4: norm not found: the last edition is 3
+}
+
+func ExampleEditions() {
+	for c, err := range normsync.Editions(context.Background(), threeDays()) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(c.Edition(), c.Len(), c.Allows(normsync.Action{Verb: "steal", Location: "safe_zone"}))
+	}
+	// Output:
+	// 1 1 true
+	// 2 1 false
+	// 3 0 true
+}
+
+func ExampleQueryViolations() {
+	ctx := context.Background()
+	store := new(normsync.MemStore)
+	for _, agent := range []string{"hero", "thief", "hero"} {
+		if err := store.AppendViolations(ctx, normsync.Violation{NormName: "peace", Action: normsync.Action{Agent: agent, Verb: "attack"}}); err != nil {
+			panic(err)
+		}
+	}
+	for v, err := range normsync.QueryViolations(ctx, store, normsync.ViolationQuery{Agent: "hero", Newest: true, Limit: 10}) {
+		fmt.Println(v.Number, v.Action.Agent, err)
+	}
+	// Output:
+	// 3 hero <nil>
+	// 1 hero <nil>
+}
+
+func ExampleMemStore_WaitRevisions() {
+	ctx := context.Background()
+	store := new(normsync.MemStore)
+	m, err := normsync.Open(ctx, store, nil)
+	if err != nil {
+		panic(err)
+	}
+	go m.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "attack"}))
+	fmt.Println(store.WaitRevisions(ctx, 0)) // until there is a revision after edition 0
+	// Output:
+	// <nil>
 }
 
 func ExampleMemStore() {

@@ -27,7 +27,7 @@ type Options struct {
 //
 // Any number of monitors can share a store, even in several processes if the store
 // allows that. A [FileStore] has one writer; other processes open it with ReadOnly
-// and follow the writer by Sync.
+// and follow the writer by Sync or Follow.
 //
 // A Monitor stores revisions only. To keep violations, use a [Recorder] or the
 // AppendViolations method of the store.
