@@ -154,9 +154,9 @@ func testNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// Only changing, recording and testing a store use the clock.
+// Only changing, following, recording and testing a store use the clock.
 func TestCheckingReadsNoClock(t *testing.T) {
-	usesClock := map[string]bool{"monitor.go": true, "recorder.go": true, "storetest.go": true}
+	usesClock := map[string]bool{"monitor.go": true, "follow.go": true, "recorder.go": true, "storetest.go": true}
 	clock := map[string]bool{"Now": true, "Since": true, "Until": true, "After": true, "AfterFunc": true, "Tick": true, "NewTimer": true, "NewTicker": true}
 	for _, pattern := range []string{"*.go", "internal/token/*.go", "internal/index/*.go"} {
 		files, err := filepath.Glob(pattern)
