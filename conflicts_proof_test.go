@@ -353,6 +353,76 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 	}
 }
 
+// Conflicts in the worlds of the twin, with words that fold in odd ways, bars, and
+// invisible characters: the twin finds no action that disproves what is reported.
+func TestConflictsAgreeWithTheTwin(t *testing.T) {
+	counts := map[ConflictKind]int{}
+	for seed := range uint64(600) {
+		w := plainWorld(seed)
+		if seed%2 == 1 {
+			w = hostileWorld(seed)
+			w.words = w.words[w.IntN(len(w.words)-3):][:3] // so that much is alike
+		}
+		norms := w.norms(5)
+		for i := range norms {
+			if i > 0 && w.IntN(3) == 0 { // nearly the same
+				norms[i].Condition = norms[i-1].Condition + " " + norms[i].Condition
+				norms[i].Unless = norms[i-1].Unless
+				norms[i].From, norms[i].Until = norms[i-1].From, norms[i-1].Until
+			}
+		}
+		conflicts, gaveUp, err := FindConflicts(norms)
+		require.NoError(t, err)
+		require.Empty(t, gaveUp)
+		byName := map[string]Norm{}
+		for _, n := range norms {
+			byName[n.Name] = n
+		}
+		actions := make([]Action, 100)
+		for i := range actions {
+			actions[i] = w.action()
+		}
+		for _, c := range conflicts { // and actions near the border of what the norms meet
+			a := c.Witness
+			actions = append(actions, a)
+			for _, field := range []*string{&a.Verb, &a.Location, &a.Agent, &a.Facts} {
+				*field += " " + w.of(w.words...)
+				actions = append(actions, a)
+			}
+			a.Time = w.time()
+			actions = append(actions, a)
+		}
+		for _, c := range conflicts {
+			counts[c.Kind]++
+			requireShown(t, norms, c)
+			a, b := byName[c.A], byName[c.B]
+			for _, action := range actions {
+				broken := twin(norms).check(action)
+				breaks := func(n Norm) bool {
+					return slices.Contains(broken, verdict(n.Name, n.Shadow))
+				}
+				f := twinSplit(action)
+				holds := true
+				switch c.Kind {
+				case ConflictDead:
+					holds = !f.applies(a)
+				case ConflictDuplicate:
+					holds = f.applies(a) == f.applies(b)
+				case ConflictOverruled:
+					holds = !breaks(a)
+				case ConflictRedundant:
+					holds = !breaks(a) || breaks(b)
+				}
+				require.True(t, holds, "%+v\nis disproved by %+v\nin %+v", c, action, norms)
+			}
+		}
+	}
+	t.Log(counts)
+	for _, kind := range []ConflictKind{ConflictDead, ConflictDuplicate, ConflictOverruled, ConflictRedundant, ConflictContradiction} {
+		require.Greater(t, counts[kind], 5, "the worlds are rich enough in %s", kind)
+	}
+}
+
 // shareVerb reports whether two norms have a verb in common that is lifted by
 // neither's Unless.
 func shareVerb(a, b Norm) bool {
