@@ -573,7 +573,7 @@ func checkInvalid[T comparable](ctx context.Context, l storeLog[T], what string,
 			return fmt.Errorf("calling Append%s with %d values, the last of which is %s, returns %v", l.name, size, what, err)
 		}
 		if err := l.expect(ctx, l.values(0, n)); err != nil {
-			return fmt.Errorf("Append%s refuses %s, and then %w", l.name, what, err)
+			return fmt.Errorf("after Append%s has refused %s: %w", l.name, what, err)
 		}
 	}
 	return cmp.Or(l.add(ctx, l.values(n, n+1)), l.expect(ctx, l.values(0, n+1)))
