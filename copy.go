@@ -113,25 +113,21 @@ func copiedViolations(ctx context.Context, from, to Store) (number uint64, err e
 		first = v.Number
 		break
 	}
-	var last StoredViolation // of the target
-	for v, err := range to.Violations(ctx, 0) {
+	for last, err := range QueryViolations(ctx, to, ViolationQuery{Newest: true, Limit: 1}) {
 		if err != nil {
 			return 0, err
 		}
-		last = v
-	}
-	number = first - 1 + last.Number
-	if last.Number == 0 {
-		return number, nil
-	}
-	for v, err := range from.Violations(ctx, number-1) {
-		if err != nil {
-			return 0, err
+		number := first - 1 + last.Number
+		for v, err := range from.Violations(ctx, number-1) {
+			if err != nil {
+				return 0, err
+			}
+			if v.Number == number && v.Violation == last.Violation {
+				return number, nil
+			}
+			break
 		}
-		if v.Number == number && v.Violation == last.Violation {
-			return number, nil
-		}
-		break
+		return 0, fmt.Errorf("%w: violation %d of the target is not violation %d of the source; copy to an empty store", ErrDiverged, last.Number, number)
 	}
-	return 0, fmt.Errorf("%w: violation %d of the target is not violation %d of the source; copy to an empty store", ErrDiverged, last.Number, number)
+	return first - 1, nil
 }

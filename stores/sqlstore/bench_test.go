@@ -100,3 +100,29 @@ func BenchmarkApply(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkQueryViolations measures how long the newest 50 violations of an agent
+// take to be read, of many.
+func BenchmarkQueryViolations(b *testing.B) {
+	const stored = 100_000
+	for _, e := range engines {
+		b.Run(fmt.Sprintf("store=%s/violations=%d", e.name, stored), func(b *testing.B) {
+			s := mustOpen(b, e.place(b))
+			vs := make([]normsync.Violation, 10_000)
+			for n := 0; n < stored; n += len(vs) {
+				for i := range vs {
+					vs[i] = violation(n + i)
+				}
+				require.NoError(b, s.AppendViolations(b.Context(), vs...))
+			}
+			for b.Loop() {
+				n := 0
+				for _, err := range s.QueryViolations(b.Context(), normsync.ViolationQuery{Agent: "agent 7", Newest: true, Limit: 50}) {
+					require.NoError(b, err)
+					n++
+				}
+				require.Equal(b, 50, n)
+			}
+		})
+	}
+}

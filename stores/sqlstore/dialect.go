@@ -33,6 +33,7 @@ type engine struct {
 	poll      time.Duration // default of Options.Poll
 	oneWriter bool          // only one transaction can write at a time, so the goroutines of a process queue up
 	numbered  bool          // parameters are $1, $2, …; otherwise ?
+	fence     string        // keeps the planner from merging a subquery into the query around it
 	txOptions *sql.TxOptions
 
 	check            func(context.Context, *sql.Conn) error
@@ -178,6 +179,7 @@ func setWAL(ctx context.Context, conn *sql.Conn, mode *string) error {
 var postgres = engine{
 	poll:       100 * time.Millisecond,
 	numbered:   true,
+	fence:      "OFFSET 0",
 	txOptions:  &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 	check:      checkPostgres,
 	hasTable:   "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass($1)",

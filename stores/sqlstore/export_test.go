@@ -3,7 +3,22 @@ package sqlstore
 import (
 	"context"
 	"slices"
+
+	"github.com/normsync/normsync"
 )
+
+// SelectViolations returns the statement for a page of q, and its arguments.
+func (s *Store) SelectViolations(q normsync.ViolationQuery) (query string, args []any) {
+	query, args = s.selectViolations(q)
+	return s.engine.bind(query + " LIMIT ?"), append(args, 50)
+}
+
+// SelectWindow returns the statement for the bounds of time of q, and its
+// arguments.
+func (s *Store) SelectWindow(q normsync.ViolationQuery) (query string, args []any) {
+	query, args = s.selectWindow(q)
+	return s.engine.bind(query), args
+}
 
 // IsUnknown, IsTransient and Explain are what a store makes of an error.
 func IsUnknown(d Dialect, err error) bool   { return engines[d].isUnknown(err) }

@@ -171,7 +171,7 @@ func TestServerThatGoesAway(t *testing.T) {
 
 	followed, failed := make(chan normsync.Revision, 10), make(chan error, 1)
 	go func() {
-		for revs, err := range follow(t.Context(), follower, s) {
+		for revs, err := range follower.Follow(t.Context()) {
 			if err != nil {
 				select {
 				case failed <- err:
@@ -197,7 +197,7 @@ func TestServerThatGoesAway(t *testing.T) {
 	}
 	require.NoError(t, record(100))
 	require.NoError(t, server.Stop())
-	require.Error(t, <-failed, "a follower learns that the server is gone")
+	require.Error(t, <-failed, "Follow reports that the server is gone")
 	err = record(70)
 	require.ErrorContains(t, err, "there is no connection to the server; try again when it is back")
 	require.NotErrorIs(t, err, sqlstore.ErrUnknownOutcome)

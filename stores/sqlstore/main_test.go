@@ -161,30 +161,3 @@ func norm(name string) normsync.Norm {
 func enact(name, by string) normsync.Change {
 	return normsync.Enact(norm(name)).Attributed(by, "")
 }
-
-// follow keeps a monitor in sync with its store, and yields the revisions that
-// come into force.
-func follow(ctx context.Context, m *normsync.Monitor, s *sqlstore.Store) iter.Seq2[[]normsync.Revision, error] {
-	return func(yield func([]normsync.Revision, error) bool) {
-		for ctx.Err() == nil {
-			edition := m.Constitution().Edition()
-			err := s.WaitRevisions(ctx, edition)
-			if err == nil {
-				_, err = m.Sync(ctx)
-			}
-			var revs []normsync.Revision
-			if err == nil {
-				for r, e := range s.Revisions(ctx, edition) {
-					err = e
-					revs = append(revs, r)
-				}
-			}
-			if err != nil {
-				revs = nil
-			}
-			if ctx.Err() != nil || !yield(revs, err) {
-				return
-			}
-		}
-	}
-}

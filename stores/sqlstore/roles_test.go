@@ -138,7 +138,7 @@ func playFollow(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Println("ready", m.Constitution().Edition())
-	for revs, err := range follow(ctx, m, s) {
+	for revs, err := range m.Follow(ctx) {
 		now := time.Now().UnixNano()
 		if err != nil {
 			return err

@@ -35,8 +35,9 @@ type Options struct {
 	CloseDB bool
 }
 
-// Store is a [normsync.Store] in an SQL database. All methods are safe for
-// concurrent use, also by many processes on the same tables.
+// Store is a [normsync.Store] in an SQL database. It is also a
+// [normsync.RevisionWaiter] and a [normsync.ViolationQuerier]. All methods are
+// safe for concurrent use, also by many processes on the same tables.
 type Store struct {
 	db     *sql.DB
 	engine engine
@@ -50,7 +51,11 @@ type Store struct {
 	end     context.CancelFunc
 }
 
-var _ normsync.Store = (*Store)(nil)
+var (
+	_ normsync.Store            = (*Store)(nil)
+	_ normsync.RevisionWaiter   = (*Store)(nil)
+	_ normsync.ViolationQuerier = (*Store)(nil)
+)
 
 // tables are the names of the tables.
 type tables struct{ schema, counters, revisions, violations string }
@@ -228,7 +233,7 @@ func (s *Store) appendViolations(ctx context.Context, vs []normsync.Violation) e
 			Agent:    agentKey(v.Action.Agent),
 			Norm:     textKey(v.NormName),
 			Severity: textKey(string(v.Severity)),
-			Time:     v.Action.Time.UnixMicro(),
+			Time:     instant(v.Action.Time).UnixMicro(),
 			Data:     string(data),
 		}
 	}
@@ -328,24 +333,7 @@ func (s *Store) Revisions(ctx context.Context, after uint64) iter.Seq2[normsync.
 // Violations yields the violations with a number greater than after, oldest
 // first.
 func (s *Store) Violations(ctx context.Context, after uint64) iter.Seq2[normsync.StoredViolation, error] {
-	query := "SELECT number, data FROM " + s.t.violations + " WHERE number > ? ORDER BY number"
-	return func(yield func(normsync.StoredViolation, error) bool) {
-		for row, err := range s.pages(ctx, query, []any{clamp(after)}, 0, pageRows) {
-			v := normsync.StoredViolation{Number: uint64(row.key)}
-			if err == nil {
-				if err = v.Violation.UnmarshalJSON(row.data); err != nil {
-					err = fmt.Errorf("number %d in table %s: %w; restore or delete the row", row.key, s.t.violations, err)
-				}
-			}
-			if err != nil {
-				yield(normsync.StoredViolation{}, opError("read violations", err))
-				return
-			}
-			if !yield(v, nil) {
-				return
-			}
-		}
-	}
+	return s.QueryViolations(ctx, normsync.ViolationQuery{After: after})
 }
 
 // row is a row of one of the two logs.
@@ -416,6 +404,14 @@ func (s *Store) page(ctx context.Context, query string, args []any, limit int) (
 		return nil, false, s.engine.explain(err)
 	}
 	return page, more, nil
+}
+
+// instant returns t, or the time that the zero time is stored as: 1970.
+func instant(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return t
 }
 
 // clamp returns n as the databases can hold it.

@@ -33,7 +33,8 @@ func withServer(run func() int) int {
 	return run()
 }
 
-// A game server records violations, and an administrator lists them. dsn could be "postgres://game@db.example.com/world".
+// A game server records violations, and an administrator lists the violations by
+// one agent. dsn could be "postgres://game@db.example.com/world".
 func ExampleOpen() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -59,7 +60,7 @@ func ExampleOpen() {
 		panic(err)
 	}
 
-	for v, err := range s.Violations(ctx, 0) {
+	for v, err := range normsync.QueryViolations(ctx, s, normsync.ViolationQuery{Agent: "hero", Newest: true, Limit: 10}) {
 		if err != nil {
 			panic(err)
 		}
@@ -67,7 +68,6 @@ func ExampleOpen() {
 	}
 
 	// Output:
-	// 1 Agent 'hero' performed 'attack' in 'town', violating norm 'peace'
-	// 2 Agent 'thief' performed 'attack' in 'town', violating norm 'peace'
 	// 3 Agent 'hero' performed 'attack' in 'town', violating norm 'peace'
+	// 1 Agent 'hero' performed 'attack' in 'town', violating norm 'peace'
 }

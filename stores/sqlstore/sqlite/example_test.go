@@ -48,19 +48,19 @@ func ExampleOpen() {
 	if err != nil {
 		panic(err)
 	}
-	if err := other.WaitRevisions(ctx, 0); err != nil {
-		panic(err)
+	for revs, err := range agent.Follow(ctx) {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(revs[0].Norm.Name, "is in force in the second process, too")
+		break
 	}
-	if _, err := agent.Sync(ctx); err != nil {
-		panic(err)
-	}
-	fmt.Println("edition", agent.Constitution().Edition(), "is in force in the second process, too")
 	attack := normsync.Action{Agent: "hero", Verb: "attack", Location: "town"}
 	vs := agent.Check(attack)
 	if err := other.AppendViolations(ctx, vs...); err != nil {
 		panic(err)
 	}
-	for v, err := range s.Violations(ctx, 0) {
+	for v, err := range normsync.QueryViolations(ctx, s, normsync.ViolationQuery{Agent: "hero", Newest: true, Limit: 10}) {
 		if err != nil {
 			panic(err)
 		}
@@ -68,6 +68,6 @@ func ExampleOpen() {
 	}
 
 	// Output:
-	// edition 1 is in force in the second process, too
+	// peace is in force in the second process, too
 	// 1 Agent 'hero' performed 'attack' in 'town', violating norm 'peace'
 }
