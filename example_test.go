@@ -634,6 +634,17 @@ func ExampleMonitor_Follow() {
 	// server 2 has 1 norm
 }
 
+func ExampleMonitor_Explain() {
+	m, err := normsync.NewMonitor(normsync.Norm{Name: "curfew", Condition: "facts:night", Prohibited: "trade"})
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range m.Explain(normsync.Action{Agent: "cook", Verb: "trade", Location: "market"}) {
+		fmt.Println(f.Norm.Name, f.Outcome, "missing:", f.Missing)
+	}
+	// Output: curfew unmet missing: [facts:night]
+}
+
 // threeDays returns a store with a history of three days.
 func threeDays() normsync.Store {
 	ctx := context.Background()
