@@ -332,6 +332,14 @@ func TestDeniedIsTheOppositeOfAllows(t *testing.T) {
 	require.True(t, Denied([]Violation{{Shadow: true}, {}}))
 }
 
+func TestAnyOfTokenHasAnEntryForEachAlternative(t *testing.T) {
+	for condition, entries := range map[string]int{"forest": 2, "forest|swamp|marsh": 6, "forest|swamp|marsh night": 2} {
+		c, err := Compile(prohibition("camping", condition, "camp fish"))
+		require.NoError(t, err)
+		require.Equal(t, entries, c.forbid.clauses.Len(), condition)
+	}
+}
+
 // A norm that was replaced or repealed leaves nothing behind in the index, whatever
 // alternatives it was filed under.
 func TestNormsWithAlternativesComeAndGo(t *testing.T) {

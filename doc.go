@@ -100,7 +100,8 @@
 // proportional to the length of the action plus the number of index entries
 // filed under its distinct words. A norm has one entry for each verb, filed
 // under the rarest word of its condition, or under the verb if the verb is much
-// rarer. It follows that:
+// rarer. If the rarest words are the alternatives of a token a|b, it has an entry
+// for each alternative. It follows that:
 //
 //   - The number of norms hardly matters while each has a word that few others
 //     have, or while all share one verb or one word of their conditions.

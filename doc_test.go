@@ -87,6 +87,7 @@ var claims = []struct{ phrase, tests string }{
 	{"allocates nothing", "TestCheckAllocatesNothing TestMonitorAddsNoAllocationToACheck"},
 	{"takes time proportional", "TestCostIsBoundedInHostileWorlds TestCostOfALongActionIsThatOfItsDifferentWords"},
 	{"one entry for each verb", "TestClausesSpreadOverTheirTokens"},
+	{"rarest words are the alternatives", "TestAnyOfTokenHasAnEntryForEachAlternative"},
 	{"It follows", ""},
 	{"hardly matters", "TestCostDoesNotGrowWithNorms TestCostIsBoundedInHostileWorlds"},
 	{"no word is rare", "TestCostIsBoundedInHostileWorlds"},
