@@ -10,7 +10,6 @@
 package implication
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -161,15 +160,20 @@ func appendKey(key []byte, ts []Token) []byte {
 	return append(key, '\n')
 }
 
-// compareTokens orders tokens so that those which match the same words are equal.
+// compareTokens orders tokens, in any order in which those that match the same words
+// are equal. It compares texts last, because that takes longest.
 func compareTokens(a, b *Token) int {
-	prefix := func(t *Token) int {
-		if t.Prefix {
-			return 1
-		}
-		return 0
+	switch {
+	case len(a.Folded) != len(b.Folded):
+		return len(a.Folded) - len(b.Folded)
+	case a.Field != b.Field:
+		return int(a.Field) - int(b.Field)
+	case a.Prefix != b.Prefix && a.Prefix:
+		return 1
+	case a.Prefix != b.Prefix:
+		return -1
 	}
-	return cmp.Or(strings.Compare(a.Folded, b.Folded), cmp.Compare(a.Field, b.Field), cmp.Compare(prefix(a), prefix(b)))
+	return strings.Compare(a.Folded, b.Folded)
 }
 
 // Dead reports whether no action can meet n. It returns the tokens one of which
