@@ -539,6 +539,11 @@ func Example_python() {
 	fmt.Println(json.Len() > 0, markdown.Len() > 0, err)
 	// Output:
 	// false 1
+	// Violations by norm (1)
+	//
+	// NORM   HITS  DENIED  AGENTS  EXAMPLE
+	// peace     1       1       1  action: attack, location: safe_zone
+	//
 	// Violations (1)
 	//
 	// AGENT  ACTION  NORM   SEVERITY  LOCATION   EDITION

@@ -946,7 +946,13 @@ func ExampleReport_WriteText() {
 		panic(err)
 	}
 	// Output:
-	// Norms (2)
+	// Violations by norm (2)
+	//
+	// NORM   HITS  DENIED  AGENTS  EXAMPLE
+	// peace     1       1       1  action: attack, location: safe_zone, target: goblin
+	// tidy      1       0       1  action: litter
+	//
+	// Norms (2, 2 in force)
 	//
 	// NORM   FORBIDS  CONDITION  PRIORITY  SEVERITY  SCOPE   STATE
 	// peace  attack   safe_zone         0  error     global  in force

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,12 +34,16 @@ type Report struct {
 	Compliance []Compliance
 	Conflicts  []Conflict
 	Findings   []Finding
+	Coverage   []Coverage
+	Warnings   []Warning
+	MaxRows    int // of a table in text and Markdown; 0: 100; negative: all
 }
 
 // WriteJSON writes the report as one JSON object, with a record per line. It always
 // has the keys norms, norm_count, active_count, violations, violation_count and
-// has_violations. The keys revisions, compliance, conflicts and findings are there
-// if those lists are given. No value is null. The violation_count is the length of
+// has_violations. The keys revisions, compliance, conflicts, findings, coverage and
+// warnings are there if those lists are given. JSON has all records, whatever MaxRows
+// says. No value is null. The violation_count is the length of
 // Violations. If there are none, it is the number of violations in Compliance, or
 // else the number of Findings with the outcome violated, or shadow for a
 // prohibition; has_violations reports whether it is positive. [ReadNorms] reads the norms back. Control
@@ -49,15 +54,9 @@ type Report struct {
 // metadata is not JSON or a rate is not a number.
 func (r Report) WriteJSON(w io.Writer) error {
 	j := &jsonObject{w: bufio.NewWriter(w)}
-	active := 0
-	for _, n := range r.Norms {
-		if !n.Repealed {
-			active++
-		}
-	}
 	writeList(j, "norms", r.Norms)
 	j.field("norm_count", len(r.Norms))
-	j.field("active_count", active)
+	j.field("active_count", r.activeCount())
 	writeList(j, "violations", r.Violations)
 	j.field("violation_count", r.violationCount())
 	j.field("has_violations", r.violationCount() > 0)
@@ -84,6 +83,18 @@ func (r Report) WriteJSON(w io.Writer) error {
 			}
 		}
 		writeList(j, "findings", list)
+	}
+	if r.Coverage != nil {
+		list := slices.Clone(r.Coverage)
+		for i := range list {
+			if list[i].Unseen == nil {
+				list[i].Unseen = []UnseenToken{}
+			}
+		}
+		writeList(j, "coverage", list)
+	}
+	if r.Warnings != nil {
+		writeList(j, "warnings", r.Warnings)
 	}
 	return j.close()
 }
@@ -171,14 +182,16 @@ func writeList[T any](j *jsonObject, name string, list []T) {
 }
 
 // WriteMarkdown writes a table for each list, which you can paste into a pull
-// request. Text from users is shown literally: it cannot make markup, links,
+// request. If there are violations, it begins with a summary of them by norm. A table
+// shows at most MaxRows rows, and says how many more there are. Text from users is shown literally: it cannot make markup, links,
 // mentions or emoji. Invisible characters, and spaces at the ends of a cell, are
 // written as in a Go string. Columns without content are left out.
 func (r Report) WriteMarkdown(w io.Writer) error {
 	return r.write(w, "## ", (*texttable.Table).WriteMarkdown)
 }
 
-// WriteText writes an aligned table for each list, for a terminal. It writes "No
+// WriteText writes an aligned table for each list, for a terminal, with a summary and
+// at most MaxRows rows like WriteMarkdown. It writes "No
 // violations found." if there are none, unless Violations is nil and Compliance or
 // Findings are given. Some characters are written as in a Go string: control
 // characters, which would start escape sequences, characters with Unicode's
@@ -200,18 +213,53 @@ func (r Report) write(w io.Writer, heading string, body func(*texttable.Table, *
 			fmt.Fprintf(out, "No %s found.\n", t.Name)
 			continue
 		}
-		fmt.Fprintf(out, "%s%s%s (%d)\n\n", heading, strings.ToUpper(t.Name[:1]), t.Name[1:], t.Rows)
+		count := strconv.Itoa(t.Rows)
+		if t.Name == "norms" {
+			count += fmt.Sprintf(", %d in force", r.activeCount())
+		}
+		fmt.Fprintf(out, "%s%s%s (%s)\n\n", heading, strings.ToUpper(t.Name[:1]), t.Name[1:], count)
+		hidden := t.Rows - min(t.Rows, r.maxRows())
+		t.Rows -= hidden
 		if err := body(t, out); err != nil {
 			return err
 		}
+		if hidden > 0 {
+			fmt.Fprintf(out, "\n%d more are not shown.\n", hidden)
+		}
 	}
 	return out.Flush()
+}
+
+// defaultMaxRows is the MaxRows of a report that has none.
+const defaultMaxRows = 100
+
+func (r Report) maxRows() int {
+	switch {
+	case r.MaxRows < 0:
+		return math.MaxInt
+	case r.MaxRows == 0:
+		return defaultMaxRows
+	}
+	return r.MaxRows
+}
+
+// activeCount returns the number of norms that are not Repealed.
+func (r Report) activeCount() (active int) {
+	for i := range r.Norms {
+		if !r.Norms[i].Repealed {
+			active++
+		}
+	}
+	return active
 }
 
 // tables is the report as tables: the lists that are given, and the violations
 // unless other lists speak of violations instead.
 func (r Report) tables() []*texttable.Table {
 	var ts []*texttable.Table
+	if len(r.Violations) > 0 {
+		ts = append(ts, summaryTable(r.Violations))
+	}
 	if r.Norms != nil {
 		ts = append(ts, normTable(r.Norms))
 	}
@@ -230,13 +278,71 @@ func (r Report) tables() []*texttable.Table {
 	if r.Findings != nil {
 		ts = append(ts, findingTable(r.Findings))
 	}
+	if r.Coverage != nil {
+		ts = append(ts, coverageTable(r.Coverage))
+	}
+	if r.Warnings != nil {
+		ts = append(ts, warningTable(r.Warnings))
+	}
 	return ts
+}
+
+// normSummary is what a report says of all violations of a norm.
+type normSummary struct {
+	name         string
+	hits, denied int
+	agents       map[string]bool // folded
+	first, last  time.Time
+	example      *Violation
+}
+
+// summaryTable tells of each norm what its violations come to, the most frequent first.
+func summaryTable(violations []Violation) *texttable.Table {
+	byName := map[string]*normSummary{}
+	var list []*normSummary
+	for i := range violations {
+		v := &violations[i]
+		s := byName[v.NormName]
+		if s == nil {
+			s = &normSummary{name: v.NormName, agents: map[string]bool{}, example: v}
+			byName[v.NormName] = s
+			list = append(list, s)
+		}
+		s.hits++
+		if !v.Shadow {
+			s.denied++
+		}
+		s.agents[token.Fold(v.Action.Agent)] = true
+		if at := v.Action.Time; !at.IsZero() {
+			if s.first.IsZero() || at.Before(s.first) {
+				s.first = at
+			}
+			if at.After(s.last) {
+				s.last = at
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b *normSummary) int {
+		return cmp.Or(cmp.Compare(b.hits, a.hits), strings.Compare(a.name, b.name))
+	})
+	return &texttable.Table{
+		Name:    "violations by norm",
+		Columns: []string{"Norm", "#Hits", "#Denied", "#Agents", "First", "Last", "Example"},
+		Rows:    len(list),
+		Row: func(i int) []string {
+			s := list[i]
+			example := s.example.Action
+			example.Agent = "" // which of them is chance
+			return []string{s.name, strconv.Itoa(s.hits), strconv.Itoa(s.denied), strconv.Itoa(len(s.agents)),
+				timeCell(s.first), timeCell(s.last), actionCell(example)}
+		},
+	}
 }
 
 func normTable(norms []Norm) *texttable.Table {
 	return &texttable.Table{
 		Name:    "norms",
-		Columns: []string{"Norm", "Forbids", "Permits", "Condition", "Unless", "#Priority", "Severity", "Scope", "State", "Description"},
+		Columns: []string{"Norm", "Forbids", "Permits", "Condition", "Unless", "#Priority", "Severity", "Scope", "State", "From", "Until", "Advice", "Description"},
 		Rows:    len(norms),
 		Row: func(i int) []string {
 			n := norms[i]
@@ -248,7 +354,8 @@ func normTable(norms []Norm) *texttable.Table {
 				state = "dry run"
 			}
 			return []string{n.Name, n.Prohibited, n.Permitted, n.Condition, n.Unless, strconv.Itoa(n.Priority),
-				string(cmp.Or(n.Severity, SeverityWarn)), cmp.Or(n.Scope, "global"), state, n.Description}
+				string(cmp.Or(n.Severity, SeverityWarn)), cmp.Or(n.Scope, "global"), state,
+				timeCell(n.From), timeCell(n.Until), n.Advice, n.Description}
 		},
 	}
 }
@@ -256,7 +363,7 @@ func normTable(norms []Norm) *texttable.Table {
 func violationTable(violations []Violation) *texttable.Table {
 	return &texttable.Table{
 		Name:    "violations",
-		Columns: []string{"Agent", "Action", "Norm", "Severity", "State", "Location", "Target", "Faction", "#Edition", "Time"},
+		Columns: []string{"Agent", "Action", "Norm", "Severity", "State", "Location", "Target", "Faction", "Facts", "Advice", "#Edition", "Time"},
 		Rows:    len(violations),
 		Row: func(i int) []string {
 			v, edition, state := violations[i], "", ""
@@ -267,7 +374,7 @@ func violationTable(violations []Violation) *texttable.Table {
 				state = "dry run"
 			}
 			return []string{v.Action.Agent, v.Action.Verb, v.NormName, string(cmp.Or(v.Severity, SeverityWarn)), state,
-				v.Action.Location, v.Action.Target, v.Action.Faction, edition, timeCell(v.Action.Time)}
+				v.Action.Location, v.Action.Target, v.Action.Faction, v.Action.Facts, v.Advice, edition, timeCell(v.Action.Time)}
 		},
 	}
 }
@@ -288,7 +395,7 @@ func revisionTable(revisions []Revision) *texttable.Table {
 func complianceTable(compliance []Compliance) *texttable.Table {
 	return &texttable.Table{
 		Name:    "agents",
-		Columns: []string{"Agent", "#Actions", "#Violating", "#Violations", "#Rate", "Risk", "Trend", "By norm"},
+		Columns: []string{"Agent", "#Actions", "#Violating", "#Violations", "#Errors", "#Rate", "Risk", "Trend", "By norm"},
 		Rows:    len(compliance),
 		Row: func(i int) []string {
 			c := compliance[i]
@@ -298,7 +405,7 @@ func complianceTable(compliance []Compliance) *texttable.Table {
 			for i, name := range names {
 				names[i] = strconv.Itoa(c.ByNorm[name]) + " " + name
 			}
-			return []string{c.Agent, strconv.Itoa(c.Actions), strconv.Itoa(c.Violating), strconv.Itoa(c.Violations),
+			return []string{c.Agent, strconv.Itoa(c.Actions), strconv.Itoa(c.Violating), strconv.Itoa(c.Violations), strconv.Itoa(c.Errors),
 				strconv.FormatFloat(c.Rate, 'f', 3, 64), c.Risk, c.Trend, strings.Join(names, ", ")}
 		},
 	}
@@ -325,6 +432,38 @@ func findingTable(findings []Finding) *texttable.Table {
 			f := findings[i]
 			return []string{f.Norm.Name, string(f.Outcome), f.By, strings.Join(f.Matched, " "), strings.Join(f.Missing, " "),
 				strconv.Itoa(f.Norm.Priority)}
+		},
+	}
+}
+
+func coverageTable(coverage []Coverage) *texttable.Table {
+	return &texttable.Table{
+		Name:    "coverage",
+		Columns: []string{"Norm", "#Actions", "#Applied", "#Violated", "#Overridden", "#Exempt", "#Agents", "First", "Last", "Example", "Unseen"},
+		Rows:    len(coverage),
+		Row: func(i int) []string {
+			c := coverage[i]
+			var unseen []string
+			for _, u := range c.Unseen {
+				if u.Nearest != "" {
+					u.Token += " (" + u.Nearest + "?)"
+				}
+				unseen = append(unseen, u.Token)
+			}
+			return []string{c.Norm, strconv.Itoa(c.Actions), strconv.Itoa(c.Applied), strconv.Itoa(c.Violated), strconv.Itoa(c.Overridden),
+				strconv.Itoa(c.Exempt), strconv.Itoa(c.Agents), timeCell(c.First), timeCell(c.Last), actionCell(c.Example), strings.Join(unseen, ", ")}
+		},
+	}
+}
+
+func warningTable(warnings []Warning) *texttable.Table {
+	return &texttable.Table{
+		Name:    "warnings",
+		Columns: []string{"Norm", "Field", "Token", "Detail", "Suggestion"},
+		Rows:    len(warnings),
+		Row: func(i int) []string {
+			w := warnings[i]
+			return []string{w.Norm, w.Field, w.Token, w.Detail, w.Suggestion}
 		},
 	}
 }

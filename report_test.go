@@ -67,7 +67,50 @@ func fullReport(t *testing.T) Report {
 	}
 	r.Conflicts, err = Conflicts(norms)
 	require.NoError(t, err)
+	r.Coverage = Cover(c, slices.Values(actions))
+	r.Warnings = []Warning{{Norm: evil, Field: "Condition", Token: evil, Detail: evil, Suggestion: evil}}
 	return r
+}
+
+// A log of 20,000 violations is a summary and a few rows.
+func TestReportOfManyViolationsIsShort(t *testing.T) {
+	peace, quiet := prohibition("peace", "", "attack"), prohibition("quiet", "", "sing").dryRun()
+	c, err := Compile(peace, quiet)
+	require.NoError(t, err)
+	r := Report{Norms: []Norm{peace, quiet}, MaxRows: 3}
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 20_000 {
+		verb := "attack"
+		if i%4 == 0 {
+			verb = "sing"
+		}
+		r.Violations = c.AppendCheck(r.Violations, Action{Agent: []string{"zoe", "ZOE", "bob"}[i%3], Verb: verb, Time: begin.Add(time.Duration(i) * time.Second)})
+	}
+	var text strings.Builder
+	require.NoError(t, r.WriteText(&text))
+	require.Equal(t, strings.Join([]string{
+		"Violations by norm (2)", "",
+		"NORM    HITS  DENIED  AGENTS  FIRST                 LAST                  EXAMPLE",
+		"peace  15000   15000       2  2026-01-01T00:00:01Z  2026-01-01T05:33:19Z  action: attack",
+		"quiet   5000       0       2  2026-01-01T00:00:00Z  2026-01-01T05:33:16Z  action: sing", "",
+		"Norms (2, 2 in force)", "",
+		"NORM   FORBIDS  PRIORITY  SEVERITY  SCOPE   STATE",
+		"peace  attack          0  warn      global  in force",
+		"quiet  sing            0  warn      global  dry run", "",
+		"Violations (20000)", "",
+		"AGENT  ACTION  NORM   SEVERITY  STATE    TIME",
+		"zoe    sing    quiet  warn      dry run  2026-01-01T00:00:00Z",
+		"ZOE    attack  peace  warn               2026-01-01T00:00:01Z",
+		"bob    attack  peace  warn               2026-01-01T00:00:02Z", "",
+		"19997 more are not shown.", "",
+	}, "\n"), text.String())
+
+	for maxRows, want := range map[int]int{0: 100, 7: 7, -1: 20_000} {
+		r.MaxRows = maxRows
+		text.Reset()
+		require.NoError(t, r.WriteMarkdown(&text))
+		require.Equal(t, want, strings.Count(text.String(), "\n| zoe |")+strings.Count(text.String(), "\n| ZOE |")+strings.Count(text.String(), "\n| bob |"), "MaxRows %d", maxRows)
+	}
 }
 
 func TestReportGolden(t *testing.T) {

@@ -194,7 +194,7 @@ func appendMarkdown(b, s []byte) []byte {
 	return b
 }
 
-func isNumber(s string) bool { return strings.Trim(s, "0123456789.") == "" }
+func isNumber(s string) bool { return strings.Trim(strings.TrimPrefix(s, "-"), "0123456789.") == "" }
 
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
