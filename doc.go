@@ -64,8 +64,8 @@
 // [At] and [AtEdition] return the constitution as it was at a time or an
 // edition, and checking the same actions again gives the same violations.
 // [Diff] returns the changes that turn one set of norms into another.
-// [Monitor.Reload] makes the norms of one scope those of a file, and leaves
-// other scopes as they are.
+// [Monitor.Reload] replaces the norms of one scope by a list, for example
+// from a file, and leaves other scopes as they are.
 //
 // Several monitors can share a store, even in several processes if the store
 // allows that. If another monitor has already written the next edition, the

@@ -71,7 +71,7 @@ func Example_server() {
 	check(err)
 	wanted, err := normsync.ReadNorms(strings.NewReader(`[{"name": "peace", "condition": "safe_zone", "prohibited": "attack"}]`))
 	check(err)
-	_, err = monitor.Reload(ctx, "file", wanted) // leaves alone what is enacted at run time
+	_, err = monitor.Reload(ctx, "file", wanted) // keeps what was enacted at run time in other scopes
 	check(err)
 	recorder := normsync.NewRecorder(store, nil)
 
