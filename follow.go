@@ -65,7 +65,7 @@ func (m *Monitor) next(ctx context.Context, last uint64) ([]Revision, error) {
 		return nil, nil
 	}
 	revs := make([]Revision, 0, inForce-last)
-	for r, err := range m.Store().Revisions(ctx, last) {
+	for r, err := range orNoSequence(m.Store().Revisions(ctx, last), "Revisions") {
 		if err != nil {
 			return nil, opError("follow", err)
 		}

@@ -150,18 +150,13 @@ func identify(r Revision) identified {
 
 func (r identified) tip() tip { return tip{r.Edition, r.id, r.Time} }
 
-// identifiedRevisions is s.Revisions with the IDs of the revisions. If the store
-// returns no sequence, that is an error.
+// identifiedRevisions is s.Revisions with the IDs of the revisions.
 func identifiedRevisions(ctx context.Context, s Store, after uint64) iter.Seq2[identified, error] {
 	if s, ok := s.(*FileStore); ok {
 		return s.identified(ctx, after) // decoding has computed the IDs to check them
 	}
-	seq := s.Revisions(ctx, after)
+	seq := orNoSequence(s.Revisions(ctx, after), "Revisions")
 	return func(yield func(identified, error) bool) {
-		if seq == nil {
-			yield(identified{}, errors.New("normsync: the store's Revisions returned no sequence"))
-			return
-		}
 		for r, err := range seq {
 			if err != nil {
 				yield(identified{}, err)
@@ -171,6 +166,18 @@ func identifiedRevisions(ctx context.Context, s Store, after uint64) iter.Seq2[i
 				return
 			}
 		}
+	}
+}
+
+// orNoSequence returns seq, or, if a method of a store has returned nil, a sequence that
+// yields an error.
+func orNoSequence[T any](seq iter.Seq2[T, error], method string) iter.Seq2[T, error] {
+	if seq != nil {
+		return seq
+	}
+	return func(yield func(T, error) bool) {
+		var zero T
+		yield(zero, fmt.Errorf("normsync: the store's %s returned no sequence", method))
 	}
 }
 

@@ -2,7 +2,6 @@ package normsync
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -35,14 +34,14 @@ type ViolationQuerier interface {
 // memory, at most Limit of them.
 func QueryViolations(ctx context.Context, s Store, q ViolationQuery) iter.Seq2[StoredViolation, error] {
 	if s, ok := s.(ViolationQuerier); ok {
-		return s.QueryViolations(ctx, q)
+		return orNoSequence(s.QueryViolations(ctx, q), "QueryViolations")
 	}
 	if !q.Newest {
 		return q.pick(s.Violations(ctx, q.After))
 	}
 	return func(yield func(StoredViolation, error) bool) {
 		var found []StoredViolation // the newest, oldest first
-		for v, err := range s.Violations(ctx, 0) {
+		for v, err := range orNoSequence(s.Violations(ctx, 0), "Violations") {
 			if err != nil {
 				yield(StoredViolation{}, err)
 				return
@@ -73,12 +72,8 @@ func (q *ViolationQuery) matches(v *Violation) bool {
 // pick yields the violations of a sequence that q matches, at most Limit.
 func (q ViolationQuery) pick(seq iter.Seq2[StoredViolation, error]) iter.Seq2[StoredViolation, error] {
 	return func(yield func(StoredViolation, error) bool) {
-		if seq == nil {
-			yield(StoredViolation{}, errors.New("normsync: the store's Violations returned no sequence"))
-			return
-		}
 		n := 0
-		for v, err := range seq {
+		for v, err := range orNoSequence(seq, "Violations") {
 			if err != nil {
 				yield(StoredViolation{}, err)
 				return
@@ -112,12 +107,16 @@ func yieldNewest(ctx context.Context, found []StoredViolation, limit int, yield 
 	return true
 }
 
-// firstBlock is how many violations from reads first at the end of a log.
-const firstBlock = 256
+// firstBlock is how many violations from reads first at the end of a log, and maxBlock
+// how many it keeps in memory at most.
+const (
+	firstBlock = 256
+	maxBlock   = 1 << 16
+)
 
 // from answers q for a store that can read violations after any number, and that knows
-// the numbers of its first and last one. If Newest is set, it reads blocks that begin
-// nearer and nearer to the first, each twice as long as the one before.
+// the numbers of its first and last one. If Newest is set, it reads blocks from the last
+// one backwards, each twice as long as the one before, up to maxBlock.
 func (q ViolationQuery) from(ctx context.Context, read func(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error], bounds func() (first, last uint64, err error)) iter.Seq2[StoredViolation, error] {
 	if !q.Newest {
 		return q.pick(read(ctx, q.After))
@@ -135,7 +134,7 @@ func (q ViolationQuery) from(ctx context.Context, read func(ctx context.Context,
 			last = min(last, q.After-1)
 		}
 		left := q.Limit
-		for block := uint64(firstBlock); last >= first; block *= 2 {
+		for block := uint64(firstBlock); last >= first; block = min(2*block, maxBlock) {
 			start := max(first, last-min(last, block)+1)
 			var found []StoredViolation
 			for v, err := range read(ctx, start-1) {

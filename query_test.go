@@ -132,6 +132,19 @@ func TestQueryReadsFromTheEnd(t *testing.T) {
 	require.LessOrEqual(t, read, firstBlock)
 }
 
+func TestQueryOfAStoreThatReturnsNoSequence(t *testing.T) {
+	none := &faultyStore{stored: func(*faultyStore, context.Context, uint64) iter.Seq2[StoredViolation, error] { return nil }}
+	for _, newest := range []bool{false, true} {
+		pairs := collect(QueryViolations(t.Context(), onlyStore{none}, ViolationQuery{Newest: newest}), 5, nil)
+		require.Len(t, pairs, 1)
+		require.EqualError(t, pairs[0].err, "normsync: the store's Violations returned no sequence")
+	}
+	querier := &querierBy{query: func(*MemStore, context.Context, ViolationQuery) iter.Seq2[StoredViolation, error] { return nil }}
+	pairs := collect(QueryViolations(t.Context(), querier, ViolationQuery{}), 5, nil)
+	require.Len(t, pairs, 1)
+	require.EqualError(t, pairs[0].err, "normsync: the store's QueryViolations returned no sequence")
+}
+
 func BenchmarkQueryViolations(b *testing.B) {
 	s := new(MemStore)
 	const n = 100_000

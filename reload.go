@@ -14,8 +14,12 @@ import (
 //
 // Reload enacts what the list has and the constitution does not, amends what differs,
 // and repeals what is in the scope but not in the list. A norm of the list that
-// somebody else repealed stays repealed until the list has another text for it. If
-// there is nothing to do, Reload makes no revision. Its revisions have the By "reload".
+// somebody else repealed stays repealed until the list changes it, also after a restart:
+// it is compared with the norm that was repealed, and with the one that Reload last put
+// in force. If there is nothing to do, Reload makes no revision.
+//
+// The revisions have the By "reload" and a Reason that names the scope. By these two
+// Reload recognizes them in the log, so do not use both for other changes.
 //
 // Reload fails with [ErrInvalid] if a norm is invalid, or if the list is empty while
 // norms of the scope are in force: a file that was cut off must not repeal everything.
@@ -31,13 +35,14 @@ func (m *Monitor) Reload(ctx context.Context, scope string, norms []Norm) ([]Rev
 	return m.apply(ctx, "reload", func(c *Constitution) ([]Change, error) { return m.reload(ctx, c, scope, list) })
 }
 
-// reloadBy is the By of the revisions that Reload makes.
+// reloadBy is the By of the revisions that Reload makes. Together with their Reason it
+// tells them from those that somebody else made.
 const reloadBy = "reload"
 
-// notListed is the Reason of the repeals that Reload makes.
-func notListed(scope string) string {
-	return fmt.Sprintf("no longer in the list of scope %q", shownScope(scope))
-}
+// listed is the Reason with which Reload enacts and amends, and notListed that with
+// which it repeals.
+func listed(scope string) string    { return fmt.Sprintf("the list of scope %q", shownScope(scope)) }
+func notListed(scope string) string { return "no longer in " + listed(scope) }
 
 // normList returns the norms that are not Repealed, with a scope, in order of name.
 func normList(scope string, norms []Norm) ([]Norm, error) {
@@ -71,26 +76,26 @@ func (m *Monitor) reload(ctx context.Context, c *Constitution, scope string, lis
 		}
 	}
 	if len(list) == 0 && len(current) > 0 {
-		return nil, fmt.Errorf("%w list: it is empty, but %d norms of scope %q are in force; to repeal them, use Repeal", ErrInvalid, len(current), shownScope(scope))
+		return nil, fmt.Errorf("%w list: it is empty, but scope %q has norms in force; to repeal them, use Repeal", ErrInvalid, shownScope(scope))
 	}
-	retired := map[string]bool{} // names of the list that were in force and are not
+	retired := map[string]Norm{} // norms of the list with names that were in force and are not
 	for _, n := range list {
 		old, inForce := c.Norm(n.Name)
 		switch {
 		case inForce && old.Scope != scope:
 			return nil, fmt.Errorf("%w: norm %q of scope %q is in force in scope %q; rename one of them, or repeal that one", ErrExists, n.Name, shownScope(scope), shownScope(old.Scope))
 		case !inForce && m.retired[n.Name] > 0:
-			retired[n.Name] = true
+			retired[n.Name] = n
 		}
 	}
-	repealed, err := m.repealedByOthers(ctx, scope, retired)
+	keepOut, err := m.repealedByOthers(ctx, scope, retired)
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(slices.Clone(list), func(n Norm) bool { return repealed[n.Name] == n })
-	changes := Diff(current, list)
+	wanted := slices.DeleteFunc(slices.Clone(list), func(n Norm) bool { return keepOut[n.Name] })
+	changes := Diff(current, wanted)
 	for i, change := range changes {
-		reason := fmt.Sprintf("the list of scope %q", shownScope(scope))
+		reason := listed(scope)
 		if change.Kind == KindRepeal {
 			reason = notListed(scope)
 		}
@@ -106,29 +111,41 @@ func shownScope(scope string) string {
 	return scope
 }
 
-// repealedByOthers returns, of the given names, those that somebody other than Reload
-// has repealed last, with the norm as it was. It reads the log if there are any names.
-func (m *Monitor) repealedByOthers(ctx context.Context, scope string, names map[string]bool) (map[string]Norm, error) {
-	repealed := map[string]Norm{}
-	if len(names) == 0 {
-		return repealed, nil
+// repealedByOthers returns the names of those norms of a list that somebody other than
+// Reload repealed last, and that the list has not changed since: they equal the norm
+// that was repealed, or the one that Reload last put in force. It reads the log if the
+// list is not empty.
+func (m *Monitor) repealedByOthers(ctx context.Context, scope string, list map[string]Norm) (map[string]bool, error) {
+	if len(list) == 0 {
+		return nil, nil
 	}
+	fromList := map[string]Norm{} // as Reload last put it in force
+	repealed := map[string]Norm{} // as somebody else repealed it
 	for r, err := range readLog(ctx, m.Store(), tip{}) {
 		if err != nil {
 			return nil, err
 		}
 		if r.Edition > m.tip.edition {
-			break
+			break // appended meanwhile
 		}
-		if !names[r.Norm.Name] {
+		n := r.Norm.canonicalIfValid()
+		if _, ok := list[n.Name]; !ok {
 			continue
 		}
-		delete(repealed, r.Norm.Name)
-		if r.Kind == KindRepeal && (r.By != reloadBy || r.Reason != notListed(scope)) {
-			n := r.Norm.canonicalIfValid()
+		delete(repealed, n.Name)
+		switch isRepeal := r.Kind == KindRepeal; {
+		case isRepeal && r.By == reloadBy && r.Reason == notListed(scope):
+			delete(fromList, n.Name)
+		case isRepeal:
 			n.Repealed = false
 			repealed[n.Name] = n
+		case r.By == reloadBy && r.Reason == listed(scope):
+			fromList[n.Name] = n
 		}
 	}
-	return repealed, nil
+	keepOut := map[string]bool{}
+	for name, n := range repealed {
+		keepOut[name] = list[name] == n || list[name] == fromList[name]
+	}
+	return keepOut, nil
 }

@@ -55,6 +55,79 @@ func TestReloadMakesTheNormsOfAScopeThoseOfTheList(t *testing.T) {
 	require.Len(t, reload(peace, property), 1)
 }
 
+// What the list said is found in the log, even if somebody changed the norm before
+// repealing it.
+func TestReloadLeavesANormRepealedThatWasAmendedBefore(t *testing.T) {
+	s := new(MemStore)
+	m := openOn(t, s)
+	keep, peace := ban("keep", "", "loot"), ban("peace", "safe_zone", "attack")
+	reload := func(norms ...Norm) int {
+		t.Helper()
+		m = openOn(t, s) // as after a restart
+		revs, err := m.Reload(t.Context(), "file", norms)
+		require.NoError(t, err)
+		return len(revs)
+	}
+	require.Equal(t, 2, reload(keep, peace))
+	milder := peace
+	milder.Scope, milder.Shadow = "file", true
+	applyTo(t, m, Amend(milder))
+	applyTo(t, m, Repeal("peace").Attributed("zoe", ""))
+	require.Zero(t, reload(keep, peace), "the text of the list has not changed")
+	require.Zero(t, reload(keep, milder), "nor is the norm that zoe repealed another one")
+	peace.Priority = 1
+	require.Equal(t, 1, reload(keep, peace))
+
+	// A norm that leaves the list and is repealed by Reload is new when it is listed again.
+	require.Equal(t, 1, reload(keep))
+	applyTo(t, m, Enact(ban("peace", "", "shout")), Repeal("peace"))
+	require.Equal(t, 1, reload(keep, peace))
+}
+
+// Another monitor appends between the reading and the append of a Reload.
+func TestReloadDecidesAnewAfterAConflict(t *testing.T) {
+	peace, property := ban("peace", "", "attack"), ban("property", "", "steal")
+	for name, c := range map[string]struct {
+		meanwhile Change
+		inForce   []string
+		err       error
+	}{
+		"another scope":                   {Enact(ban("curfew", "", "walk")), []string{"curfew", "peace", "property"}, nil},
+		"the same scope":                  {Enact(scoped(ban("draft", "", "walk"), "file")), []string{"peace", "property"}, nil},
+		"the same norm":                   {Enact(scoped(property, "file")), []string{"peace", "property"}, nil},
+		"the same name in another scope":  {Enact(property), []string{"peace", "property"}, ErrExists},
+		"a norm of the list is repealed":  {Repeal("peace"), []string{"property"}, nil},
+		"a norm of the list is different": {Amend(scoped(ban("peace", "", "dance"), "file")), []string{"peace", "property"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := new(faultyStore)
+			m := openOn(t, s)
+			_, err := m.Reload(t.Context(), "file", []Norm{peace})
+			require.NoError(t, err)
+			other, raced := openOn(t, &s.MemStore), false
+			s.appendRevisions = func(s *faultyStore, ctx context.Context, revs []Revision) error {
+				if !raced {
+					raced = true
+					applyTo(t, other, c.meanwhile)
+				}
+				return s.MemStore.AppendRevisions(ctx, revs...)
+			}
+			_, err = m.Reload(t.Context(), "file", []Norm{peace, property})
+			require.ErrorIs(t, err, c.err)
+			require.True(t, raced)
+			require.Equal(t, c.inForce, inForceNames(m))
+			if n, ok := m.Constitution().Norm("peace"); ok {
+				require.Equal(t, scoped(peace, "file"), n)
+			}
+		})
+	}
+}
+
+func scoped(n Norm, scope string) Norm {
+	n.Scope = scope
+	return n
+}
+
 func TestReloadRefuses(t *testing.T) {
 	m := openOn(t, new(MemStore))
 	applyTo(t, m, Enact(ban("curfew", "", "walk")))
@@ -70,7 +143,7 @@ func TestReloadRefuses(t *testing.T) {
 		is    error
 		text  string
 	}{
-		{"an empty list", nil, ErrInvalid, `normsync: reload: invalid list: it is empty, but 1 norms of scope "file" are in force; to repeal them, use Repeal`},
+		{"an empty list", nil, ErrInvalid, `normsync: reload: invalid list: it is empty, but scope "file" has norms in force; to repeal them, use Repeal`},
 		{"a name of another scope", []Norm{peace, ban("curfew", "", "run")}, ErrExists, `normsync: reload: norm exists: norm "curfew" of scope "file" is in force in scope "global"; rename one of them, or repeal that one`},
 		{"a name twice", []Norm{peace, peace}, ErrExists, `normsync: reload: norm exists: two norms of the list have the name "peace"; rename one of them`},
 		{"a norm that is invalid", []Norm{peace, {Name: "n"}}, ErrInvalid, `normsync: reload: invalid norm "n": Prohibited and Permitted are both empty`},

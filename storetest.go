@@ -606,9 +606,11 @@ func sampleRevisions(from, to int) []Revision {
 		switch i % 4 {
 		case 1:
 			n.Unless, n.Scope, n.Priority, n.Severity, n.Shadow = "faction:guard", "town", -1<<31, SeverityError, true
+			n.Advice, n.From, n.Until = "two\nlines", time.Unix(0, 0).UTC(), time.Unix(1700000000, 1).UTC()
 			c = Amend(n)
 		case 2:
 			n.Prohibited, n.Permitted, n.Priority = "", "at* loot", math.MaxInt32
+			n.From = time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC)
 			c = Amend(n)
 		case 3:
 			c = Repeal(n.Name)
@@ -663,18 +665,34 @@ func checkWaiter(ctx context.Context, s Store) error {
 		return fmt.Errorf("WaitRevisions(0) of an empty store returns %v when its context ends", err)
 	}
 	for i := range 3 {
-		// One waits before the revision is there, and one asks afterwards.
-		waited := make(chan error, 1)
-		go func() { waited <- catchPanic(func() error { return w.WaitRevisions(ctx, uint64(i)) }) }()
+		// Two wait before the revision is there, and one asks afterwards.
+		waited := make(chan error)
+		for range 2 {
+			started := make(chan struct{})
+			go func() {
+				close(started)
+				waited <- catchPanic(func() error { return w.WaitRevisions(ctx, uint64(i)) })
+			}()
+			<-started
+		}
+		if err := pause(ctx, waiterHeadStart); err != nil {
+			return err
+		}
 		if err := s.AppendRevisions(ctx, sampleRevisions(i, i+1)...); err != nil {
 			return fmt.Errorf("AppendRevisions: %w", err)
 		}
-		if err := cmp.Or(<-waited, w.WaitRevisions(ctx, uint64(i)), w.WaitRevisions(ctx, 0)); err != nil {
+		if err := cmp.Or(<-waited, <-waited, w.WaitRevisions(ctx, uint64(i)), w.WaitRevisions(ctx, 0)); err != nil {
 			return fmt.Errorf("WaitRevisions(%d) after edition %d was appended: %w", i, i+1, err)
 		}
 	}
+	if err := w.WaitRevisions(done, 0); !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("WaitRevisions(0) with a context that is done returns %v if there is a revision", err)
+	}
 	return nil
 }
+
+// waiterHeadStart is how long checkWaiter lets a call of WaitRevisions begin to wait.
+const waiterHeadStart = 5 * time.Millisecond
 
 // checkQuerier checks a store that is a ViolationQuerier against one that is not.
 func checkQuerier(ctx context.Context, s Store) error {
@@ -692,16 +710,40 @@ func checkQuerier(ctx context.Context, s Store) error {
 	some := sampleViolations(n/2, n/2+1)[0]
 	for _, q := range []ViolationQuery{
 		{}, {Agent: some.Action.Agent}, {Norm: some.NormName}, {Severity: some.Severity}, {Since: some.Action.Time}, {Until: some.Action.Time},
-		{After: n / 3}, {Limit: 3}, {After: n}, {After: math.MaxUint64}, {Agent: "an agent that the store does not know"},
+		{Since: some.Action.Time, Until: some.Action.Time.Add(1)}, {Agent: strings.ToUpper(some.Action.Agent)}, {Norm: strings.ToUpper(some.NormName)},
+		{Agent: some.Action.Agent, Norm: some.NormName, Severity: some.Severity}, {Agent: some.Action.Agent, Norm: "another"},
+		{After: 1}, {After: n / 3}, {After: n}, {After: n + 1}, {After: math.MaxUint64}, {Limit: 3}, {Limit: n + 1},
+		{After: n / 3, Limit: 3}, {Severity: some.Severity, Limit: 3}, {Severity: some.Severity, After: n / 2, Limit: 3},
+		{Agent: "an agent that the store does not know"}, {Agent: "agent"},
 	} {
 		for _, q.Newest = range []bool{false, true} {
 			var want []StoredViolation
-			for p := range QueryViolations(ctx, struct{ Store }{plain}, q) {
-				want = append(want, p)
+			for v, err := range QueryViolations(ctx, struct{ Store }{plain}, q) {
+				if err != nil {
+					return err
+				}
+				want = append(want, v)
 			}
-			if err := compare(fmt.Sprintf("QueryViolations(%+v)", q), collect(querier.QueryViolations(ctx, q), n, nil), want); err != nil {
-				return err
+			seq := querier.QueryViolations(ctx, q)
+			for range 2 { // it can be ranged over again
+				if err := compare(fmt.Sprintf("QueryViolations(%+v)", q), collect(seq, n, nil), want); err != nil {
+					return err
+				}
 			}
+		}
+	}
+	done, cancel := context.WithCancel(ctx)
+	cancel()
+	for _, newest := range []bool{false, true} {
+		q := ViolationQuery{Newest: newest}
+		pairs := collect(querier.QueryViolations(done, q), 1, nil)
+		if len(pairs) != 1 || !errors.Is(pairs[0].err, context.Canceled) || pairs[0].value != (StoredViolation{}) {
+			return fmt.Errorf("QueryViolations(%+v) with a context that is done yields %.500s, and not its error", q, fmt.Sprintf("%+v", pairs))
+		}
+		calls := 0
+		querier.QueryViolations(ctx, q)(func(StoredViolation, error) bool { calls++; return false })
+		if calls != 1 {
+			return fmt.Errorf("QueryViolations(%+v), stopped at the first violation, has yielded %d", q, calls)
 		}
 	}
 	return nil

@@ -108,6 +108,20 @@ func TestTestStoreChecksWaitersAndQueriers(t *testing.T) {
 			return s.WaitRevisions(context.WithoutCancel(ctx), after)
 		},
 	}
+	// A revision that is there is seen, but an append wakes nobody.
+	waiters["it does not wake up"] = func(s *MemStore, ctx context.Context, after uint64) error {
+		for range s.Revisions(ctx, after) {
+			return ctx.Err()
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	waiters["it misses a context that is done if there is a revision"] = func(s *MemStore, ctx context.Context, after uint64) error {
+		for _, err := range s.Revisions(context.Background(), after) {
+			return err
+		}
+		return s.WaitRevisions(ctx, after)
+	}
 	for name, wait := range waiters {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +147,65 @@ func TestTestStoreChecksWaitersAndQueriers(t *testing.T) {
 					return s.QueryViolations(ctx, q)
 				}}, nil
 			}, 3*time.Second)
+			require.ErrorContains(t, err, "normsync: ViolationQuerier: QueryViolations(")
+		})
+	}
+}
+
+// Faults in how a querier yields what it has found.
+func TestTestStoreChecksTheSequenceOfAQuerier(t *testing.T) {
+	type sequence = iter.Seq2[StoredViolation, error]
+	for name, query := range map[string]func(s *MemStore, ctx context.Context, q ViolationQuery) sequence{
+		"it stops after Limit violations, whether or not the query picks them": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
+			limit := q.Limit
+			q.Limit = 0
+			return func(yield func(StoredViolation, error) bool) {
+				first := uint64(0)
+				for v, err := range s.QueryViolations(ctx, q) {
+					if first == 0 {
+						first = v.Number
+					}
+					if limit > 0 && max(v.Number, first)-min(v.Number, first) >= uint64(limit) || !yield(v, err) {
+						return
+					}
+				}
+			}
+		},
+		"it compares agents exactly": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
+			return func(yield func(StoredViolation, error) bool) {
+				for v, err := range s.QueryViolations(ctx, q) {
+					if q.Agent != "" && err == nil && v.Action.Agent != q.Agent {
+						continue
+					}
+					if !yield(v, err) {
+						return
+					}
+				}
+			}
+		},
+		"it does not look at the context": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
+			return s.QueryViolations(context.WithoutCancel(ctx), q)
+		},
+		"it yields once only": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
+			var ranged bool
+			return func(yield func(StoredViolation, error) bool) {
+				if !ranged {
+					ranged = true
+					s.QueryViolations(ctx, q)(yield)
+				}
+			}
+		},
+		"it goes on after it was stopped": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
+			return func(yield func(StoredViolation, error) bool) {
+				for v, err := range s.QueryViolations(ctx, q) {
+					yield(v, err)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := testStore(func() (Store, error) { return &querierBy{query: query}, nil }, 3*time.Second)
 			require.ErrorContains(t, err, "normsync: ViolationQuerier: QueryViolations(")
 		})
 	}
@@ -309,6 +382,20 @@ var valueFaults = []storeFault{
 	{2, "repealed is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Repealed = false }) }},
 	{2, "prev is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Prev = ID{} }) }},
 	{2, "priority is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Priority = 0 }) }},
+	{2, "From is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.From = time.Time{} }) }},
+	{2, "a From of 1970 is lost", func() *faultyStore {
+		return revisionsBy(func(r *Revision) {
+			if r.Norm.From.Equal(time.Unix(0, 0)) {
+				r.Norm.From = time.Time{}
+			}
+		})
+	}},
+	{2, "Until loses nanoseconds", func() *faultyStore {
+		return revisionsBy(func(r *Revision) { r.Norm.Until = r.Norm.Until.Truncate(time.Microsecond) })
+	}},
+	{2, "the advice of norms is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Advice = "" }) }},
+	{2, "the advice of violations is lost", func() *faultyStore { return violationsBy(func(v *Violation) { v.Advice = "" }) }},
+	{2, "facts are lost", func() *faultyStore { return violationsBy(func(v *Violation) { v.Action.Facts = "" }) }},
 	{2, "violations come back newest first", func() *faultyStore {
 		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
 			pairs := collect(consecutive(s.MemStore.Violations(ctx, 0)), 1<<20, nil)
