@@ -18,12 +18,13 @@ type RevisionWaiter interface {
 const defaultPoll = time.Second
 
 // Follow keeps the monitor in sync with its store until ctx ends or the loop stops. It
-// yields the revisions that come into force after the range began, whoever made them,
-// each once and in order. They are in force when they are yielded. There may be those
-// of several Applies at a time.
+// yields the revisions that come into force after the range began, also those of the
+// monitor's own Apply, each once and in order. They are in force when they are yielded.
+// A slice may hold the revisions of several Applies.
 //
-// If the store is a [RevisionWaiter], Follow waits for it. Otherwise it calls Sync
-// every Options.Poll. An error is yielded without revisions, and Follow tries again
+// If the store is a [RevisionWaiter], Follow waits for it, and notices that a backup was
+// restored only when the store has a new edition. Otherwise Follow calls Sync every
+// Options.Poll. An error is yielded without revisions, and Follow tries again
 // after Options.Poll. It does so even for [ErrDiverged], which does not go away: break
 // out of the loop then, and open a new monitor. The end of ctx is not yielded.
 //

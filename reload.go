@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Reload makes the norms of one scope those of a list, in one Apply, and leaves the
-// norms of other scopes alone. It is for a file of rules beside norms that people enact
+// Reload replaces the norms of one scope by those of a list, in one Apply, and leaves the
+// norms of other scopes as they are. It is for a file of rules beside norms that people enact
 // at run time: call it at the start and whenever the file has changed. The norms get
 // the scope, whatever their own is. Norms marked Repealed count as not in the list.
 //
