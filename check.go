@@ -142,8 +142,8 @@ func (c *Constitution) violated(found *candidates, a *Action) ([]uint32, *scratc
 // for each token of a candidate. Longer texts are split once, into a token.Set.
 const shortText = 1 << 10
 
-// verify filters the candidate slots, which matched by hash, down to those of
-// norms that really match by text. It also removes duplicates.
+// verify filters the candidate slots, which matched by hash, down to the norms that
+// really match by text. It also removes duplicates.
 func (c *Constitution) verify(slots []uint32, tokens *actionTokens) []uint32 {
 	slices.Sort(slots)
 	verified := slots[:0]
@@ -346,8 +346,8 @@ func (t *actionTokens) find(p token.Pattern) bool {
 }
 
 // active reports whether a norm is in force for an action at a time, which is zero
-// for an action without a Time. Such an action is within the window of a prohibition,
-// and outside that of a permit, which is the strict way.
+// for an action without a Time. Such an action is within the window of a prohibition
+// and outside the window of a permit, which is the strict choice.
 func (n *Norm) active(at time.Time) bool {
 	switch {
 	case n.From.IsZero() && n.Until.IsZero():

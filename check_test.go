@@ -17,9 +17,8 @@ import (
 	"github.com/normsync/normsync/internal/token"
 )
 
-// twin is the readable definition of matching: it looks at every norm for
-// every action, and splits everything anew each time. The index must agree
-// with it.
+// twin is the readable definition of matching. It compares every norm with every
+// action and splits all text again each time. The index must agree with it.
 type twin []Norm
 
 func (t twin) check(a Action) []string {
@@ -257,7 +256,7 @@ func (w *twinWorld) norms(n int) (out []Norm) {
 
 func (w *twinWorld) text(most int) string {
 	if w.IntN(60) == 0 {
-		most *= 40 // more than fits on the stack, or is looked at one by one
+		most *= 40 // more than fits on the stack, or is compared one by one
 	}
 	return w.list(w.IntN(most+1), func() string {
 		return w.of(w.words...) + w.of("", "", "", "", "", "", "\xff", "\xe2\x82", "\x00", "\t\n", "\u0085", "\u200B", " \u00AD ")
@@ -298,7 +297,7 @@ func TestCheckAgreesWithItsTwin(t *testing.T) {
 	})
 }
 
-// changedTo returns a monitor that comes to hold norms by way of others.
+// changedTo returns a monitor that holds norms after it has held others.
 func changedTo(t *testing.T, w *twinWorld, norms []Norm) *Monitor {
 	m := new(Monitor)
 	for _, wanted := range [][]Norm{w.norms(len(norms)), norms[len(norms)/3:], w.norms(len(norms)/2 + 1), norms[:len(norms)/2], norms} {

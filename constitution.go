@@ -98,8 +98,8 @@ func (c *Constitution) Edition() uint64 { return c.edition }
 
 // Verbs returns an iterator over the verbs that norms in force name in Prohibited or
 // Permitted, as they are written, prefixes such as cast_* included. Verbs that differ
-// only in case are yielded once. The order is that of the norms' names. A caller that
-// finds a verb nowhere among them can say that no norm is about it.
+// only in case are yielded once. They are ordered by the names of their norms. If a verb
+// is not among them, and no prefix matches it, no norm is about it.
 //
 // Ranging over all of them takes time proportional to the number of norms.
 func (c *Constitution) Verbs() iter.Seq[string] {

@@ -75,7 +75,7 @@ func TestSuccessorsOfAConstitutionShareNoCounts(t *testing.T) {
 	require.Len(t, without(a).Check(Action{Verb: "cross", Location: "gate"}), 1)
 }
 
-// What no norm in force asks for is not looked for in actions.
+// A check does not search actions for tokens that no norm in force uses.
 func TestOnlyWhatNormsAskForIsPaidFor(t *testing.T) {
 	plain := Norm{Name: "plain", Condition: "bridge location:gate", Unless: "agent:staff* ferry*", Prohibited: "cross"}
 	m, err := NewMonitor(plain)
@@ -142,8 +142,8 @@ func TestPrefixesInConditionsCountNotAsVerbs(t *testing.T) {
 	require.Equal(t, plain|prefix, verbs(Norm{Name: "n", Condition: "bridge", Prohibited: "cr*"}))
 }
 
-// probes returns the number of index entries that a check looks at. It stands
-// for the cost of the check, so that no test depends on time.
+// probes returns the number of index entries that a check reads. It stands for the
+// cost of the check, so that no test depends on time.
 func probes(c *Constitution, a Action) (n int) {
 	_, keys, verbs := c.forbid.features.grownKeys(nil, &a)
 	for _, key := range keys {
@@ -154,7 +154,7 @@ func probes(c *Constitution, a Action) (n int) {
 
 // underFixedKeys calls f several times, each time with other hash keys. The keys
 // are the same in every process, and so are the counts. They vary with the keys
-// because a check looks at more entries when two verbs share their bits.
+// because a check reads more entries when two verbs share their bits.
 func underFixedKeys(f func()) {
 	for seed := range uint64(4) {
 		func() {

@@ -133,7 +133,7 @@ func TestCopyContinuesAfterAnInterruption(t *testing.T) {
 	requireCopy(t, from, to)
 }
 
-// Whoever reads the target meanwhile sees whole Applies.
+// A reader of the target sees whole Applies in the meantime.
 func TestCopyKeepsAppliesTogether(t *testing.T) {
 	from := worldToCopy(t, 1300, 0, 0)
 	to := &interruptedStore{MemStore: new(normsync.MemStore), left: 100}

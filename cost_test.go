@@ -13,7 +13,7 @@ import (
 	"github.com/normsync/normsync/internal/workload"
 )
 
-// meanProbes is how many entries of the index a check looks at on average.
+// meanProbes returns the mean number of index entries that a check reads.
 func (g *ground) meanProbes(actions []Action) float64 {
 	total := 0
 	for _, a := range actions {
@@ -67,8 +67,8 @@ func TestCostIsBoundedInHostileWorlds(t *testing.T) {
 }
 
 // Where conditions are 8 out of 32 words and actions have 16 of those, no word
-// is rare. The cost is that of the entries under the action's words: of those
-// that have its verb, or of all where it has several.
+// is rare. A check then reads the entries under the action's words that have its
+// verb, or all of these entries if the action has several verbs.
 func TestCostWhereNoWordIsRareIsThatOfTheEntriesOfTheVerb(t *testing.T) {
 	if raceEnabled {
 		t.Skip("what is counted is the same under the race detector")

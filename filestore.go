@@ -517,13 +517,13 @@ func (s *FileStore) QueryViolations(ctx context.Context, q ViolationQuery) iter.
 	})
 }
 
-// waitInterval is how often WaitRevisions looks at the file of revisions.
+// waitInterval is how often WaitRevisions checks for new revisions.
 const waitInterval = 5 * time.Millisecond
 
 // WaitRevisions returns nil once there is a revision with an edition greater than
-// after, and the error of ctx if ctx ends first. It looks every 5 ms. In a store that was
-// opened with ReadOnly it looks at the size and the time of the file of revisions, which
-// takes about a microsecond, and reads the file if one of them has changed.
+// after, and the error of ctx if ctx ends first. It checks every 5 ms. In a store that was
+// opened with ReadOnly it checks the size and the modification time of the file of
+// revisions, which takes about a microsecond, and reads the file if they have changed.
 func (s *FileStore) WaitRevisions(ctx context.Context, after uint64) error {
 	path := filepath.Join(s.revisions.Dir, s.revisions.Name+".jsonl")
 	for {

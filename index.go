@@ -18,7 +18,7 @@ type normIndex struct {
 }
 
 // features are the kinds of tokens, other than plain words, that the norms of an
-// index use. They say which hashes of an action a check needs beside those of
+// index use. They tell which hashes of an action a check needs in addition to those of
 // its words, so that a check only pays for kinds that are in use.
 type features struct {
 	any           bool           // whether there is any feature

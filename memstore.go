@@ -198,7 +198,7 @@ func (s *MemStore) Violations(ctx context.Context, after uint64) iter.Seq2[Store
 	}
 }
 
-// QueryViolations returns an iterator over the violations that q picks. It looks at
+// QueryViolations returns an iterator over the violations that q picks. It compares
 // each violation that is kept, from the end if Newest is set.
 func (s *MemStore) QueryViolations(ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error] {
 	return q.from(ctx, s.Violations, func() (first, last uint64, err error) {

@@ -24,7 +24,7 @@ func queried() (vs []Violation) {
 	return vs
 }
 
-// slowQuery looks at all violations, which are in order of number.
+// slowQuery compares all violations, which are in order of number.
 func slowQuery(stored []StoredViolation, q ViolationQuery) []StoredViolation {
 	out := []StoredViolation{}
 	stored = slices.Clone(stored)

@@ -37,7 +37,7 @@ type Recorder struct {
 	buffer  int
 	delay   time.Duration
 	onError func(error)
-	wakeups chan struct{}   // holds a token if the goroutine has to look for work
+	wakeups chan struct{}   // holds a token if the goroutine has to check for work
 	ended   chan struct{}   // closed when the goroutine has ended
 	ctx     context.Context // of the store's calls
 	abandon context.CancelFunc
@@ -137,7 +137,7 @@ func (r *Recorder) addBatch() *batch {
 	return b
 }
 
-// wake makes the goroutine look for work. If it is looking now, it looks again.
+// wake makes the goroutine check for work. If it is checking now, it checks again.
 func (r *Recorder) wake() {
 	select {
 	case r.wakeups <- struct{}{}:

@@ -296,7 +296,7 @@ type normSummary struct {
 	example      *Violation
 }
 
-// summaryTable tells of each norm what its violations come to, the most frequent first.
+// summaryTable summarizes the violations by norm, the most frequent norm first.
 func summaryTable(violations []Violation) *texttable.Table {
 	byName := map[string]*normSummary{}
 	var list []*normSummary

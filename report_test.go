@@ -36,7 +36,7 @@ var ownWriters = map[string]func(Report, io.Writer) error{
 	".json": Report.WriteJSON, ".md": Report.WriteMarkdown, ".txt": Report.WriteText,
 }
 
-// fullReport has something of everything, and names from a user who means harm.
+// fullReport has every kind of list, and names from a hostile user.
 func fullReport(t *testing.T) Report {
 	t.Helper()
 	evil := "a|b\n# <b>@zoe</b> `x` \x1b[31m\u202E\\"

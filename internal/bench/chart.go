@@ -29,7 +29,7 @@ const (
 )
 
 // draw returns a picture of the curves as an SVG, with logarithmic axes. Its
-// colours are those of the reader's light or dark page.
+// colours follow the reader's light or dark page.
 func draw(curves []curve) []byte {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -89,7 +89,7 @@ func draw(curves []curve) []byte {
 	return b.Bytes()
 }
 
-// colours can be told apart by those who see few.
+// colours can be distinguished by people with color blindness.
 var colours = []struct{ light, dark string }{
 	{"#bc4c00", "#f0883e"}, {"#8250df", "#bc8cff"}, {"#1b7c83", "#39c5cf"}, {"#0969da", "#58a6ff"}, {"#57606a", "#9198a1"},
 }

@@ -44,9 +44,9 @@ func actionOf(a workload.Action) normsync.Action {
 	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
 }
 
-// check returns a contestant that checks actions in turn. Its loop is its own,
-// like that of floor: a call through a function value would count as much as
-// some words of an action.
+// check returns a contestant that checks actions in turn. It has a loop of its own,
+// as floor has, because a call through a function value costs as much as some words of
+// an action.
 func (g *ground) check(actions []normsync.Action) *contestant {
 	room := make([]normsync.Violation, 0, 1024)
 	next := 0

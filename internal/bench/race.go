@@ -43,7 +43,7 @@ func run(rounds int, cs ...*contestant) {
 		}
 	}
 	settle()
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // who makes garbage does not pay for it, nor make others pay
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // garbage collection must not distort the rounds of other contestants
 	for round := range rounds {
 		for i := range cs {
 			c := cs[(i+round)%len(cs)]
@@ -52,9 +52,9 @@ func run(rounds int, cs ...*contestant) {
 	}
 }
 
-// keepQuiet forgets the rounds but the quarter in which the contestants
-// together were nearest to their best. The others tell what else the machine
-// did: whoever takes up the caches costs a check more than the floor.
+// keepQuiet keeps the quarter of the rounds in which the contestants together were
+// nearest to their best, and drops the others. In those, other processes used the
+// machine's caches, which slows a check down more than the floor.
 func keepQuiet(cs []*contestant) {
 	type round struct {
 		number int
@@ -83,7 +83,7 @@ func (c *contestant) lap() time.Duration {
 	return clock() - start
 }
 
-// settle sees to it that no garbage of before is left to be collected.
+// settle collects the garbage of earlier work.
 func settle() {
 	runtime.GC()
 	runtime.GC()

@@ -66,7 +66,7 @@ func (s set) hasAny(words []string) bool {
 	return false
 }
 
-// scan looks at each norm, at its verb first.
+// scan compares each norm with the action, its verb first.
 func scan(rules []rule, a *normsync.Action) (violations []normsync.Violation) {
 	verbs, words := setOf(a.Verb), setOf(a.Verb, a.Location, a.Target, a.Faction)
 	for i := range rules {

@@ -208,8 +208,8 @@ func amend(m *normsync.Monitor, g *ground, i int) {
 	}
 }
 
-// memory compares the heap before and after compiling. The norms' strings are
-// the caller's, who keeps them.
+// memory compares the heap before and after compiling. The caller keeps
+// the norms' strings, so they do not count.
 func (b *bench) memory() {
 	g := newGround(workload.World{Size: b.million})
 	g.c = nil
@@ -337,8 +337,8 @@ func (b *bench) hostile() {
 	b.print(row{"a location of 64 KiB of known words", bound{}, bound{}, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
 }
 
-// twists compiles both worlds anew several times: the same one compiled twice
-// differs by how it happens to lie in memory, and the first row tells how much.
+// twists compiles both worlds several times, because two compilations of the same
+// world differ by their placement in memory. The first row shows by how much.
 func (b *bench) twists() {
 	for twist, what := range []string{"nothing more (the noise of this table)", "a prefix", "`field:` tokens", "an `agent:` token", "`Unless`", "`Permitted`"} {
 		var misses, hits []float64

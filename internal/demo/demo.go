@@ -15,7 +15,7 @@ import (
 	"github.com/normsync/normsync"
 )
 
-// demo runs a world under a constitution, and looks at what came of it.
+// demo runs a world under a constitution, and checks the result.
 type demo struct {
 	out                 io.Writer
 	agents, ticks, rate int

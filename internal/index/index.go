@@ -97,7 +97,7 @@ func (x *Index) lists(key, verbs uint64) bool {
 // or if n is -1, so that a sequence of calls needs one check at the end.
 //
 // Lists must have accepted the key. Scan reads the entries of one bucket. If the
-// bucket is long and there is one verb, it reads those of the key and the verb.
+// bucket is long and there is one verb, it reads only the entries with both.
 func (x *Index) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
 	if n < 0 {
 		return n

@@ -96,7 +96,7 @@ func (g *generator) clause() Clause {
 	return c
 }
 
-// action returns the keys of an action, those of its verbs among them.
+// action returns the keys of an action, which include its verbs.
 func (g *generator) action() (keys, verbs []uint64) {
 	verbs = g.some(g.verbs, 1+g.IntN(2))
 	return append(slices.Clone(verbs), g.some(g.tokens, g.IntN(8))...), verbs
@@ -231,7 +231,7 @@ func TestSignaturesRuleOutWhatLacksAWord(t *testing.T) {
 	require.Less(t, candidates-holding, probed/400, "%d of %d entries come through, and %d hold", candidates, probed, holding)
 }
 
-// A bucket that lists a verb in vain makes a check look at its entries.
+// If a bucket lists a verb that it does not have, a check reads its entries for nothing.
 func TestAVerbThatIsNotThereIsSeldomListed(t *testing.T) {
 	g := newGenerator(7, 60, 5000)
 	var x Index

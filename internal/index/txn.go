@@ -150,7 +150,7 @@ func (t *Txn) Delete(c Clause) {
 			return
 		}
 	}
-	// The alternatives of a token can be among those of a longer one, which comes first.
+	// A list of alternatives can be part of a longer list, which comes first.
 	for _, list := range c.alternatives() {
 		if !slices.ContainsFunc(list, func(h uint64) bool { return t.find(c, h) < 0 }) {
 			for _, h := range list {

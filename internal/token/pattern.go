@@ -154,14 +154,14 @@ func (p Pattern) String() string {
 	return s
 }
 
-// In returns the pattern that looks for the same in another field.
+// In returns the same pattern for another field.
 func (p Pattern) In(f Field) Pattern {
 	p.Field = f
 	return p
 }
 
-// Empty reports whether p has nothing to look for: whether it was written with
-// invisible characters only.
+// Empty reports whether p was written with invisible characters only, so that it
+// matches nothing.
 func (p Pattern) Empty() bool { return p.Word == "" && !p.Prefix }
 
 // Fold returns the folded Word: the same text for patterns that match the same

@@ -119,7 +119,7 @@ func prefixesByRune(dst []uint64, n int, tok string, lengths *Lengths, skip bool
 }
 
 // AgentHashes is like AllHashes, for the agent's name, in which invisible characters
-// count. Its hashes differ from those of the same tokens in other fields.
+// count. The same token has another hash in other fields.
 func AgentHashes(dst []uint64, n int, s string, lengths *Lengths) int {
 	start := n
 	if !hasInvisible(s) {

@@ -23,7 +23,7 @@ import (
 )
 
 // Visible returns s without invisible characters. If s has some, Visible allocates,
-// and also replaces invalid bytes by U+FFFD, lest they join to a character.
+// and also replaces invalid bytes by U+FFFD, so that they cannot join to a character.
 func Visible(s string) string {
 	if isASCII(s) {
 		return s

@@ -45,7 +45,7 @@ const (
 	Plain     Twist = iota
 	Prefixed        // the first token is a prefix of four letters
 	Qualified       // every token has the name of its field
-	OfAgents        // one more token looks for the agent
+	OfAgents        // one more token names the agent
 	Excepted        // Unless has a word that some actions have
 	Permitted       // it is a permit of higher priority
 )
