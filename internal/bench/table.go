@@ -82,7 +82,7 @@ func (r row) String() string {
 	return "| " + strings.Join(cells, " | ") + " |"
 }
 
-// printTable begins a table in Markdown.
+// printHead begins a table in Markdown.
 func printHead(out io.Writer, title string) {
 	fmt.Fprintf(out, "\n## %s\n\n| what | must | aim | measured | met |\n| --- | ---: | ---: | ---: | --- |\n", title)
 }

@@ -11,8 +11,8 @@
 //	OBJ_WORLD_LARGE   an object store for records beyond the server's maximum payload
 //
 // A message holds JSON: an array of revisions, or a violation. [New] creates the
-// streams if they are not there. It leaves the configuration of existing streams
-// alone, so that an operator can change limits, replicas and placement.
+// streams if they are not there. It does not change the configuration of existing
+// streams, so that an operator can change limits, replicas and placement.
 //
 // # Promises
 //

@@ -24,8 +24,8 @@ const (
 	headerID    = "Normsync-Last-ID" // of the revision with the last edition
 )
 
-// position is that of a message in the stream of revisions. The zero position is
-// that before the first message.
+// position tells where a message is in the stream of revisions. The zero position is
+// before the first message.
 type position struct {
 	sequence    uint64
 	first, last uint64      // editions
