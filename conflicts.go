@@ -61,7 +61,7 @@ type Conflict struct {
 // list is in order of A, then of kind as above, then of B.
 //
 // The time is proportional to the number of norms, because the work for each of
-// them is bounded: about 6,000 comparisons of tokens, or 150 of norms, for each
+// them is bounded: about 8,000 comparisons of tokens, or 200 of norms, for each
 // kind of conflict, and more if there are fewer than 3,000 norms. Where that is
 // not enough, because very many norms are very much alike, Conflicts gives up on
 // that norm and kind. It then misses conflicts, but what it reports is true. Call
@@ -119,7 +119,7 @@ const _ = uint(implication.MaxTokens - maxTokens)
 // leastUnits, or more for a small set. These bounds keep 10,000 norms with 64
 // tokens in each field within two seconds.
 const (
-	leastUnits = 6000
+	leastUnits = 1 << 13
 	totalUnits = 1 << 26
 	questions  = 4 // per norm, about
 )
@@ -381,6 +381,9 @@ func (f *finder) meeting(n *conflictNorm, accept judgement) (implication.Witness
 	for i := range n.tokens.Verbs {
 		if w, ok := shown(&n.tokens.Verbs[i], n.tokens.Condition, n.tokens.Unless, times, accept, budget); ok {
 			return w, true
+		}
+		if budget.Exhausted() {
+			break
 		}
 	}
 	return implication.Witness{}, false
