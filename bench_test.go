@@ -1,8 +1,11 @@
 package normsync
 
 import (
+	"context"
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -292,4 +295,233 @@ func writeRevisions(tb testing.TB, dir string, n, norms, perApply int) {
 		}
 	}
 	require.NoError(tb, s.Close())
+}
+
+// With room in the buffer, and when it is full because the store hangs.
+func BenchmarkRecorderRecord(b *testing.B) {
+	for _, n := range []int{1, 100} {
+		for _, room := range []bool{true, false} {
+			b.Run(fmt.Sprintf("violations=%d/room=%v", n, room), func(b *testing.B) {
+				hung := make(chan struct{})
+				r := NewRecorder(appendsViolations(func(*faultyStore, context.Context, []Violation) error {
+					if !room {
+						<-hung
+					}
+					return nil
+				}), nil)
+				vs := numbered(0, n)
+				for r.Record(vs...) { // warm
+				}
+				taken := 1 << 16
+				b.ReportAllocs()
+				for b.Loop() {
+					if taken += n; room && taken > 1<<16-n {
+						b.StopTimer()
+						require.NoError(b, r.Flush(b.Context()))
+						taken = 0
+						b.StartTimer()
+					}
+					r.Record(vs...)
+				}
+				close(hung)
+				require.NoError(b, r.Close(b.Context()))
+			})
+		}
+	}
+}
+
+func BenchmarkMonitorApply(b *testing.B) {
+	for _, n := range []int{100, 10000, 100000} {
+		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
+			norms := make([]Norm, n)
+			for i := range norms {
+				norms[i] = ban(fmt.Sprint("n", i), fmt.Sprintf("zone-%d faction-%d", i, i%7), "attack")
+			}
+			m := new(Monitor)
+			p := m.replay()
+			for i, n := range norms { // as Apply does it, without the cost of the stand-in
+				r := Revision{Edition: uint64(i) + 1, Version: 1, Change: Enact(n)}
+				p.push(identify(r), nil)
+				if err := m.own.AppendRevisions(b.Context(), r); err != nil {
+					b.Fatal(err)
+				}
+			}
+			m.commit(p)
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				norms[i%n].Priority++
+				if _, err := m.Apply(b.Context(), Amend(norms[i%n])); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+		})
+	}
+}
+
+// A violation as a game has it: 500 bytes of JSON.
+func someViolation() Violation {
+	n := Norm{Name: "no-attack-in-safe-zone", Condition: "safe_zone", Prohibited: "attack"}
+	return Violation{NormID: n.ID(), NormName: n.Name, Severity: SeverityWarn, Edition: 12, Action: Action{
+		Agent: "hero-17", Verb: "attack", Location: "town safe_zone", Target: "merchant", Faction: "red",
+		Time: time.Unix(1700000000, 123456789).UTC(),
+	}}
+}
+
+var actionSizes = []struct {
+	name   string
+	action Action
+}{
+	{"metadata=none", someViolation().Action},
+	{"metadata=small", Action{Agent: "hero-17", Verb: "attack", Metadata: `{"mood":["grim",12345678901234567890],"weapon":"<sword>"}`}},
+	{"script=chinese", Action{Agent: "伊莎贝拉", Verb: "睡觉", Location: "霍布斯咖啡馆 柜台", Target: "沙发"}},
+}
+
+func BenchmarkActionID(b *testing.B) {
+	for _, c := range actionSizes {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c.action.ID()
+			}
+		})
+	}
+}
+
+func BenchmarkViolationAppendJSON(b *testing.B) {
+	for _, c := range actionSizes {
+		v := someViolation()
+		v.Action = c.action
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			room := make([]byte, 0, 4096)
+			for b.Loop() {
+				text, err := v.appendJSON(room)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(int64(len(text)))
+			}
+		})
+	}
+}
+
+func BenchmarkViolationUnmarshalJSON(b *testing.B) {
+	for _, c := range actionSizes {
+		v := someViolation()
+		v.Action = c.action
+		text, err := v.appendJSON(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if err := v.UnmarshalJSON(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkNormValidate(b *testing.B) {
+	n := Norm{Name: "no-attack-in-safe-zone", Description: "Safe zones are safe.", Condition: "safe_zone location:town", Unless: "war", Prohibited: "attack steal"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := n.Validate(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+var stored = flag.Int("stored", 1_000_000, "violations in the store that the benchmarks open and stream")
+
+// One iteration is one violation.
+func BenchmarkFileStoreAppendViolations(b *testing.B) {
+	for _, goroutines := range []int{1, 8, 64} {
+		for _, batch := range []int{1, 100, 1000} {
+			b.Run(fmt.Sprintf("goroutines=%d/batch=%d", goroutines, batch), func(b *testing.B) {
+				s := openFileStore(b, filepath.Join(b.TempDir(), "store"), &FileOptions{MaxBytes: 1 << 30})
+				vs := fileViolations(1, batch)
+				b.ResetTimer()
+				var wg sync.WaitGroup
+				calls := (b.N + batch - 1) / batch
+				for g := range goroutines {
+					wg.Go(func() {
+						for range (calls + g) / goroutines {
+							if err := s.AppendViolations(b.Context(), vs...); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				wg.Wait()
+				b.ReportMetric(float64(calls*batch)/b.Elapsed().Seconds(), "violations/s")
+			})
+		}
+	}
+}
+
+func BenchmarkFileStoreAppendRevisions(b *testing.B) {
+	s := openFileStore(b, filepath.Join(b.TempDir(), "store"), nil)
+	e := uint64(0)
+	for b.Loop() {
+		e++
+		require.NoError(b, s.AppendRevisions(b.Context(), fileRevision(e)))
+	}
+}
+
+func BenchmarkFileStoreStored(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "store")
+	s := openFileStore(b, dir, nil)
+	for i := 0; i < *stored; i += 1000 {
+		require.NoError(b, s.AppendViolations(b.Context(), fileViolations(i, min(i+999, *stored-1))...))
+	}
+	require.NoError(b, s.Close())
+	for _, readOnly := range []bool{false, true} {
+		b.Run(fmt.Sprintf("open/violations=%d/readonly=%v", *stored, readOnly), func(b *testing.B) {
+			used := fileHeap()
+			for b.Loop() {
+				s := openFileStore(b, dir, &FileOptions{ReadOnly: readOnly})
+				used = max(used, fileHeap()) // whatever is garbage by now included
+				s.Close()
+			}
+			b.ReportMetric(float64(used)/(1<<20), "heap-MiB")
+		})
+	}
+	b.Run(fmt.Sprintf("stream/violations=%d", *stored), func(b *testing.B) {
+		s := openFileStore(b, dir, nil)
+		used := uint64(0)
+		for b.Loop() {
+			n := 0
+			for _, err := range consecutive(s.Violations(b.Context(), 0)) {
+				require.NoError(b, err)
+				if n++; n%100_000 == 0 {
+					used = max(used, fileHeap())
+				}
+			}
+			require.Equal(b, *stored, n)
+		}
+		b.ReportMetric(float64(*stored)*float64(b.N)/b.Elapsed().Seconds(), "violations/s")
+		b.ReportMetric(float64(used)/(1<<20), "heap-MiB")
+	})
+	entries, err := os.ReadDir(dir)
+	require.NoError(b, err)
+	size := int64(0)
+	for _, e := range entries {
+		info, err := e.Info()
+		require.NoError(b, err)
+		size += info.Size()
+	}
+	b.Logf("%d bytes per violation on disk", size/int64(*stored))
+}
+
+func fileHeap() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse
 }

@@ -86,6 +86,7 @@ func TestNumbersInAColumnOfNumbersAreNoCommits(t *testing.T) {
 	require.Equal(t, "| A | B |\n| --- | ---: |\n| `1234567` | 1234567 |\n", markdown(t, one("1234567", "1234567")))
 	require.Equal(t, "| A | B |\n| --- | ---: |\n| a | `123456a` |\n", markdown(t, one("a", "123456a")))
 	require.Equal(t, "| A | B |\n| --- | ---: |\n| a | 0.75 |\n", markdown(t, one("a", "0.75")))
+	require.Equal(t, "| A | B |\n| --- | ---: |\n| a | -2147483648 |\n", markdown(t, one("a", "-2147483648")))
 }
 
 func TestColumnsWithoutContentAreLeftOut(t *testing.T) {
