@@ -523,7 +523,7 @@ const waitInterval = 5 * time.Millisecond
 // WaitRevisions returns nil once there is a revision with an edition greater than
 // after, and the error of ctx if ctx ends first. It checks every 5 ms. In a store that was
 // opened with ReadOnly it checks the size and the modification time of the file of
-// revisions, which takes about a microsecond, and reads the file if they have changed.
+// revisions, and reads the file if they have changed.
 func (s *FileStore) WaitRevisions(ctx context.Context, after uint64) error {
 	path := filepath.Join(s.revisions.Dir, s.revisions.Name+".jsonl")
 	for {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,10 +85,10 @@ func TestFollowLearnsAtOnceFromAStoreThatCanWait(t *testing.T) {
 func TestFollowGoesOnAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("the store is down")
-		var failing bool
+		var failing atomic.Bool
 		s := &faultyStore{}
 		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-			if failing {
+			if failing.Load() {
 				return func(yield func(Revision, error) bool) { yield(Revision{}, down) }
 			}
 			return s.MemStore.Revisions(ctx, after)
@@ -97,14 +98,14 @@ func TestFollowGoesOnAfterAnError(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		followed := follow(ctx, m)
 		synctest.Wait()
-		failing = true
+		failing.Store(true)
 		time.Sleep(3*time.Minute + time.Second)
 		synctest.Wait()
 		require.Len(t, followed, 3, "one error for each Poll, not a loop without a pause")
 		for range 3 {
 			require.ErrorIs(t, (<-followed).err, down)
 		}
-		failing = false
+		failing.Store(false)
 		applyTo(t, openOn(t, &s.MemStore), Enact(ban("n", "", "x")))
 		p := <-followed
 		require.NoError(t, p.err)

@@ -167,8 +167,8 @@ func (d *demo) tickLoop(ctx context.Context, monitor *normsync.Monitor, recorder
 	if err := <-made; err != nil {
 		return err
 	}
-	if got := monitor.Constitution().Edition(); got != uint64(plots+5+len(script)) {
-		return fmt.Errorf("edition %d is in force after %d changes", got, plots+5+len(script))
+	if got := monitor.Constitution().Edition(); got != uint64(len(constitution())+len(script)) {
+		return fmt.Errorf("edition %d is in force after %d changes", got, len(constitution())+len(script))
 	}
 	return nil
 }
@@ -215,6 +215,9 @@ func (d *demo) lookBack(ctx context.Context, dir string, stats normsync.Recorder
 		return err
 	}
 	if err := d.explain(ctx, store, violations); err != nil {
+		return err
+	}
+	if err := d.cover(); err != nil {
 		return err
 	}
 	d.cost()
@@ -297,6 +300,28 @@ func because(f normsync.Finding) string {
 		return fmt.Sprintf("%s by %q", f.Outcome, f.By)
 	}
 	return fmt.Sprintf("%s: found %q", f.Outcome, f.Matched)
+}
+
+// cover prints which norm no action of the world can meet, and which word in it is
+// probably misspelled.
+func (d *demo) cover() error {
+	c, err := normsync.Compile(constitution()...)
+	if err != nil {
+		return err
+	}
+	w := newWorld(d.agents)
+	var actions []normsync.Action
+	for range 10 {
+		actions = w.actions(actions)
+	}
+	for _, n := range normsync.Cover(c, slices.Values(actions)) {
+		for _, u := range n.Unseen {
+			if u.Nearest != "" && !strings.HasPrefix(n.Norm, "plot-") {
+				d.say("\nThe norm %q never applies: no action has %q. Was %q meant?", n.Norm, u.Token, u.Nearest)
+			}
+		}
+	}
+	return nil
 }
 
 // cost prints what the checks of a tick took.

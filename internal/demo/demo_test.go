@@ -18,11 +18,11 @@ func TestRun(t *testing.T) {
 	d := demo{out: &out, agents: 300, ticks: 60, rate: 600}
 	require.NoError(t, d.run(t.Context()), "%s", &out)
 	for _, line := range []string{
-		"1005 norms are enacted at once: edition 1005 is in force.",
+		"1008 norms are enacted at once: edition 1008 is in force.",
 		"zoe asks to enact the curfew", "zoe asks to amend it", "yan asks to repeal it",
 		"of 18000 actions that the checks found",
 		"the verdicts are the same",
-		"peace", "curfew", "dry run", "Violations (5)", "Revisions (3)",
+		"peace", "curfew", "dry run", "Violations (6)", "Revisions (3)", `"no-camping" never applies: no action has "dungoen". Was "dungeon" meant?`,
 		"arena    does not apply: there is no [\"location:arena\"]",
 		"peace    violated: found [\"attack\" \"location:safe_zone\"]",
 		"The 300 checks of a tick take",

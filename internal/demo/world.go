@@ -17,11 +17,14 @@ const (
 // concern everybody, and one for each plot of land.
 func constitution() []normsync.Norm {
 	norms := []normsync.Norm{
-		{Name: "peace", Description: "No fights in safe zones.", Condition: "location:safe_zone", Prohibited: "attack cast_*", Severity: normsync.SeverityError},
+		{Name: "peace", Description: "No fights in safe zones.", Condition: "location:safe_zone", Prohibited: "attack cast_*", Severity: normsync.SeverityError, Advice: "Put your weapon away."},
 		{Name: "arena", Description: "The arena stands in a safe zone, and is for fights.", Condition: "location:arena", Permitted: "attack cast_*", Priority: 10},
 		{Name: "guards", Description: "Guards may fight outlaws anywhere.", Condition: "agent:guard* outlaw", Permitted: "attack", Priority: 20},
 		{Name: "property", Condition: "market", Unless: "faction:thieves_guild", Prohibited: "steal loot"},
 		{Name: "no-fire", Description: "Is it worth a rule?", Condition: "forest", Prohibited: "cast_fireball", Severity: normsync.SeverityInfo, Shadow: true},
+		{Name: "wilderness", Description: "Nobody digs in the wilderness.", Condition: "forest|dungeon", Prohibited: "dig"},
+		{Name: "festival", Description: "For a second everybody may take from the market.", Condition: "market", Permitted: "steal loot", Priority: 5, From: began.Add(time.Second), Until: began.Add(2 * time.Second)},
+		{Name: "no-camping", Description: "Its author has mistyped the place.", Condition: "dungoen", Prohibited: "dig"},
 	}
 	for i := range plots {
 		norms = append(norms, normsync.Norm{
@@ -34,7 +37,7 @@ func constitution() []normsync.Norm {
 }
 
 // curfew is the norm that is enacted, amended and repealed while the world runs.
-var curfew = normsync.Norm{Name: "curfew", Description: "No trade at night.", Condition: "market night", Prohibited: "trade"}
+var curfew = normsync.Norm{Name: "curfew", Description: "No trade at night.", Condition: "market facts:night", Prohibited: "trade"}
 
 // world makes the actions of its agents. The same seed gives the same actions.
 type world struct {
@@ -80,9 +83,9 @@ func (w *world) place() string {
 // actions appends to dst what every agent does in the next tick.
 func (w *world) actions(dst []normsync.Action) []normsync.Action {
 	now := began.Add(time.Duration(w.tick) * time.Second / 60)
-	hour := " day"
+	hour := "day"
 	if w.tick/30%2 == 1 {
-		hour = " night"
+		hour = "night"
 	}
 	w.tick++
 	for i := range w.agents {
@@ -90,7 +93,7 @@ func (w *world) actions(dst []normsync.Action) []normsync.Action {
 		if w.random.IntN(60) == 0 {
 			a.place = w.place()
 		}
-		do := normsync.Action{Agent: a.name, Verb: w.verb(), Location: a.place + hour, Faction: a.faction, Time: now}
+		do := normsync.Action{Agent: a.name, Verb: w.verb(), Location: a.place, Faction: a.faction, Facts: hour, Time: now}
 		switch do.Verb {
 		case "move":
 		case "dig", "dig quickly":
