@@ -90,7 +90,8 @@ type UnseenToken struct {
 // All actions are judged by the one constitution. Cover ranges over actions
 // once and does not keep them, except for an example per norm. Its time grows
 // with the number of actions and, for each, the number of norms that have its
-// verb. Its memory grows with the number of different words in the log.
+// verb. At the end it compares each prefix such as cast_* that no action has with every
+// different word. Its memory grows with the number of different words in the log.
 func Cover(c *Constitution, actions iter.Seq[Action]) []Coverage {
 	v := newVocabulary()
 	norms := make([]*coveredNorm, 0, c.Len())

@@ -40,15 +40,16 @@ type Warning struct {
 //     of its verbs in a window that meets the permit's own
 //   - a name that differs from another one by case only
 //
-// Norms that are repealed get no warnings. Lint does not validate norms, and
-// its time grows with their number and length only.
+// Norms that are repealed get no warnings, nor do norms whose fields are far beyond
+// the limits of Validate. Otherwise Lint does not validate norms. Its time is
+// proportional to their number and length.
 func Lint(norms []Norm) []Warning {
 	warnings := []Warning{}
 	names := map[string]string{} // the first name of those that fold to the same
 	lifted := newLiftable(norms)
 	for i := range norms {
 		n := &norms[i]
-		if n.Repealed {
+		if n.Repealed || n.beyondLimits() {
 			continue
 		}
 		l := linter{norm: n}
@@ -64,6 +65,22 @@ func Lint(norms []Norm) []Warning {
 		warnings = append(warnings, l.warnings...)
 	}
 	return warnings
+}
+
+// beyondLimits reports whether a field has many more or longer tokens than Validate
+// accepts, so that comparing all of them would take long.
+func (n *Norm) beyondLimits() bool {
+	for _, text := range []string{n.Condition, n.Unless, n.Prohibited, n.Permitted} {
+		words := 0
+		for tok := range token.All(text) {
+			alternatives := 1 + strings.Count(tok, "|")
+			words += alternatives
+			if words > 2*maxTokens || len(tok) > 2*maxTokenBytes*alternatives {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // linter collects the warnings of one norm.
@@ -343,7 +360,7 @@ func newLiftable(norms []Norm) *liftable {
 	f := &liftable{map[string]*priorities{}, map[string]*priorities{}, map[string]*priorities{}}
 	for i := range norms {
 		n := &norms[i]
-		if n.Repealed {
+		if n.Repealed || n.beyondLimits() {
 			continue
 		}
 		note := func(by map[string]*priorities, word string) {

@@ -197,3 +197,25 @@ func BenchmarkLint(b *testing.B) {
 		}
 	})
 }
+
+// Lint passes over norms that Validate refuses for their size, which would take long.
+func TestLintPassesOverHugeNorms(t *testing.T) {
+	words := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "!w%d ", i)
+		}
+		return b.String()
+	}
+	require.Len(t, Lint([]Norm{prohibition("n", words(maxTokens), "attack")}), maxTokens)
+	for _, n := range []Norm{
+		prohibition("n", words(100_000), "attack"),
+		prohibition("n", strings.Repeat("a|", 100_000)+"b", "attack"),
+		prohibition("n", "!x", strings.Repeat("attack ", 100_000)),
+		prohibition("n", "!x", strings.Repeat("attack", 100_000)),
+		permission("n", "!x", strings.Repeat("attack", 100_000), 1),
+	} {
+		require.Error(t, n.Validate())
+		require.Empty(t, Lint([]Norm{n, prohibition("other", "", "walk")}))
+	}
+}

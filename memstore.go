@@ -170,10 +170,13 @@ func (s *MemStore) Violations(ctx context.Context, after uint64) iter.Seq2[Store
 		b, skip, last := s.oldest, s.skip, s.dropped+uint64(s.kept)
 		number := s.dropped + 1 // of the violation at b.vs[skip]
 		s.mu.Unlock()
-		if after >= number {
-			pass := min(after, last) - number + 1
+		switch {
+		case after >= last:
+			number = last + 1 // the block after the last one may be being added
+		case after >= number:
+			pass := after - number + 1
 			number += pass
-			for pass > 0 && pass >= uint64(len(b.vs)-skip) && b.next != nil {
+			for pass >= uint64(len(b.vs)-skip) {
 				pass -= uint64(len(b.vs) - skip)
 				b, skip = b.next, 0
 			}

@@ -3,6 +3,7 @@ package normsync
 import (
 	"context"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -191,4 +192,29 @@ func BenchmarkMemStoreAppendViolations(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/violation")
 		})
 	}
+}
+
+// A reader that asks for what comes next must not touch a block that is being added.
+func TestMemStoreIsPolledWhileItIsAppendedTo(t *testing.T) {
+	s := new(MemStore)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 3000 {
+			if err := s.AppendViolations(t.Context(), numbered(i, i+1)...); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for last := uint64(0); last < 3000; {
+		for v, err := range s.Violations(t.Context(), last) {
+			require.NoError(t, err)
+			require.Equal(t, last+1, v.Number)
+			last = v.Number
+		}
+		for range s.Violations(t.Context(), math.MaxUint64) {
+			t.Fatal("there is none with such a number")
+		}
+	}
+	<-done
 }

@@ -50,7 +50,7 @@ func QueryViolations(ctx context.Context, s Store, q ViolationQuery) iter.Seq2[S
 				break
 			}
 			if q.matches(&v.Violation) {
-				if found = append(found, v); q.Limit > 0 && len(found) >= 2*q.Limit {
+				if found = append(found, v); q.Limit > 0 && len(found)/2 >= q.Limit {
 					found = append(found[:0], found[len(found)-q.Limit:]...)
 				}
 			}

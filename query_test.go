@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -104,6 +105,15 @@ func TestQueryViolationsAgreesWithLookingAtAll(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestQueryWithTheGreatestLimit(t *testing.T) {
+	for _, s := range []Store{new(MemStore), onlyStore{new(MemStore)}} {
+		require.NoError(t, s.AppendViolations(t.Context(), queried()[:5]...))
+		for _, newest := range []bool{false, true} {
+			require.Len(t, all(t, QueryViolations(t.Context(), s, ViolationQuery{Newest: newest, Limit: math.MaxInt})), 5)
+		}
 	}
 }
 
