@@ -511,3 +511,30 @@ func TestFileStoreRevisionsOnlyCutsATornTailThatARecordContradicts(t *testing.T)
 	require.NoError(t, err)
 	require.Len(t, vs, 1)
 }
+
+func TestFileStoreRefusesGarbageBehindAnOlderSegment(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, &FileOptions{SegmentBytes: 1000})
+	for i := range 20 {
+		require.NoError(t, s.AppendViolations(t.Context(), fileViolation(i)))
+	}
+	require.NoError(t, s.Close())
+	segments, err := filepath.Glob(filepath.Join(dir, "violations-*.jsonl"))
+	require.NoError(t, err)
+	require.Greater(t, len(segments), 2)
+	f, err := os.OpenFile(segments[0], os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString(strings.Repeat("garbage\n", 3))
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+
+	var damage *CorruptError
+	s, err = OpenFile(dir, &FileOptions{ReadOnly: true})
+	if err == nil {
+		defer s.Close()
+		for _, err = range s.Violations(t.Context(), 0) {
+		}
+	}
+	require.ErrorAs(t, err, &damage)
+	require.Equal(t, segments[0], damage.Path)
+}

@@ -33,8 +33,9 @@ var errStop = errors.New("stopped")
 func (l *Log) Read(ctx context.Context, after uint64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		done := after // so that the sequence can be ranged over again
+		var damaged uint64
 		err := confirmed(func() error {
-			return l.read(ctx, &done, func(line Line) bool { return yield(line, nil) })
+			return l.read(ctx, &done, &damaged, func(line Line) bool { return yield(line, nil) })
 		})
 		if err != nil && err != errStop {
 			yield(Line{}, err)
@@ -42,8 +43,10 @@ func (l *Log) Read(ctx context.Context, after uint64) iter.Seq2[Line, error] {
 	}
 }
 
-// read yields what comes after *done, and advances it.
-func (l *Log) read(ctx context.Context, done *uint64, yield func(Line) bool) error {
+// read yields what comes after *done, and advances it. If an older segment is damaged,
+// read sets *damaged to its first number, and begins with that segment when it is called
+// again, even if all of its records are done.
+func (l *Log) read(ctx context.Context, done, damaged *uint64, yield func(Line) bool) error {
 	segs, end, err := l.snapshot()
 	if err == nil {
 		err = ctx.Err()
@@ -54,22 +57,27 @@ func (l *Log) read(ctx context.Context, done *uint64, yield func(Line) bool) err
 	// The first segment to read is the last one that begins no later than with
 	// the record wanted next.
 	i := max(0, sort.Search(len(segs), func(i int) bool { return segs[i].first-1 > *done })-1)
+	if again := slices.IndexFunc(segs, func(s segment) bool { return s.first == *damaged }); again >= 0 {
+		i = min(i, again)
+	}
+	*damaged = 0
 	for ; i < len(segs)-1; i++ {
 		at, err := l.readSegment(ctx, segs[i], false, nil, done, yield)
 		if l.deleted(segs[i], err) {
-			return l.read(ctx, done, yield)
+			return l.read(ctx, done, damaged, yield)
 		}
 		if err == nil && at.sequence != segs[i+1].first {
 			err = l.gap(at.sequence, segs[i+1])
 		}
 		if err != nil {
+			*damaged = segs[i].first
 			return err
 		}
 	}
 	at, err := l.readSegment(ctx, segs[i], true, end, done, yield)
 	switch {
 	case l.deleted(segs[i], err):
-		return l.read(ctx, done, yield)
+		return l.read(ctx, done, damaged, yield)
 	case err == nil && end != nil && at != *end:
 		return l.corrupt(segs[i].name, at, "the file is cut short: numbers %d to %d are missing", at.sequence, end.sequence-1)
 	}
