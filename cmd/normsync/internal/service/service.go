@@ -1,0 +1,102 @@
+// Package service is what the command line, the REST server, the MCP server and
+// the live page have in common: a store, the norms in force, and a recorder.
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/normsync/normsync"
+)
+
+// Service holds the norms of one store in force and records violations. All
+// methods are safe for concurrent use.
+type Service struct {
+	store    Store
+	monitor  *normsync.Monitor
+	recorder *normsync.Recorder
+	mode     Mode
+}
+
+// Open opens the store at location; see OpenStore.
+func Open(ctx context.Context, location string, mode Mode) (*Service, error) {
+	store, err := OpenStore(ctx, location, mode)
+	if err != nil {
+		return nil, err
+	}
+	s, err := New(ctx, store, mode)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return s, nil
+}
+
+// New returns a service on a store, which Close closes.
+func New(ctx context.Context, store Store, mode Mode) (*Service, error) {
+	monitor, err := normsync.Open(ctx, store, nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{store: store, monitor: monitor, mode: mode}
+	if mode != Read {
+		s.recorder = normsync.NewRecorder(store, nil)
+	}
+	return s, nil
+}
+
+// Store returns the store.
+func (s *Service) Store() normsync.Store { return s.store }
+
+// Monitor returns the monitor of the norms in force.
+func (s *Service) Monitor() *normsync.Monitor { return s.monitor }
+
+// Recorder returns the recorder, or nil if the service was opened to read.
+func (s *Service) Recorder() *normsync.Recorder { return s.recorder }
+
+// ReadOnly reports whether the service was opened to read.
+func (s *Service) ReadOnly() bool { return s.mode == Read }
+
+// Verdict is what became of an action.
+type Verdict struct {
+	Action     normsync.Action
+	Allowed    bool // no violation denies the action; those of shadow norms do not
+	Violations []normsync.Violation
+}
+
+// Judge checks an action without recording anything. An action without a time
+// is judged at the time of the call.
+func (s *Service) Judge(a normsync.Action) Verdict {
+	if a.Time.IsZero() {
+		a.Time = time.Now().UTC()
+	}
+	vs := s.monitor.Check(a)
+	return Verdict{Action: a, Allowed: !normsync.Denied(vs), Violations: vs}
+}
+
+// Check is Judge, and records the violations, which are on disk at the latest
+// after the next Flush or Close. It reports an error if there was no room for them.
+func (s *Service) Check(a normsync.Action) (Verdict, error) {
+	v := s.Judge(a)
+	if s.recorder != nil && len(v.Violations) > 0 && !s.recorder.Record(v.Violations...) {
+		return v, errors.New("normsync: record violations: the store is too slow, so some were dropped; try again later")
+	}
+	return v, nil
+}
+
+// Flush waits until all recorded violations are stored.
+func (s *Service) Flush(ctx context.Context) error {
+	if s.recorder == nil {
+		return nil
+	}
+	return s.recorder.Flush(ctx)
+}
+
+// Close stores what was recorded and closes the store.
+func (s *Service) Close(ctx context.Context) error {
+	var err error
+	if s.recorder != nil {
+		err = s.recorder.Close(ctx)
+	}
+	return errors.Join(err, s.store.Close())
+}
