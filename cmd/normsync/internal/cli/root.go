@@ -1,0 +1,152 @@
+// Package cli is the command line of normsync.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes of the program.
+const (
+	exitFine  = 0
+	exitFound = 1 // a finding: an action is denied, a norm is violated, a conflict is found
+	exitError = 2 // wrong use, or an error
+)
+
+// errFound is the error of a command that has found something, and has said so. It
+// makes the exit code 1.
+var errFound = errors.New("normsync: found something")
+
+// usageError is the error of a command that is used in a wrong way.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return "normsync: " + e.text }
+
+func usageErrorf(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// Main runs the command that args name, without the name of the program, and returns
+// the exit code.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRootCommand(a, args)
+	command, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.Is(err, errFound):
+		return exitFound
+	}
+	fmt.Fprintln(stderr, errorText(err))
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", command.CommandPath())
+	}
+	return exitError
+}
+
+// errorText returns the text of an error, safe for a terminal, with "normsync: " in
+// front of its first line.
+func errorText(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = plain(line)
+	}
+	text := strings.Join(lines, "\n")
+	if !strings.HasPrefix(text, "normsync: ") {
+		text = "normsync: " + text
+	}
+	return text
+}
+
+// group is a number of commands under one heading in the help text.
+type group struct {
+	title    string
+	commands []*cobra.Command
+}
+
+// commandGroups returns all commands, in the order of the help text. To add a
+// command, add a line here. Its Short must have at most 26 characters, so that the help
+// text fits on a screen; Long has room for more.
+func commandGroups(a *app) []group {
+	return []group{
+		{"Norms", []*cobra.Command{
+			newAddCommand(a),
+			newNormsCommand(a),
+		}},
+		{"Records", []*cobra.Command{
+			newStatusCommand(a),
+		}},
+		{"More", []*cobra.Command{
+			newVersionCommand(a),
+		}},
+	}
+}
+
+func newRootCommand(a *app, args []string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "normsync",
+		Short: "Keep a world's rules and check actions against them",
+		Long: `normsync keeps the rules of a world outside its agents' code and checks actions
+against them. Rules and violations are in a store, which is an SQLite file unless
+--store names another one. Commands that only read create nothing.
+
+The exit code is 0 if all is well, 1 if an action is denied or something else is
+found, and 2 for wrong use or an error.`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetArgs(append([]string{}, args...)) // with nil cobra would take those of the process
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetVersionTemplate("normsync, version {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, args, err) })
+
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.db, "db", "", "SQLite file of the store (default "+defaultDB+")")
+	flags.StringVar(&a.store, "store", "", "store: a path, file:DIR, sqlite:PATH, postgres://... or nats://HOST/NAME (default $"+storeEnv+")")
+	flags.BoolVar(&a.json, "json", false, "write JSON")
+	_ = root.MarkPersistentFlagFilename("db")
+
+	for _, g := range commandGroups(a) {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			c.DisableFlagsInUseLine = true
+			root.AddCommand(c)
+		}
+	}
+	return root
+}
+
+func unknownCommand(root *cobra.Command, word string) error {
+	text := fmt.Sprintf("unknown command %q", word)
+	if near, ok := nearestOf(word, commandNames(root)); ok {
+		text += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return usageErrorf("%s", text)
+}
+
+func commandNames(c *cobra.Command) []string {
+	var names []string
+	for _, sub := range c.Commands() {
+		if !sub.Hidden {
+			names = append(names, sub.Name())
+		}
+	}
+	return names
+}
