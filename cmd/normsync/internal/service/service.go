@@ -16,6 +16,7 @@ type Service struct {
 	store    Store
 	monitor  *normsync.Monitor
 	recorder *normsync.Recorder
+	recent   *recent // nil until KeepRecent
 	mode     Mode
 }
 
@@ -78,6 +79,7 @@ func (s *Service) Judge(a normsync.Action) Verdict {
 // after the next Flush or Close. It reports an error if there was no room for them.
 func (s *Service) Check(a normsync.Action) (Verdict, error) {
 	v := s.Judge(a)
+	s.recent.add(v.Action)
 	if s.recorder != nil && len(v.Violations) > 0 && !s.recorder.Record(v.Violations...) {
 		return v, errors.New("normsync: record violations: the store is too slow, so some were dropped; try again later")
 	}

@@ -1,0 +1,122 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/internal/invisible"
+	"github.com/normsync/normsync/internal/strictjson"
+)
+
+// Action is an action in the body of a request. It is read more strictly than a
+// normsync.Action: a key that is unknown or missing would otherwise make an action
+// that no norm forbids.
+type Action struct{ normsync.Action }
+
+var actionKeys = strictjson.Keys{
+	Unknown:  strictjson.RejectUnknown,
+	Known:    []string{"agent_id", "action", "location", "target", "faction", "facts", "timestamp", "metadata", "id"},
+	Required: []string{"agent_id", "action"},
+}
+
+// UnmarshalJSON reads an action. The error names the key.
+func (a *Action) UnmarshalJSON(b []byte) error {
+	if err := checkKeys(b, &actionKeys); err != nil {
+		return err
+	}
+	if err := a.Action.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	if !hasWord(a.Verb) {
+		return actionError(errors.New(`key "action": it has no word that can be seen; name the verb, such as "attack"`))
+	}
+	return nil
+}
+
+// checkKeys checks that a text is an object with these keys.
+func checkKeys(b []byte, keys *strictjson.Keys) error {
+	d := strictjson.NewDecoder(b)
+	d.AllowInvalidUTF8 = true
+	if err := d.ReadObject(keys, func(string) error { return d.SkipValue() }); err != nil {
+		return actionError(err)
+	}
+	if err := d.CheckEOF(); err != nil {
+		return actionError(err)
+	}
+	return nil
+}
+
+func actionError(err error) error { return fmt.Errorf("%w action: %w", normsync.ErrInvalid, err) }
+
+// hasWord reports whether a text has a token. Without one in its verb, no norm
+// forbids an action.
+func hasWord(s string) bool {
+	for _, r := range s {
+		if !unicode.IsSpace(r) && !invisible.Is(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// action documents the JSON of an Action.
+type action struct {
+	AgentID   string   `json:"agent_id" doc:"Who acts." example:"hero"`
+	Action    string   `json:"action" minLength:"1" doc:"What the agent does: one word or more." example:"attack"`
+	Location  *string  `json:"location,omitempty" doc:"Where." example:"town safe_zone"`
+	Target    *string  `json:"target,omitempty" doc:"On what or whom." example:"guard"`
+	Faction   *string  `json:"faction,omitempty" doc:"Of the agent." example:"red"`
+	Facts     *string  `json:"facts,omitempty" doc:"What holds now." example:"night war"`
+	Timestamp *float64 `json:"timestamp,omitempty" doc:"Seconds since 1970. Without it, or if it is 0, the action is judged at the time of the request." example:"1767225600.25"`
+	Metadata  any      `json:"metadata,omitempty" doc:"Any JSON, which is kept with a violation."`
+	ID        *string  `json:"id,omitempty" doc:"Ignored, so that an action from a log can be sent as it is."`
+}
+
+// Schema implements huma.SchemaProvider.
+func (*Action) Schema(r huma.Registry) *huma.Schema { return schemaOf[action](r) }
+
+// Situation is an action without its verb, and verbs to try.
+type Situation struct {
+	normsync.Action
+	Verbs []string
+}
+
+var situationKeys = strictjson.Keys{
+	Unknown:  strictjson.RejectUnknown,
+	Known:    []string{"agent_id", "location", "target", "faction", "facts", "timestamp", "verbs"},
+	Required: []string{"agent_id"},
+}
+
+// UnmarshalJSON reads a situation. The error names the key.
+func (s *Situation) UnmarshalJSON(b []byte) error {
+	if err := checkKeys(b, &situationKeys); err != nil {
+		return err
+	}
+	if err := s.Action.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	var verbs struct{ Verbs []string }
+	if err := json.Unmarshal(b, &verbs); err != nil {
+		return actionError(err)
+	}
+	s.Verbs = verbs.Verbs
+	return nil
+}
+
+// situation documents the JSON of a Situation.
+type situation struct {
+	AgentID   string   `json:"agent_id" doc:"Who would act." example:"hero"`
+	Location  *string  `json:"location,omitempty" example:"town safe_zone"`
+	Target    *string  `json:"target,omitempty"`
+	Faction   *string  `json:"faction,omitempty"`
+	Facts     *string  `json:"facts,omitempty"`
+	Timestamp *float64 `json:"timestamp,omitempty" doc:"Seconds since 1970. Without it, the time of the request."`
+	Verbs     []string `json:"verbs,omitempty" maxItems:"10000" doc:"Which of these? Without it, all verbs that norms in force name." example:"[\"attack\",\"trade\"]"`
+}
+
+// Schema implements huma.SchemaProvider.
+func (*Situation) Schema(r huma.Registry) *huma.Schema { return schemaOf[situation](r) }
