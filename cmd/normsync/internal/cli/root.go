@@ -67,22 +67,40 @@ func errorText(err error) string {
 // group is a number of commands under one heading in the help text.
 type group struct {
 	title    string
+	column   int // of the help text: 0 or 1
 	commands []*cobra.Command
 }
 
-// commandGroups returns all commands, in the order of the help text. To add a
-// command, add a line here. Its Short must have at most 26 characters, so that the help
-// text fits on a screen; Long has room for more.
+// commandGroups returns all commands, by name within a group. To add a command, add a
+// line here. Its Short has at most 23 characters, so that the help text fits on a
+// screen; its Long has room for more.
 func commandGroups(a *app) []group {
 	return []group{
-		{"Norms", []*cobra.Command{
+		{"Norms", 0, []*cobra.Command{
 			newAddCommand(a),
+			newAmendCommand(a),
+			newConflictsCommand(a),
 			newNormsCommand(a),
+			newRepealCommand(a),
+			newShowCommand(a),
 		}},
-		{"Records", []*cobra.Command{
+		{"Actions", 1, []*cobra.Command{
+			newCheckCommand(a),
+			newComplianceCommand(a),
+			newCoverCommand(a),
+			newExplainCommand(a),
+		}},
+		{"Records", 1, []*cobra.Command{
+			newAtCommand(a),
+			newDiffCommand(a),
+			newRevisionsCommand(a),
 			newStatusCommand(a),
+			newViolationsCommand(a),
 		}},
-		{"More", []*cobra.Command{
+		{"Servers", 0, []*cobra.Command{}},
+		{"More", 1, []*cobra.Command{
+			newCopyCommand(a),
+			newHelpCommand(),
 			newVersionCommand(a),
 		}},
 	}
@@ -117,25 +135,40 @@ found, and 2 for wrong use or an error.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, args, err) })
 
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.db, "db", "", "SQLite file of the store (default "+defaultDB+")")
-	flags.StringVar(&a.store, "store", "", "store: a path, file:DIR, sqlite:PATH, postgres://... or nats://HOST/NAME (default $"+storeEnv+")")
+	flags.StringVar(&a.db, "db", "", "`PATH` of the store's SQLite file (default "+defaultDB+")")
+	flags.StringVar(&a.store, "store", "", "`URL` of the store: file:DIR, sqlite:PATH, postgres://...\nor nats://HOST/NAME (default $"+storeEnv+")")
 	flags.BoolVar(&a.json, "json", false, "write JSON")
 	_ = root.MarkPersistentFlagFilename("db")
 
-	for _, g := range commandGroups(a) {
+	groups := commandGroups(a)
+	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
 		for _, c := range g.commands {
 			c.GroupID = g.title
 			c.DisableFlagsInUseLine = true
 			root.AddCommand(c)
+			if c.Name() == "help" {
+				root.SetHelpCommand(c)
+			}
 		}
 	}
+	root.SetCompletionCommandGroupID("More")
+	root.InitDefaultCompletionCmd(args...)
+	setCompletion(root)
+	helpOfCommand := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if cmd.HasParent() {
+			helpOfCommand(cmd, args)
+			return
+		}
+		_ = writeHelp(a.stdout, root, groups) // the standard output is closed, so nobody reads
+	})
 	return root
 }
 
-func unknownCommand(root *cobra.Command, word string) error {
+func unknownCommand(parent *cobra.Command, word string) error {
 	text := fmt.Sprintf("unknown command %q", word)
-	if near, ok := nearestOf(word, commandNames(root)); ok {
+	if near, ok := nearestOf(word, commandNames(parent)); ok {
 		text += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return usageErrorf("%s", text)
@@ -149,4 +182,20 @@ func commandNames(c *cobra.Command) []string {
 		}
 	}
 	return names
+}
+
+// setCompletion gives cobra's command completion a place in the help text.
+func setCompletion(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Short = "complete in your shell"
+			c.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return cmd.Help()
+				}
+				return unknownCommand(cmd, args[0])
+			}
+			c.Args = cobra.ArbitraryArgs
+		}
+	}
 }

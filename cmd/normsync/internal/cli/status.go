@@ -21,7 +21,7 @@ func newStatusCommand(a *app) *cobra.Command {
 	var fail bool
 	cmd := &cobra.Command{
 		Use:   "status [--fail-on-violation]",
-		Short: "count what the store holds",
+		Short: "count what is stored",
 		Long: `Status prints the number of norms in force, of stored violations, and of revisions.
 
 With --fail-on-violation the exit code is 1 if a stored violation denied its action.
@@ -66,7 +66,7 @@ func (a *app) status(ctx context.Context, s *service.Service, fail bool) error {
 // countViolations counts the stored violations by the numbers of the first and the
 // last one, so that it need not read those between them.
 func countViolations(ctx context.Context, s normsync.Store) (uint64, error) {
-	var first, last uint64
+	var first uint64
 	for v, err := range s.Violations(ctx, 0) {
 		if err != nil {
 			return 0, err
@@ -74,14 +74,20 @@ func countViolations(ctx context.Context, s normsync.Store) (uint64, error) {
 		first = v.Number
 		break
 	}
-	for v, err := range normsync.QueryViolations(ctx, s, normsync.ViolationQuery{Newest: true, Limit: 1}) {
-		if err != nil {
-			return 0, err
-		}
-		last = v.Number
+	last, err := lastViolation(ctx, s)
+	if err != nil {
+		return 0, err
 	}
 	if first == 0 || last < first {
 		return 0, nil
 	}
 	return last - first + 1, nil
+}
+
+// lastViolation returns the number of the newest violation, or 0 if there is none.
+func lastViolation(ctx context.Context, s normsync.Store) (uint64, error) {
+	for v, err := range normsync.QueryViolations(ctx, s, normsync.ViolationQuery{Newest: true, Limit: 1}) {
+		return v.Number, err
+	}
+	return 0, nil
 }

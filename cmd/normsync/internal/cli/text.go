@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"io"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -35,4 +37,25 @@ func plain(s string) string {
 
 func unsafe(r rune) bool {
 	return !unicode.IsPrint(r) || invisible.Is(r) || invisible.Override(r)
+}
+
+// quote returns a text of users as a Go string.
+func quote(s string) string { return invisible.Quote(s) }
+
+// countOf returns the sentence that says how many violations were found.
+func countOf(violations int) string {
+	return "Found " + strconv.Itoa(violations) + " violation(s)!"
+}
+
+func writeLine(w io.Writer, line string) error {
+	_, err := io.WriteString(w, line+"\n")
+	return err
+}
+
+// showTime returns a time as reports show it, or an empty text for the zero time.
+func showTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }

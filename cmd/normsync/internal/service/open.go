@@ -7,13 +7,11 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/stores/natsstore"
 	"github.com/normsync/normsync/stores/sqlstore/postgres"
-	"github.com/normsync/normsync/stores/sqlstore/sqlite"
 )
 
 // Mode says what a caller will do with a store.
@@ -71,17 +69,6 @@ func openFile(dir string, mode Mode) (Store, error) {
 		}
 	}
 	return normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: mode == Read})
-}
-
-func openSQLite(ctx context.Context, path string, mode Mode) (Store, error) {
-	if mode == Create {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, fmt.Errorf("normsync: create store: %w", err)
-		}
-	} else if err := exists(path); err != nil {
-		return nil, err
-	}
-	return sqlite.Open(ctx, path)
 }
 
 func openNATS(ctx context.Context, location string) (Store, error) {

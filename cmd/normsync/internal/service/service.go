@@ -58,13 +58,6 @@ func (s *Service) Recorder() *normsync.Recorder { return s.recorder }
 // ReadOnly reports whether the service was opened to read.
 func (s *Service) ReadOnly() bool { return s.mode == Read }
 
-// Verdict is what became of an action.
-type Verdict struct {
-	Action     normsync.Action
-	Allowed    bool // no violation denies the action; those of shadow norms do not
-	Violations []normsync.Violation
-}
-
 // Judge checks an action without recording anything. An action without a time
 // is judged at the time of the call.
 func (s *Service) Judge(a normsync.Action) Verdict {

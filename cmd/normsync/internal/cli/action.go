@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
+)
+
+// actionFlags are the flags of an action's fields.
+type actionFlags struct {
+	target  string
+	faction string
+	facts   string
+	time    time.Time
+}
+
+func (f *actionFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.target, "target", "", "`WORDS`: whom or what the action is done to")
+	flags.StringVar(&f.faction, "faction", "", "`WORDS`: faction of the agent")
+	flags.StringVar(&f.facts, "facts", "", "`WORDS` that hold now, such as \"night war\"")
+	flags.Var(instant{&f.time}, "time", "time of the action (default now)")
+}
+
+// action returns the action that the arguments AGENT ACTION [LOCATION] and the flags
+// describe.
+func (f *actionFlags) action(args []string) (normsync.Action, error) {
+	a := normsync.Action{Agent: args[0], Verb: args[1], Target: f.target, Faction: f.faction, Facts: f.facts, Time: f.time}
+	if len(args) > 2 {
+		a.Location = args[2]
+	}
+	if a.Time.IsZero() {
+		a.Time = time.Now().UTC()
+	}
+	return a, service.RequireVerb(a)
+}
+
+// openActions opens a log of actions, or the standard input for "-".
+func (a *app) openActions(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(a.stdin), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("normsync: read actions: %w; name a file of JSON Lines, or - for the standard input", err)
+	}
+	return f, nil
+}
+
+// readActions yields the actions of a log until the first error, and then sets err.
+func (a *app) readActions(r io.Reader, err *error) iter.Seq[normsync.Action] {
+	return func(yield func(normsync.Action) bool) {
+		for action, readErr := range normsync.ReadActions(r) {
+			if readErr != nil {
+				*err = readErr
+				return
+			}
+			if !yield(action) {
+				return
+			}
+		}
+	}
+}
+
+// noteUnknownVerb says on the standard error that no norm has a verb, if a norm has a
+// similar one.
+func (a *app) noteUnknownVerb(c *normsync.Constitution, action normsync.Action) {
+	if len(c.Explain(action)) > 0 {
+		return // a norm has the verb
+	}
+	var verbs []string
+	for verb := range c.Verbs() {
+		verbs = append(verbs, verb)
+	}
+	if near, ok := nearestOf(action.Verb, verbs); ok {
+		a.notef("normsync: note: no norm has the verb %s; the nearest one is %s", quote(action.Verb), quote(near))
+	}
+}

@@ -1,0 +1,187 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/normsync/normsync/stores/sqlstore"
+	"github.com/normsync/normsync/stores/sqlstore/sqlite"
+)
+
+func openSQLite(ctx context.Context, path string, mode Mode) (Store, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("normsync: open store %s: it is a directory; name an SQLite file in it, or use file:%s for a directory of JSON Lines", path, path)
+	}
+	if mode == Create {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, fmt.Errorf("normsync: create store: %w", err)
+		}
+		return sqlite.Open(ctx, path)
+	}
+	if err := exists(path); err != nil {
+		return nil, err
+	}
+	if mode == Read {
+		return readSQLite(ctx, path)
+	}
+	db, err := openDB(ctx, path, readOnlyQuery)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, fmt.Errorf("normsync: open store %s: %w", path, err)
+	}
+	return sqlite.Open(ctx, path)
+}
+
+// readOnlyQuery has the options of a connection that changes nothing. Its mode is
+// rw, since a connection with mode ro leaves the files -wal and -shm behind.
+const readOnlyQuery = "mode=rw&_pragma=busy_timeout(10000)&_pragma=synchronous(full)&_pragma=query_only(true)"
+
+// readSQLite opens an SQLite file and changes nothing, not even if the process may.
+func readSQLite(ctx context.Context, path string) (Store, error) {
+	query, opened, dir := readOnlyQuery, path, ""
+	if !writable(path) {
+		query = strings.Replace(query, "mode=rw", "mode=ro", 1)
+		if _, err := os.Stat(path + "-wal"); err != nil {
+			// SQLite cannot read the file without creating that one. No process has
+			// the file open, so a copy is as good.
+			copied, err := copyToTemp(path)
+			if err != nil {
+				return nil, fmt.Errorf("normsync: open store %s: copy the file, which is read-only: %w", path, err)
+			}
+			query, opened, dir = readOnlyQuery, copied, filepath.Dir(copied)
+		}
+	}
+	s, err := readStore(ctx, opened, query)
+	if err != nil {
+		if dir != "" {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+		return nil, err
+	}
+	return &readOnlyStore{s, dir}, nil
+}
+
+func readStore(ctx context.Context, path, query string) (*sqlstore.Store, error) {
+	db, err := openDB(ctx, path, query)
+	if err != nil {
+		return nil, err
+	}
+	s, err := sqlstore.New(ctx, db, sqlstore.SQLite, &sqlstore.Options{CloseDB: true})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// readOnlyStore removes the temporary folder of a copy when it is closed.
+type readOnlyStore struct {
+	*sqlstore.Store
+	dir string // of the copy; empty if there is none
+}
+
+func (s *readOnlyStore) Close() error {
+	err := s.Store.Close()
+	if s.dir != "" {
+		err = errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return err
+}
+
+// copyToTemp copies a file into a new temporary folder, and returns its path there.
+func copyToTemp(path string) (copied string, err error) {
+	from, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close()
+	dir, err := os.MkdirTemp("", "normsync-")
+	if err != nil {
+		return "", err
+	}
+	copied = filepath.Join(dir, filepath.Base(path))
+	to, err := os.Create(copied)
+	if err == nil {
+		_, err = io.Copy(to, from)
+		err = errors.Join(err, to.Close())
+	}
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return copied, nil
+}
+
+// openDB opens an SQLite file, and checks that it holds a store.
+func openDB(ctx context.Context, path, query string) (*sql.DB, error) {
+	fullPath, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("normsync: open store %s: %w", path, err)
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(fullPath), RawQuery: query}
+	if runtime.GOOS == "windows" {
+		u.Path = "/" + u.Path // file:///C:/...
+	}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, fmt.Errorf("normsync: open store %s: %w", path, err)
+	}
+	tables, err := tablesOf(ctx, db)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%w; check the path and the permissions, and that the file is an SQLite database", err)
+	case slices.Contains(tables, "normsync_schema"):
+		return db, nil
+	case slices.Contains(tables, "norms") && slices.Contains(tables, "violations"):
+		err = fmt.Errorf("%w: its tables are those of the Python tool; run: normsync import-python %q", errNoStore, path)
+	case len(tables) == 0:
+		err = fmt.Errorf("%w: it is empty; add a norm, or import a rule file", errNoStore)
+	default:
+		err = fmt.Errorf("%w: its tables are those of another program; name another file, or add a norm to keep a store in this one, too", errNoStore)
+	}
+	return nil, errors.Join(fmt.Errorf("normsync: open store %s: %w", path, err), db.Close())
+}
+
+// errNoStore is fs.ErrNotExist for a database that exists.
+var errNoStore error = noStore{}
+
+type noStore struct{}
+
+func (noStore) Error() string        { return "there is no store in the file" }
+func (noStore) Is(target error) bool { return target == fs.ErrNotExist }
+
+func tablesOf(ctx context.Context, db *sql.DB) (tables []string, err error) {
+	rows, err := db.QueryContext(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		tables = append(tables, name)
+	}
+	return tables, rows.Err()
+}
+
+// writable reports whether the process may write to a file.
+func writable(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
