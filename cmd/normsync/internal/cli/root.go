@@ -97,7 +97,9 @@ func commandGroups(a *app) []group {
 			newStatusCommand(a),
 			newViolationsCommand(a),
 		}},
-		{"Servers", 0, []*cobra.Command{}},
+		{"Servers", 0, []*cobra.Command{
+			newServeCommand(a),
+		}},
 		{"More", 1, []*cobra.Command{
 			newCopyCommand(a),
 			newHelpCommand(),

@@ -133,5 +133,13 @@ func (s *server) applied(ctx context.Context, c normsync.Change) ([]normsync.Rev
 	if s.service.ReadOnly() {
 		return nil, newProblem(http.StatusForbidden, "normsync: change norms: the server was started with --read-only; start it without that to change norms")
 	}
+	if c.Kind != normsync.KindRepeal {
+		if c.Norm.Repealed {
+			return nil, fieldProblem("body.active", "it is false, and a norm that is not in force cannot be enacted; leave it out, or use DELETE to repeal the norm")
+		}
+		if err := c.Norm.Validate(); err != nil { // Apply would put other text in front of the error
+			return nil, err
+		}
+	}
 	return s.service.Monitor().Apply(ctx, c)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 	"github.com/normsync/normsync"
 )
 
@@ -28,9 +29,12 @@ func fieldProblem(location, message string) *huma.ErrorModel {
 	return newProblem(http.StatusUnprocessableEntity, detail, &huma.ErrorDetail{Location: location, Message: message})
 }
 
-// invalidField finds the field in the text of an error of Norm.Validate and of
-// Monitor.Apply.
-var invalidField = regexp.MustCompile(`^normsync: invalid (norm|change)(?: "(?:[^"\\]|\\.)*")?: (Name|Description|Condition|Unless|Prohibited|Permitted|Scope|Priority|Severity|Advice|From|Until|By|Reason)\b`)
+// invalidField and invalidChange find the field in the text of an error of
+// Norm.Validate and of Monitor.Apply.
+var (
+	invalidField  = regexp.MustCompile(`^normsync: invalid norm "(?:[^"\\]|\\.)*": ([A-Z][a-z]+)\b`)
+	invalidChange = regexp.MustCompile(`: invalid change: (By|Reason)\b`)
+)
 
 // jsonField finds the key in the text of an error of reading JSON.
 var jsonField = regexp.MustCompile(`\bkey "([^"]*)"`)
@@ -44,12 +48,14 @@ func problemOf(err error) *huma.ErrorModel {
 	text := err.Error()
 	switch {
 	case errors.Is(err, normsync.ErrInvalid):
+		location := ""
 		if m := invalidField.FindStringSubmatch(text); m != nil {
-			from := "body."
-			if m[1] == "change" {
-				from = "query."
-			}
-			return newProblem(http.StatusUnprocessableEntity, text, &huma.ErrorDetail{Location: from + strings.ToLower(m[2]), Message: text})
+			location = "body." + strings.ToLower(m[1])
+		} else if m := invalidChange.FindStringSubmatch(text); m != nil {
+			location = "query." + strings.ToLower(m[1])
+		}
+		if location != "" {
+			return newProblem(http.StatusUnprocessableEntity, text, &huma.ErrorDetail{Location: location, Message: text})
 		}
 		return newProblem(http.StatusUnprocessableEntity, text)
 	case errors.Is(err, normsync.ErrExists), errors.Is(err, normsync.ErrConflict):
@@ -81,6 +87,13 @@ func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 	_, _ = w.Write(append(b, '\n')) // a client that has gone reads no answer
 }
 
+// missingKey returns the key that an error of huma says is missing.
+func missingKey(message string) (string, bool) {
+	key, required := strings.CutPrefix(message, "expected required property ")
+	key, present := strings.CutSuffix(key, " to be present")
+	return key, required && present
+}
+
 // improveProblem is a huma transformer. It makes problems that huma found read like
 // the others, and removes echoes of the request, which can be as large as a request.
 func improveProblem(ctx huma.Context, _ string, v any) (any, error) {
@@ -92,14 +105,19 @@ func improveProblem(ctx huma.Context, _ string, v any) (any, error) {
 		ctx.SetHeader("Retry-After", "1")
 	}
 	for _, e := range p.Errors {
+		if s, ok := e.Value.(string); !ok || len(s) > 100 || e.Location == "body" {
+			e.Value = nil
+		}
+		e.Message = strings.TrimPrefix(e.Message, "normsync: ")
 		if m := jsonField.FindStringSubmatch(e.Message); m != nil && e.Location == "body" {
 			e.Location += "." + m[1]
 		}
-		if e.Message == "unexpected property" {
-			e.Message = "this key is unknown; remove it, or write it as /docs has it"
+		if key, ok := missingKey(e.Message); ok {
+			e.Location += "." + key
+			e.Message = "this key is missing"
 		}
-		if s, ok := e.Value.(string); !ok || len(s) > 100 || e.Location == "body" {
-			e.Value = nil
+		if e.Message == validation.MsgUnexpectedProperty {
+			e.Message = "this key is unknown; remove it, or write it as /docs has it"
 		}
 	}
 	switch {

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/normsync/normsync/cmd/normsync/internal/rest"
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
+)
+
+const tokenEnv = "NORMSYNC_TOKEN"
+
+func newServeCommand(a *app) *cobra.Command {
+	var o rest.Options
+	var token, tokenFile string
+	var readOnly bool
+	cmd := &cobra.Command{
+		Use:   "serve [--addr HOST:PORT] [--token-file FILE] [flags]",
+		Short: "REST, MCP and a page",
+		Long: `Serve serves the REST API until it is interrupted. The page /docs describes the API.
+
+If there is a token, requests that write need it. Without a token the server listens
+only on an address that other machines cannot reach. A token on the command line can
+be seen by other users of this machine; --token-file and $` + tokenEnv + ` cannot.`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if o.Token, err = readToken(token, tokenFile); err != nil {
+				return err
+			}
+			mode := service.Create
+			if readOnly {
+				mode = service.Read
+			}
+			return a.withService(cmd.Context(), mode, func(s *service.Service) error {
+				return a.serve(cmd.Context(), s, o)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.Addr, "addr", "127.0.0.1:8000", "listen on HOST:PORT; port 0 is any free one")
+	flags.StringVar(&token, "token", "", "ask for this token when a request writes (default $"+tokenEnv+")")
+	flags.StringVar(&tokenFile, "token-file", "", "read the token from a file")
+	flags.StringVar(&o.CertFile, "tls-cert", "", "serve HTTPS with the certificate in this PEM file")
+	flags.StringVar(&o.KeyFile, "tls-key", "", "private key of the certificate, in a PEM file")
+	flags.StringArrayVar(&o.CORS, "cors", nil, "let pages of this origin use the API, such as https://example.org; may be repeated")
+	flags.BoolVar(&readOnly, "read-only", false, "change nothing in the store: judge by /explain, do not record")
+	for _, name := range []string{"token-file", "tls-cert", "tls-key"} {
+		_ = cmd.MarkFlagFilename(name)
+	}
+	return cmd
+}
+
+// readToken returns the token that a flag, a file or the environment has.
+func readToken(token, file string) (string, error) {
+	switch {
+	case token != "" && file != "":
+		return "", usageErrorf("serve: --token and --token-file both name a token; leave one of them out")
+	case token != "":
+		return token, nil
+	case file != "":
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("normsync: read token: %w", err)
+		}
+		if token = strings.TrimSpace(string(text)); token == "" {
+			return "", fmt.Errorf("normsync: read token: %s is empty; write the token into it", file)
+		}
+		return token, nil
+	}
+	return os.Getenv(tokenEnv), nil
+}
+
+func (a *app) serve(ctx context.Context, s *service.Service, o rest.Options) error {
+	o.Version = version()
+	o.Log = slog.New(slog.NewTextHandler(a.stderr, nil))
+	o.Started = func(url string) {
+		var err error
+		if a.json {
+			err = a.writeJSON(map[string]string{"url": url})
+		} else {
+			err = a.printf("Serving %s at %s (API: %s/docs). Stop with Ctrl+C.\n", a.shownLocation(), url, url)
+		}
+		if err != nil {
+			o.Log.Error("cannot write the address", "url", url, "error", err)
+		}
+	}
+	return rest.Serve(ctx, s, o)
+}
