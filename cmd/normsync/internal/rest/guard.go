@@ -67,7 +67,7 @@ func isLoopback(addr string) (bool, error) {
 }
 
 // readOnlyPosts have a method that usually writes, and write nothing.
-var readOnlyPosts = []string{"/explain", "/allowed"}
+var readOnlyPosts = []string{"/explain", "/allowed", "/preview"}
 
 // asksForToken reports whether a request writes. A path that is new is asked for the
 // token unless it only reads. MCP asks always, because its sessions can write.

@@ -78,6 +78,7 @@ func (s *server) routes() {
 	s.addViolations()
 	s.addRevisions()
 	s.addQuestions()
+	s.addPreview()
 	s.addEvents()
 	s.mux.Handle("GET /metrics", s.metrics.handler())
 	if s.options.MCP != nil {
