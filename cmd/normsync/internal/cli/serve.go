@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/normsync/normsync/cmd/normsync/internal/page"
 	"github.com/normsync/normsync/cmd/normsync/internal/rest"
 	"github.com/normsync/normsync/cmd/normsync/internal/service"
 )
@@ -22,7 +23,8 @@ func newServeCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [--addr HOST:PORT] [--token-file FILE] [flags]",
 		Short: "REST, MCP and a page",
-		Long: `Serve serves the REST API until it is interrupted. The page /docs describes the API.
+		Long: `Serve serves the REST API and a live page until it is interrupted. The page /docs
+describes the API.
 
 If there is a token, requests that write need it. Without a token the server listens
 only on an address that other machines cannot reach. A token on the command line can
@@ -77,6 +79,7 @@ func readToken(token, file string) (string, error) {
 
 func (a *app) serve(ctx context.Context, s *service.Service, o rest.Options) error {
 	o.Version = version()
+	o.Page = page.Handler()
 	o.Log = slog.New(slog.NewTextHandler(a.stderr, nil))
 	o.Started = func(url string) {
 		var err error

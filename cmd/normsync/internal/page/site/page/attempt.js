@@ -1,0 +1,123 @@
+// The form that tries an action and explains the verdict.
+import { byId, chip, code, el } from "./dom.js";
+import { shown } from "./visible.js";
+import * as api from "./api.js";
+
+const fields = ["agent_id", "action", "location", "target", "faction", "facts"];
+
+const kinds = { violated: "bad", shadow: "warn", overridden: "good", permits: "good", exempt: "good", unmet: "", inactive: "" };
+const words = { violated: "violated", shadow: "dry run", overridden: "overridden", permits: "permits", exempt: "exempt", unmet: "does not apply", inactive: "not in force" };
+
+export class Attempt {
+  constructor({ showNorm }) {
+    this.showNorm = showNorm;
+    this.form = byId("try-form");
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.explain();
+    });
+    this.form.addEventListener("reset", () => {
+      this.extra = {};
+      this.result();
+      this.error("");
+    });
+    this.form.elements.action.addEventListener("input", () => this.error(""));
+  }
+
+  // fill puts an action into the form and explains it.
+  fill(action) {
+    for (const name of fields) this.form.elements[name].value = action[name] ?? "";
+    this.extra = action.timestamp ? { timestamp: action.timestamp } : {};
+    byId("try").scrollIntoView({ block: "nearest" });
+    this.explain();
+  }
+
+  // again explains the action of the form once more, after the norms have changed.
+  again() {
+    if (byId("try-result").hasChildNodes()) this.explain(false);
+  }
+
+  action() {
+    const action = { ...this.extra };
+    for (const name of fields) {
+      const value = this.form.elements[name].value;
+      if (value !== "") action[name] = value;
+    }
+    return { agent_id: "", ...action };
+  }
+
+  error(text) {
+    byId("try-error").textContent = text;
+    this.form.elements.action.setAttribute("aria-invalid", String(text !== ""));
+  }
+
+  async explain(focus = true) {
+    const action = this.action();
+    if (!action.action?.trim()) {
+      this.error("Enter an action, such as attack. An action without a verb breaks no norm.");
+      if (focus) this.form.elements.action.focus();
+      return;
+    }
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    try {
+      const answer = await api.explain(action);
+      if (turn !== this.turn) return; // a later question was asked
+      this.error("");
+      this.result(answer);
+      if (focus) byId("try-result").focus({ preventScroll: true });
+    } catch (e) {
+      this.error(e.message);
+      this.result();
+    }
+  }
+
+  result(answer) {
+    const node = byId("try-result");
+    if (!answer) {
+      node.replaceChildren();
+      return;
+    }
+    const findings = answer.findings;
+    const dry = findings.filter((f) => f.outcome === "shadow" && f.norm.prohibited).length;
+    node.replaceChildren(
+      el("p", { class: `verdict ${answer.allowed ? (dry ? "warn" : "good") : "bad"}` },
+        answer.allowed ? (dry ? "Allowed. A norm on a dry run would count it." : "Allowed") : "Denied"),
+      findings.length === 0
+        ? el("p", { class: "empty" }, "No norm names this verb.")
+        : el("ul", { class: "rows", "aria-label": "What each norm says" }, findings.map((f) => this.finding(f))));
+  }
+
+  finding(f) {
+    return el("li", {},
+      el("div", { class: "row" },
+        chip(words[f.outcome] ?? f.outcome, kinds[f.outcome]),
+        el("button", { type: "button", class: "link grow", onclick: () => this.showNorm(f.norm.name) }, shown(f.norm.name))),
+      el("p", { class: "detail text" }, reason(f)),
+      f.outcome === "violated" && f.norm.advice ? el("p", { class: "detail" }, "Advice: ", shown(f.norm.advice)) : "");
+  }
+}
+
+const tokens = (list) => (list ?? []).flatMap((t, i) => [i ? ", " : "", code(t)]);
+
+// reason says in a sentence why a norm has its outcome.
+function reason(f) {
+  const says = f.norm.permitted ? "permits" : "forbids";
+  switch (f.outcome) {
+    case "violated":
+      return ["It forbids this: the action has ", ...tokens(f.matched), "."];
+    case "shadow":
+      return [`It ${says} this, but is on a dry run: the action has `, ...tokens(f.matched), "."];
+    case "overridden":
+      return ["The permit ", shown(f.by), " of higher priority lifts it."];
+    case "exempt":
+      return ["The action is exempt, because it has ", code(f.by), "."];
+    case "permits":
+      return ["It permits this: the action has ", ...tokens(f.matched), "."];
+    case "unmet":
+      return [`It ${says} the verb, but the action lacks `, ...tokens(f.missing), "."];
+    case "inactive":
+      return ["The time of the action is outside its window: ", shown(f.by), "."];
+    default:
+      return [`It ${says} the verb.`];
+  }
+}
