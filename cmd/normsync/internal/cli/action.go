@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"time"
@@ -43,15 +46,44 @@ func (f *actionFlags) action(args []string) (normsync.Action, error) {
 }
 
 // openActions opens a log of actions, or the standard input for "-".
-func (a *app) openActions(path string) (io.ReadCloser, error) {
+func (a *app) openActions(ctx context.Context, path string) (io.ReadCloser, error) {
 	if path == "-" {
-		return io.NopCloser(a.stdin), nil
+		return io.NopCloser(interruptible{ctx, a.stdin}), nil
 	}
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("normsync: read actions: there is no file %s; name a file of JSON Lines, or - for the standard input", quote(path))
+	}
 	if err != nil {
-		return nil, fmt.Errorf("normsync: read actions: %w; name a file of JSON Lines, or - for the standard input", err)
+		return nil, fmt.Errorf("normsync: read actions: %w", err)
 	}
 	return f, nil
+}
+
+// interruptible is a reader whose Read returns when a context ends, even if the reader
+// behind it goes on waiting, as for a terminal.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	type result struct {
+		n   int
+		err error
+	}
+	done := make(chan result, 1)
+	buf := make([]byte, len(p)) // p is the caller's again once the context ends
+	go func() {
+		n, err := i.r.Read(buf)
+		done <- result{n, err}
+	}()
+	select {
+	case r := <-done:
+		return copy(p, buf[:r.n]), r.err
+	case <-i.ctx.Done():
+		return 0, i.ctx.Err()
+	}
 }
 
 // readActions yields the actions of a log until the first error, and then sets err.

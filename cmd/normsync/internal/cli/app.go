@@ -67,7 +67,14 @@ func (a *app) open(ctx context.Context, mode service.Mode) (*service.Service, er
 	if err != nil {
 		return nil, err
 	}
-	return service.Open(ctx, location, mode)
+	s, err := service.Open(ctx, location, mode)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range s.Warnings() {
+		a.notef("%s", errorText(warning))
+	}
+	return s, nil
 }
 
 // withService opens the store, calls do, and closes the store.

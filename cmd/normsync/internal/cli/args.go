@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ func takes(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(names) == 0 && len(args) > 0:
-			return usageErrorf("%s takes no arguments, but was given %q", cmd.Name(), args)
+			return usageErrorf("%s takes no arguments, but was given %s", cmd.Name(), quote(args[0]))
 		case len(args) < least:
 			return usageErrorf("%s: %s is missing; the arguments are %s", cmd.Name(), names[len(args)], strings.Join(names, " "))
 		case len(args) > len(names):
@@ -40,13 +41,25 @@ func flagError(cmd *cobra.Command, args []string, err error) error {
 		return unknownCommand(cmd, args[0]) // whose flags are not known
 	}
 	text := err.Error()
-	if name, ok := strings.CutPrefix(text, "unknown flag: --"); ok {
+	var unknown *pflag.NotExistError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		text = fmt.Sprintf("unknown flag --%s", name)
-		if near, ok := nearestOf(name, names); ok {
+		text = fmt.Sprintf("unknown flag --%s", unknown.GetSpecifiedName())
+		if near, ok := nearestOf(unknown.GetSpecifiedName(), names); ok {
 			text += fmt.Sprintf("; did you mean --%s?", near)
 		}
+	case errors.As(err, &invalid):
+		cause := invalid.Unwrap().Error()
+		if errors.As(err, new(*strconv.NumError)) {
+			cause = quote(invalid.GetValue()) + " is not a whole number"
+			if invalid.GetFlag().Value.Type() == "bool" {
+				cause = quote(invalid.GetValue()) + " is not true or false"
+			}
+		}
+		text = fmt.Sprintf("--%s: %s", invalid.GetFlag().Name, cause)
 	}
 	if cmd.HasParent() {
 		text = cmd.Name() + ": " + text
@@ -94,9 +107,9 @@ func (c choice) Set(text string) error {
 	if !slices.Contains(c.values, text) {
 		list := strings.Join(c.values[:len(c.values)-1], ", ") + " or " + c.values[len(c.values)-1]
 		if near, ok := nearestOf(text, c.values); ok {
-			return fmt.Errorf("use %s; did you mean %q?", list, near)
+			return fmt.Errorf("%s is unknown; did you mean %q?", quote(text), near)
 		}
-		return fmt.Errorf("use %s", list)
+		return fmt.Errorf("%s is unknown; use %s", quote(text), list)
 	}
 	*c.value = text
 	return nil

@@ -86,7 +86,7 @@ func (b *batch) check(ctx context.Context, s *service.Service, log io.Reader, dr
 	}
 	if err = errors.Join(err, b.out.Flush()); err != nil {
 		if b.count.Actions > 0 {
-			b.app.notef("normsync: stopped after %d actions", b.count.Actions)
+			b.app.notef("normsync: stopped behind action %d; the violations up to it are %s", b.count.Actions, recorded(!dryRun))
 		}
 		return err
 	}
@@ -153,11 +153,8 @@ func (b *batch) writeSummary() error {
 		return writeJSON(w, b.count)
 	}
 	out := bufio.NewWriter(w)
-	recorded := "recorded"
-	if !b.count.Recorded {
-		recorded = "not recorded"
-	}
-	fmt.Fprintf(out, "%d actions: %d allowed, %d denied. %d violations, %s.\n", b.count.Actions, b.count.Allowed, b.count.Denied, b.count.Violations, recorded)
+	fmt.Fprintf(out, "%s: %d allowed, %d denied. %s, %s.\n", plural(b.count.Actions, "action"), b.count.Allowed, b.count.Denied,
+		plural(b.count.Violations, "violation"), recorded(b.count.Recorded))
 	if len(b.count.Norms) > 0 {
 		out.WriteString("\n")
 		table := &texttable.Table{
@@ -176,6 +173,13 @@ func (b *batch) writeSummary() error {
 		}
 	}
 	return out.Flush()
+}
+
+func recorded(is bool) string {
+	if is {
+		return "recorded"
+	}
+	return "not recorded"
 }
 
 // flushingReader flushes a writer before each read.

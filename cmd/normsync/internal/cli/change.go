@@ -74,7 +74,7 @@ Add creates the store if it does not exist.`,
 			return a.withService(cmd.Context(), service.Create, func(s *service.Service) error {
 				err := a.change(cmd.Context(), s, normsync.Enact(n), f)
 				if errors.Is(err, normsync.ErrExists) {
-					return fmt.Errorf("%w: normsync amend %q", err, n.Name)
+					return fmt.Errorf("%w: another norm with the name %s is in force; change it by normsync amend, or choose another name", normsync.ErrExists, quote(n.Name))
 				}
 				return err
 			})

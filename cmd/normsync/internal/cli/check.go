@@ -30,7 +30,7 @@ its progress and writes only the summary. The exit code is 1 if an action is den
 action without a timestamp counts as done now.`,
 		Example: `  normsync check hero attack safe_zone --facts night
   normsync check --actions log.jsonl --dry-run
-  game | normsync check --actions - | jq -c 'select(.allowed | not)'`,
+  normsync check --actions - < log.jsonl | grep '"allowed":false'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if path == "" {
 				return takes("AGENT", "ACTION", "[LOCATION]")(cmd, args)
@@ -52,7 +52,7 @@ action without a timestamp counts as done now.`,
 			}
 			ctx := cmd.Context()
 			if path != "" {
-				log, err := a.openActions(path)
+				log, err := a.openActions(ctx, path)
 				if err != nil {
 					return err
 				}

@@ -41,7 +41,7 @@ so it cannot tell rates.`,
 					return a.tally(cmd.Context(), s.Store(), agent)
 				})
 			}
-			log, err := a.openActions(path)
+			log, err := a.openActions(cmd.Context(), path)
 			if err != nil {
 				return err
 			}

@@ -22,7 +22,7 @@ has. It answers why a rule never fires, and what a shadow norm would have denied
 			return takes()(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			log, err := a.openActions(path)
+			log, err := a.openActions(cmd.Context(), path)
 			if err != nil {
 				return err
 			}

@@ -60,7 +60,7 @@ func writeHelp(w io.Writer, root *cobra.Command, groups []group) error {
 		columns[g.column] = append(columns[g.column], lines...)
 	}
 	out := bufio.NewWriter(w)
-	fmt.Fprint(out, "normsync checks actions against a world's rules. 'normsync help COMMAND' says more.\n\n")
+	fmt.Fprint(out, "normsync checks actions by a world's rules. 'normsync help COMMAND' says more.\n\n")
 	for i := range max(len(columns[0]), len(columns[1])) {
 		line := ""
 		if i < len(columns[0]) {
@@ -73,7 +73,7 @@ func writeHelp(w io.Writer, root *cobra.Command, groups []group) error {
 	}
 	fmt.Fprint(out, `
 --db PATH     SQLite file of the store (default `+defaultDB+`)
---store URL   file:DIR, postgres://..., nats://HOST/NAME (default $`+storeEnv+`)
+--store URL   file:DIR, postgres://... or nats://... (default $`+storeEnv+`)
 --json        write JSON
 Exit codes: 0 fine, 1 denied or something found, 2 wrong use or an error.
 `)

@@ -45,7 +45,7 @@ func (a *app) writeNorms(c *normsync.Constitution, scope string, scoped bool) er
 func newShowCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show NAME",
-		Short:             "show a norm, its history",
+		Short:             "show a norm's history",
 		Long:              `Show prints the fields of a norm that is or was in force, and each change to it.`,
 		Args:              takes("NAME"),
 		ValidArgsFunction: a.completeNorms,

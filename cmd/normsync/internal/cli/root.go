@@ -43,6 +43,10 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	case errors.Is(err, errFound):
 		return exitFound
 	}
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		fmt.Fprintln(stderr, "normsync: interrupted")
+		return exitError
+	}
 	fmt.Fprintln(stderr, errorText(err))
 	if usage := (*usageError)(nil); errors.As(err, &usage) {
 		fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", command.CommandPath())
@@ -190,7 +194,10 @@ func commandNames(c *cobra.Command) []string {
 func setCompletion(root *cobra.Command) {
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
+			c.Use = "completion SHELL"
 			c.Short = "complete in your shell"
+			c.Long = "Completion writes a script that makes your shell complete commands, flags and names of\nnorms. The shells are bash, zsh, fish and powershell. 'normsync completion bash --help'\nsays how to load the script."
+			c.Example = "  normsync completion bash"
 			c.RunE = func(cmd *cobra.Command, args []string) error {
 				if len(args) == 0 {
 					return cmd.Help()

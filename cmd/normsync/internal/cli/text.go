@@ -47,6 +47,14 @@ func countOf(violations int) string {
 	return "Found " + strconv.Itoa(violations) + " violation(s)!"
 }
 
+// plural returns a number with a noun, in its plural unless the number is 1.
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
+}
+
 func writeLine(w io.Writer, line string) error {
 	_, err := io.WriteString(w, line+"\n")
 	return err

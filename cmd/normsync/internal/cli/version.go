@@ -21,6 +21,7 @@ func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
+		Long:  `Version prints the version of the program.`,
 		Args:  takes(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.json {

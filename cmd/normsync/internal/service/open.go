@@ -64,7 +64,7 @@ func OpenStore(ctx context.Context, location string, mode Mode) (Store, error) {
 
 func openFile(dir string, mode Mode) (Store, error) {
 	if mode != Create {
-		if err := exists(dir); err != nil {
+		if err := exists(dir, "directory"); err != nil {
 			return nil, err
 		}
 	}
@@ -87,10 +87,20 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-func exists(path string) error {
+// exists returns an error if a file or a directory does not exist.
+func exists(path, kind string) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("normsync: open store: %w; add a norm or import a rule file to create it, or name another store by --db or --store", err)
+		err = fmt.Errorf("%w %s; add a norm or import a rule file to create it, or name another store by --db or --store", missing("there is no "+kind), path)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("normsync: open store: %w", err)
+	}
+	return nil
 }
+
+// missing is fs.ErrNotExist with another text.
+type missing string
+
+func (m missing) Error() string      { return string(m) }
+func (missing) Is(target error) bool { return target == fs.ErrNotExist }

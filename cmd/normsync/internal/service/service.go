@@ -5,6 +5,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/normsync/normsync"
@@ -51,6 +52,22 @@ func (s *Service) Store() normsync.Store { return s.store }
 
 // Monitor returns the monitor of the norms in force.
 func (s *Service) Monitor() *normsync.Monitor { return s.monitor }
+
+// Warnings returns what is wrong with the store, although it can be used: norms in force
+// that this version refuses, and what a crash has left behind.
+func (s *Service) Warnings() []error {
+	warnings := s.monitor.Refused()
+	if files, ok := s.store.(*normsync.FileStore); ok {
+		for _, tail := range files.TornTails() {
+			if tail.Err != nil {
+				warnings = append(warnings, fmt.Errorf("normsync: open store: a crash left %d bytes at the end of %s, which were cut off, and could not be kept: %w", tail.Size, tail.Path, tail.Err))
+				continue
+			}
+			warnings = append(warnings, fmt.Errorf("normsync: open store: a crash left %d bytes at the end of %s, which were cut off; they are kept in %s", tail.Size, tail.Path, tail.Kept))
+		}
+	}
+	return warnings
+}
 
 // Recorder returns the recorder, or nil if the service was opened to read.
 func (s *Service) Recorder() *normsync.Recorder { return s.recorder }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,7 +27,7 @@ func openSQLite(ctx context.Context, path string, mode Mode) (Store, error) {
 		}
 		return sqlite.Open(ctx, path)
 	}
-	if err := exists(path); err != nil {
+	if err := exists(path, "file"); err != nil {
 		return nil, err
 	}
 	if mode == Read {
@@ -152,13 +151,8 @@ func openDB(ctx context.Context, path, query string) (*sql.DB, error) {
 	return nil, errors.Join(fmt.Errorf("normsync: open store %s: %w", path, err), db.Close())
 }
 
-// errNoStore is fs.ErrNotExist for a database that exists.
-var errNoStore error = noStore{}
-
-type noStore struct{}
-
-func (noStore) Error() string        { return "there is no store in the file" }
-func (noStore) Is(target error) bool { return target == fs.ErrNotExist }
+// errNoStore is the error of a database that has no store.
+const errNoStore = missing("there is no store in the file")
 
 func tablesOf(ctx context.Context, db *sql.DB) (tables []string, err error) {
 	rows, err := db.QueryContext(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table'")
