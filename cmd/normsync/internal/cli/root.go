@@ -102,6 +102,7 @@ func commandGroups(a *app) []group {
 			newViolationsCommand(a),
 		}},
 		{"Servers", 0, []*cobra.Command{
+			newMCPCommand(a),
 			newServeCommand(a),
 		}},
 		{"More", 1, []*cobra.Command{

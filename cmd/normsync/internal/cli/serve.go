@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/normsync/normsync/cmd/normsync/internal/mcpserver"
 	"github.com/normsync/normsync/cmd/normsync/internal/page"
 	"github.com/normsync/normsync/cmd/normsync/internal/rest"
 	"github.com/normsync/normsync/cmd/normsync/internal/service"
@@ -24,7 +25,7 @@ func newServeCommand(a *app) *cobra.Command {
 		Use:   "serve [--addr HOST:PORT] [--token-file FILE] [flags]",
 		Short: "REST, MCP and a page",
 		Long: `Serve serves the REST API and a live page until it is interrupted. The page /docs
-describes the API.
+describes the API. Assistants that speak the Model Context Protocol connect to /mcp.
 
 If there is a token, requests that write need it. Without a token the server listens
 only on an address that other machines cannot reach. A token on the command line can
@@ -81,6 +82,7 @@ func (a *app) serve(ctx context.Context, s *service.Service, o rest.Options) err
 	o.Version = version()
 	o.Page = page.Handler()
 	o.Log = slog.New(slog.NewTextHandler(a.stderr, nil))
+	o.MCP = mcpserver.Handler(ctx, s, mcpserver.Options{Version: o.Version, Logger: o.Log})
 	o.Started = func(url string) {
 		var err error
 		if a.json {

@@ -1,0 +1,52 @@
+package mcpserver
+
+import (
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
+)
+
+// When there are too many sessions, the one that was idle for the longest time
+// makes room. A session with an open stream is not idle.
+func TestIdleSessionsMakeRoom(t *testing.T) {
+	s, err := service.Open(t.Context(), filepath.Join(t.TempDir(), "norms.db"), service.Create)
+	require.NoError(t, err)
+	h := newSessions(New(s, Options{}), 3)
+	server := httptest.NewServer(h)
+	defer server.Close()
+	defer h.close()
+
+	dial := func(listens bool) (*mcp.ClientSession, error) {
+		return mcp.NewClient(&mcp.Implementation{Name: "tester", Version: "1"}, nil).
+			Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: server.URL, DisableStandaloneSSE: !listens, MaxRetries: -1}, nil)
+	}
+	listener, err := dial(true)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.used[listener.ID()] != nil && h.used[listener.ID()].requests > 0
+	}, 30*time.Second, time.Millisecond, "its stream is open")
+
+	var idle []*mcp.ClientSession
+	for range 4 {
+		session, err := dial(false)
+		require.NoError(t, err)
+		idle = append(idle, session)
+	}
+	require.NoError(t, listener.Ping(t.Context(), nil))
+	require.Error(t, idle[0].Ping(t.Context(), nil))
+	require.Error(t, idle[1].Ping(t.Context(), nil))
+	require.NoError(t, idle[2].Ping(t.Context(), nil))
+	require.NoError(t, idle[3].Ping(t.Context(), nil))
+	require.LessOrEqual(t, len(h.used), 3)
+	for _, session := range append(idle, listener) {
+		session.Close()
+	}
+}
