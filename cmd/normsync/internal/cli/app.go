@@ -17,6 +17,7 @@ import (
 
 	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/cmd/normsync/internal/service"
+	"github.com/normsync/normsync/internal/strictjson"
 )
 
 // app is what all commands share: the streams and the global flags.
@@ -111,9 +112,24 @@ func (a *app) writeJSON(v any) error {
 }
 
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("normsync: write JSON: %w", err)
+	}
+	_, err := w.Write(visible(text.Bytes()))
+	return err
+}
+
+// visible returns a JSON text in which characters that nobody can see are escaped.
+func visible(text []byte) []byte {
+	for _, c := range text {
+		if c >= 0x7F {
+			return strictjson.AppendVisible(nil, text)
+		}
+	}
+	return text
 }
 
 // writeReport writes a report as JSON with --json, and otherwise as text.

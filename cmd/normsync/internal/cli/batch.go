@@ -75,7 +75,7 @@ func (b *batch) check(ctx context.Context, s *service.Service, log io.Reader, dr
 				return err
 			}
 			line = append(line, '\n')
-			if _, err := b.out.Write(line); err != nil {
+			if _, err := b.out.Write(visible(line)); err != nil {
 				return err
 			}
 		}

@@ -137,7 +137,7 @@ func (a *app) writeViolationLine(v normsync.StoredViolation, asJSON bool) error 
 		}
 		line := append([]byte(`{"number":`), strconv.FormatUint(v.Number, 10)...)
 		line = append(append(line, ','), text[1:]...)
-		_, err = a.stdout.Write(append(line, '\n'))
+		_, err = a.stdout.Write(append(visible(line), '\n'))
 		return err
 	}
 	kind := string(v.Severity)
