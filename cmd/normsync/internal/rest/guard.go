@@ -25,12 +25,12 @@ func newGuard(o Options) (*guard, error) {
 	if strings.TrimSpace(o.Token) != o.Token {
 		return nil, fmt.Errorf("normsync: serve: the token begins or ends with white space, which no client can send; remove it")
 	}
-	loopback, err := isLoopback(addrOf(o))
+	loopback, err := isLoopback(o.Addr)
 	if err != nil {
 		return nil, err
 	}
 	if !loopback && !g.hasToken {
-		return nil, needsToken(addrOf(o))
+		return nil, needsToken(o.Addr)
 	}
 	g.loopback = loopback
 	for _, origin := range o.CORS {
@@ -47,13 +47,6 @@ func newGuard(o Options) (*guard, error) {
 
 func needsToken(addr string) error {
 	return fmt.Errorf("normsync: serve on %s: other machines can reach this address, and there is no token; set --token-file or NORMSYNC_TOKEN, or listen on 127.0.0.1", addr)
-}
-
-func addrOf(o Options) string {
-	if o.Addr == "" {
-		return "127.0.0.1:8000"
-	}
-	return o.Addr
 }
 
 // isLoopback reports whether only this machine can reach a server that listens on

@@ -39,10 +39,11 @@ type server struct {
 // with its store, and passes news to the clients of /events. The service must stay open
 // until then.
 func Handler(ctx context.Context, s *service.Service, o Options) (http.Handler, error) {
-	o.Limits = o.Limits.withDefaults()
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
+	return newServer(ctx, s, o)
+}
+
+func newServer(ctx context.Context, s *service.Service, o Options) (*server, error) {
+	o = o.withDefaults()
 	guard, err := newGuard(o)
 	if err != nil {
 		return nil, err

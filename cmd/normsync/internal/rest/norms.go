@@ -9,30 +9,31 @@ import (
 	"github.com/normsync/normsync"
 )
 
-// attribution has the query parameters that say who changes the norms and why.
-type attribution struct {
+// Attribution has the query parameters that say who changes the norms and why.
+type Attribution struct {
 	By     string `query:"by" maxLength:"200" doc:"Who makes the change; kept in the revision." example:"zoe"`
 	Reason string `query:"reason" maxLength:"4096" doc:"Why; kept in the revision." example:"new players"`
 }
 
 type normInput struct {
-	attribution
+	Attribution
 	Body NewNorm
 }
 
 type namedNormInput struct {
-	attribution
+	Attribution
 	Name string `path:"name" doc:"Of the norm. A slash in it is written %2F." example:"peace"`
 	Body NewNorm
 }
 
-type nameInput struct {
+// NameInput has the name of a norm in a path.
+type NameInput struct {
 	Name string `path:"name" doc:"Of the norm. A slash in it is written %2F." example:"peace"`
 }
 
 type repealInput struct {
-	attribution
-	nameInput
+	Attribution
+	NameInput
 }
 
 type normOutput struct{ Body Norm }
@@ -81,7 +82,7 @@ func (s *server) listNorms(_ context.Context, in *normsInput) (*normsOutput, err
 	return out, nil
 }
 
-func (s *server) getNorm(_ context.Context, in *nameInput) (*normOutput, error) {
+func (s *server) getNorm(_ context.Context, in *NameInput) (*normOutput, error) {
 	n, ok := s.service.Monitor().Constitution().Norm(in.Name)
 	if !ok {
 		return nil, newProblem(http.StatusNotFound, fmt.Sprintf("normsync: get norm %.200q: no norm with that name is in force; GET /norms lists those that are", in.Name))

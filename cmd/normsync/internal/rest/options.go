@@ -28,6 +28,15 @@ type Options struct {
 	Limits  Limits           // zero fields have sensible values
 }
 
+func (o Options) withDefaults() Options {
+	o.Addr = cmp.Or(o.Addr, "127.0.0.1:8000")
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	o.Limits = o.Limits.withDefaults()
+	return o
+}
+
 // Limits bounds what a client can cost. A field that is 0 has the value in its comment.
 type Limits struct {
 	Header      time.Duration // for the header of a request; 10 s

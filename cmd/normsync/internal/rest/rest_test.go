@@ -21,6 +21,7 @@ type world struct {
 	t       *testing.T
 	url     string
 	service *service.Service
+	server  *server
 	client  *http.Client
 	token   string       // sent with each request, if it is set
 	stop    func() error // ends the server and returns what Serve did
@@ -51,9 +52,12 @@ func serve(t *testing.T, s *service.Service, o Options) *world {
 	started := make(chan string, 1)
 	o.Started = func(url string) { started <- url }
 	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	server, err := newServer(ctx, s, o)
+	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, s, o) }()
-	w := &world{t: t, service: s, client: &http.Client{Transport: &http.Transport{}}, token: o.Token}
+	go func() { ended <- server.serve(ctx) }()
+	w := &world{t: t, service: s, server: server, client: &http.Client{Transport: &http.Transport{}}, token: o.Token}
 	select {
 	case w.url = <-started:
 	case err := <-ended:
@@ -191,4 +195,3 @@ func TestListsAreNeverNull(t *testing.T) {
 	require.Equal(t, map[string]any{"findings": []any{}, "allowed": true, "edition": 0.0}, w.object("POST", "/explain", walk))
 	require.Equal(t, map[string]any{"allowed": []any{}, "edition": 0.0}, w.object("POST", "/allowed", `{"agent_id":"a"}`))
 }
-

@@ -16,18 +16,18 @@ import (
 // stores what they recorded; closing the service is up to the caller. The error is nil
 // if nothing was lost.
 func Serve(ctx context.Context, s *service.Service, o Options) error {
-	o.Limits = o.Limits.withDefaults()
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-	o.Addr = addrOf(o)
-	config, err := tlsConfig(o)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	server, err := newServer(ctx, s, o)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	handler, err := Handler(ctx, s, o)
+	return server.serve(ctx)
+}
+
+func (s *server) serve(ctx context.Context) error {
+	o := s.options
+	config, err := tlsConfig(o)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func Serve(ctx context.Context, s *service.Service, o Options) error {
 		return errors.Join(needsToken(a.String()), listener.Close())
 	}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           s,
 		TLSConfig:         config,
 		ReadHeaderTimeout: o.Limits.Header,
 		ReadTimeout:       o.Limits.Read,
@@ -67,7 +67,6 @@ func Serve(ctx context.Context, s *service.Service, o Options) error {
 	select {
 	case <-ctx.Done():
 	case failed = <-served: // it does not return by itself while the listener is well
-		cancel()
 	}
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), o.Limits.Shutdown)
 	defer stop()
@@ -77,7 +76,7 @@ func Serve(ctx context.Context, s *service.Service, o Options) error {
 	}
 	stored, stop := context.WithTimeout(context.WithoutCancel(ctx), o.Limits.Shutdown)
 	defer stop()
-	if err := s.Flush(stored); err != nil {
+	if err := s.service.Flush(stored); err != nil {
 		failed = errors.Join(failed, fmt.Errorf("normsync: serve: store recorded violations: %w", err))
 	}
 	return failed
