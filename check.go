@@ -2,6 +2,7 @@ package normsync
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -33,24 +34,7 @@ func (c *Constitution) AppendCheck(dst []Violation, a Action) []Violation {
 	if c.forbid.findCandidates(&found, &a); found.n == 0 {
 		return dst
 	}
-	slots, s := c.violated(&found, &a)
-	if len(slots) > 1 {
-		slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
-	}
-	for _, slot := range slots {
-		n, m := c.norms.norm(slot), c.norms.meta(slot)
-		dst = append(dst, Violation{
-			NormID:   m.id,
-			NormName: n.Name,
-			Severity: cmp.Or(n.Severity, SeverityWarn),
-			Shadow:   m.shadow,
-			Advice:   n.Advice,
-			Edition:  c.edition,
-			Action:   a,
-		})
-	}
-	s.free()
-	return dst
+	return c.appendViolations(dst, &found, subject{action: &a})
 }
 
 // Allows reports whether no norm forbids an action, other than Shadow norms. It
@@ -61,10 +45,115 @@ func (c *Constitution) Allows(a Action) bool {
 	if c.forbid.findCandidates(&found, &a); found.n == 0 {
 		return true
 	}
-	slots, s := c.violated(&found, &a)
+	return !c.denies(&found, subject{action: &a})
+}
+
+// appendViolations appends the violations by the norms in found that the action
+// violates.
+func (c *Constitution) appendViolations(dst []Violation, found *candidates, s subject) []Violation {
+	slots, m := c.violated(found, s)
+	if len(slots) > 0 {
+		if len(slots) > 1 {
+			slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
+		}
+		a := s.asAction()
+		for _, slot := range slots {
+			n, m := c.norms.norm(slot), c.norms.meta(slot)
+			dst = append(dst, Violation{
+				NormID:   m.id,
+				NormName: n.Name,
+				Severity: cmp.Or(n.Severity, SeverityWarn),
+				Shadow:   m.shadow,
+				Advice:   n.Advice,
+				Edition:  c.edition,
+				Action:   a,
+			})
+		}
+	}
+	m.free()
+	return dst
+}
+
+// denies reports whether a norm in found denies the action.
+func (c *Constitution) denies(found *candidates, s subject) bool {
+	slots, m := c.violated(found, s)
 	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.meta(slot).shadow })
-	s.free()
-	return !denied
+	m.free()
+	return denied
+}
+
+// subject is the action that is checked, in one of its forms. The other is nil.
+type subject struct {
+	action   *Action
+	prepared *Prepared
+	verb     *string // in place of the verb of prepared, if it is not nil
+}
+
+// asAction returns the action as text.
+func (s subject) asAction() Action {
+	if s.action != nil {
+		return *s.action
+	}
+	return s.prepared.Action()
+}
+
+func (s subject) time() time.Time {
+	if s.action != nil {
+		return s.action.Time
+	}
+	return s.prepared.Time
+}
+
+// keys is features.keys for the form that the action has.
+func (s subject) keys(f *features, buf []uint64) (verb, n int) {
+	switch {
+	case s.action != nil:
+		return f.keys(buf, s.action)
+	case s.verb != nil:
+		verb, n = f.verbKeys(buf, *s.verb)
+		return verb, f.preparedContextKeys(buf, n, s.prepared)
+	}
+	return f.preparedKeys(buf, s.prepared)
+}
+
+// fill fills a set with the tokens of the action. It gives up and reports false if
+// there are more than limit.
+func (s subject) fill(set *token.Set, limit int) bool {
+	set.Clear()
+	ok := false
+	if a := s.action; a != nil {
+		ok = set.AddText(token.Action, a.Verb, limit) &&
+			set.AddText(token.Location, a.Location, limit) &&
+			set.AddText(token.Target, a.Target, limit) &&
+			set.AddText(token.Faction, a.Faction, limit) &&
+			set.AddText(token.Facts, a.Facts, limit) &&
+			set.AddText(token.Agent, a.Agent, limit)
+	} else {
+		p := s.prepared
+		if s.verb != nil {
+			ok = set.AddText(token.Action, *s.verb, limit)
+		} else {
+			ok = addWords(set, token.Action, p.Verb, limit)
+		}
+		ok = ok && addWords(set, token.Location, p.Location, limit) &&
+			addWords(set, token.Target, p.Target, limit) &&
+			addWords(set, token.Faction, p.Faction, limit) &&
+			addWords(set, token.Facts, p.Facts, limit) &&
+			addWords(set, token.Agent, p.Agent, limit)
+	}
+	set.Finish()
+	return ok
+}
+
+// addWords adds the words of a field. It reports false if there are more than limit.
+func addWords(set *token.Set, f token.Field, words []Word, limit int) bool {
+	for i := range words {
+		if !set.AddWord(f, &words[i].word, limit) {
+			return false
+		}
+	}
+	set.EndField(f)
+	return true
 }
 
 // candidates are the norms that an index does not rule out for a short action,
@@ -92,6 +181,20 @@ func (x *normIndex) findCandidates(found *candidates, a *Action) {
 			n = token.Hashes(buf, n, a.Facts)
 		}
 	}
+	x.search(found, verb, n)
+}
+
+// find is findCandidates for any form of action.
+func (x *normIndex) find(found *candidates, s subject) {
+	if x.clauses.Len() > 0 {
+		verb, n := s.keys(&x.features, found.keys[:])
+		x.search(found, verb, n)
+	}
+}
+
+// search finds the norms that the index does not rule out for the n keys in found,
+// of which the first are those of the verb. n is -1 if there is no room for all keys.
+func (x *normIndex) search(found *candidates, verb, n int) {
 	if n < 0 {
 		found.n = -1
 		return
@@ -111,36 +214,34 @@ func (x *normIndex) findCandidates(found *candidates, a *Action) {
 
 // violated returns the norms that an action violates, in no order. They are in
 // the candidates found, or in the scratch memory that the caller must free.
-func (c *Constitution) violated(found *candidates, a *Action) ([]uint32, *scratch) {
-	if found.n >= 0 && len(a.Verb)+len(a.Location)+len(a.Target)+len(a.Faction)+len(a.Facts)+len(a.Agent) <= shortText {
-		tokens := actionTokens{texts: textsOf(a), time: a.Time}
-		slots := c.verify(found.slots[:found.n], &tokens)
-		if len(slots) == 0 || c.permit.clauses.Len() == 0 {
-			return slots, nil
-		}
-		var permits candidates
-		if c.permit.findCandidates(&permits, a); permits.n >= 0 {
-			return c.dropOverridden(slots, permits.slots[:permits.n], &tokens), nil
+func (c *Constitution) violated(found *candidates, s subject) ([]uint32, *scratch) {
+	if found.n >= 0 {
+		tokens := actionTokens{time: s.time()}
+		if s.fill(&tokens.Set, token.Few) {
+			slots := c.verify(found.slots[:found.n], &tokens)
+			if len(slots) == 0 || c.permit.clauses.Len() == 0 {
+				return slots, nil
+			}
+			var permits candidates
+			if c.permit.find(&permits, s); permits.n >= 0 {
+				return c.dropOverridden(slots, permits.slots[:permits.n], &tokens), nil
+			}
 		}
 	}
-	s := scratchPool.Get().(*scratch)
-	s.slots = s.findCandidates(s.slots, &c.forbid, a)
-	if len(s.slots) == 0 {
-		return nil, s
+	m := scratchPool.Get().(*scratch)
+	m.slots = m.findCandidates(m.slots, &c.forbid, s)
+	if len(m.slots) == 0 {
+		return nil, m
 	}
-	tokens := actionTokens{texts: textsOf(a), time: a.Time, set: &s.set}
-	s.set.Fill(&tokens.texts)
-	slots := c.verify(s.slots, &tokens)
+	m.tokens.time = s.time()
+	s.fill(&m.tokens.Set, math.MaxInt)
+	slots := c.verify(m.slots, &m.tokens)
 	if len(slots) == 0 || c.permit.clauses.Len() == 0 {
-		return slots, s
+		return slots, m
 	}
-	s.permits = s.findCandidates(s.permits, &c.permit, a)
-	return c.dropOverridden(slots, s.permits, &tokens), s
+	m.permits = m.findCandidates(m.permits, &c.permit, s)
+	return c.dropOverridden(slots, m.permits, &m.tokens), m
 }
-
-// shortText is the length of an action's texts up to which they are split again
-// for each token of a candidate. Longer texts are split once, into a token.Set.
-const shortText = 1 << 10
 
 // verify filters the candidate slots, which matched by hash, down to the norms that
 // really match by text. It also removes duplicates.
@@ -208,11 +309,11 @@ func (c *Constitution) overridden(n *Norm, permits []uint32, tokens *actionToken
 				return false // every permit that matches names a word of the verb
 			}
 		case !p.Prefix: // the words that it matches are equal
-			if !lifted(p.Word) && tokens.find(p) {
+			if !lifted(p.Word) && tokens.Has(p) {
 				return false
 			}
 		default:
-			for word, rest := token.Next(tokens.texts[token.Action]); word != ""; word, rest = token.Next(rest) {
+			for _, word := range tokens.Field(token.Action) {
 				if p.Matches(word) && !lifted(word) {
 					return false
 				}
@@ -237,7 +338,7 @@ func (n *Norm) namesVerb(word string) bool {
 type scratch struct {
 	slots, permits []uint32
 	keys           []uint64
-	set            token.Set
+	tokens         actionTokens
 }
 
 var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
@@ -247,20 +348,20 @@ var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
 const maxPooledTokens = 1 << 16
 
 // free returns a scratch, which may be nil, to the pool.
-func (s *scratch) free() {
-	if s == nil || len(s.keys) > 4*maxPooledTokens || s.set.Cap() > maxPooledTokens {
+func (m *scratch) free() {
+	if m == nil || len(m.keys) > 4*maxPooledTokens || m.tokens.Cap() > maxPooledTokens {
 		return
 	}
-	s.set.Clear()
-	scratchPool.Put(s)
+	m.tokens.Clear()
+	scratchPool.Put(m)
 }
 
 // findCandidates overwrites dst with the norms that an index does not rule out
 // for an action of any length. It returns the slice, which it may have grown.
-func (s *scratch) findCandidates(dst []uint32, x *normIndex, a *Action) []uint32 {
+func (m *scratch) findCandidates(dst []uint32, x *normIndex, s subject) []uint32 {
 	var keys []uint64
 	var verbs uint64
-	s.keys, keys, verbs = x.features.grownKeys(s.keys, a)
+	m.keys, keys, verbs = x.features.grownKeys(m.keys, s)
 	signature := index.Signature(keys)
 	keys = slices.DeleteFunc(keys, func(key uint64) bool { return !x.clauses.Lists(key, verbs) })
 	slices.Sort(keys)
@@ -279,21 +380,20 @@ func (s *scratch) findCandidates(dst []uint32, x *normIndex, a *Action) []uint32
 // actionTokens are the tokens and the time of an action. They decide whether a norm
 // matches the action, tokens by their text.
 type actionTokens struct {
-	texts token.Texts
-	time  time.Time
-	set   *token.Set // nil if the texts are short
+	token.Set
+	time time.Time
 }
 
 func splitAction(a *Action) *actionTokens {
-	t := &actionTokens{textsOf(a), a.Time, new(token.Set)}
-	t.set.Fill(&t.texts)
+	t := &actionTokens{time: a.Time}
+	subject{action: a}.fill(&t.Set, math.MaxInt)
 	return t
 }
 
 // haveVerbOf reports whether a norm has a verb of the action.
 func (t *actionTokens) haveVerbOf(n *Norm) bool {
 	for tok, rest := token.Next(n.verbs()); tok != ""; tok, rest = token.Next(rest) {
-		if t.find(token.ParseVerb(tok)) {
+		if t.Has(token.ParseVerb(tok)) {
 			return true
 		}
 	}
@@ -319,30 +419,28 @@ func (t *actionTokens) meet(n *Norm) bool {
 // have reports whether a token of Condition is found in the action. A token of
 // invisible characters only does not count.
 func (t *actionTokens) have(tok string) bool {
+	if token.IsWord(tok) {
+		return t.HasWord(tok)
+	}
 	p, more := token.Parse(tok)
 	return t.findAny(p, more) || p.Empty() && more == ""
 }
 
 // exempt reports whether a token of Unless is found in the action.
-func (t *actionTokens) exempt(tok string) bool { return t.findAny(token.Parse(tok)) }
+func (t *actionTokens) exempt(tok string) bool {
+	return token.IsWord(tok) && t.HasWord(tok) || t.findAny(token.Parse(tok))
+}
 
 // findAny reports whether an alternative of a token is found.
 func (t *actionTokens) findAny(p token.Pattern, more string) bool {
 	for ; ; p, more = p.Or(more) {
-		if t.find(p) {
+		if t.Has(p) {
 			return true
 		}
 		if more == "" {
 			return false
 		}
 	}
-}
-
-func (t *actionTokens) find(p token.Pattern) bool {
-	if t.set != nil {
-		return t.set.Has(p)
-	}
-	return t.texts.Has(p)
 }
 
 // active reports whether a norm is in force for an action at a time, which is zero

@@ -470,7 +470,7 @@ func TestCostOfALongActionIsThatOfItsDifferentWords(t *testing.T) {
 	once := probes(g.Constitution, a)
 	a.Location += strings.Repeat(" "+strings.Fields(a.Location)[0], 1_000)
 	s := new(scratch)
-	require.LessOrEqual(t, len(s.findCandidates(nil, &g.forbid, &a)), once)
+	require.LessOrEqual(t, len(s.findCandidates(nil, &g.forbid, subject{action: &a})), once)
 }
 
 // The same for a short action, whose candidates are each named once.
@@ -583,7 +583,7 @@ func TestPrefixesAndAgentsAddHashes(t *testing.T) {
 	keys := func(norms ...Norm) int {
 		c, err := Compile(norms...)
 		require.NoError(t, err)
-		_, keys, _ := c.forbid.features.grownKeys(nil, &a)
+		_, keys, _ := c.forbid.features.grownKeys(nil, subject{action: &a})
 		return len(keys)
 	}
 	plain := Norm{Name: "plain", Condition: "bridge", Prohibited: "cross"}
@@ -603,8 +603,8 @@ func TestALongActionHasAsManyKeysAsWords(t *testing.T) {
 	require.NoError(t, err)
 	for _, words := range []int{10, 1_000, 10_000} {
 		a := Action{Location: strings.Repeat("bridge ", words)}
-		_, keys, _ := c.forbid.features.grownKeys(nil, &a)
+		_, keys, _ := c.forbid.features.grownKeys(nil, subject{action: &a})
 		require.Len(t, keys, words)
-		require.LessOrEqual(t, len(new(scratch).findCandidates(nil, &c.forbid, &a)), 1)
+		require.LessOrEqual(t, len(new(scratch).findCandidates(nil, &c.forbid, subject{action: &a})), 1)
 	}
 }

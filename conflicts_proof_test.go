@@ -72,13 +72,13 @@ func newSmallWorld() *smallWorld {
 		w.conditions[t] = w.where(t, (*actionTokens).have)
 	}
 	for _, t := range strings.Fields("u v uv u* * V") {
-		w.verb[t] = w.where(t, func(a *actionTokens, tok string) bool { return a.find(token.ParseVerb(tok)) })
+		w.verb[t] = w.where(t, func(a *actionTokens, tok string) bool { return a.Has(token.ParseVerb(tok)) })
 	}
 	for _, a := range w.actions {
 		for _, word := range strings.Fields(a.Verb) {
 			if w.words[word] == nil {
 				w.words[word] = w.where(word, func(a *actionTokens, word string) bool {
-					return slices.Contains(strings.Fields(a.texts[token.Action]), word)
+					return slices.Contains(a.Field(token.Action), word)
 				})
 			}
 		}

@@ -133,7 +133,7 @@ func TestPrefixesInConditionsCountNotAsVerbs(t *testing.T) {
 	verbs := func(n Norm) uint64 {
 		c, err := Compile(n)
 		require.NoError(t, err)
-		_, _, verbs := c.forbid.features.grownKeys(nil, &a)
+		_, _, verbs := c.forbid.features.grownKeys(nil, subject{action: &a})
 		return verbs
 	}
 	plain := verbs(Norm{Name: "n", Condition: "bridge", Prohibited: "cross"})
@@ -145,7 +145,7 @@ func TestPrefixesInConditionsCountNotAsVerbs(t *testing.T) {
 // probes returns the number of index entries that a check reads. It stands for the
 // cost of the check, so that no test depends on time.
 func probes(c *Constitution, a Action) (n int) {
-	_, keys, verbs := c.forbid.features.grownKeys(nil, &a)
+	_, keys, verbs := c.forbid.features.grownKeys(nil, subject{action: &a})
 	for _, key := range keys {
 		n += c.forbid.clauses.Probed(key, verbs)
 	}

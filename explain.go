@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/normsync/normsync/internal/token"
@@ -100,7 +101,7 @@ func (o Outcome) rank() int {
 func (c *Constitution) overrider(n *Norm, permits []uint32, tokens *actionTokens) string {
 	for _, slot := range permits {
 		p := c.norms.norm(slot)
-		for word := range token.All(tokens.texts[token.Action]) {
+		for _, word := range tokens.Field(token.Action) {
 			if p.namesVerb(word) && n.forbidsVerb(word) {
 				return p.Name
 			}
@@ -124,7 +125,7 @@ func (c *Constitution) withVerbOf(tokens *actionTokens) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		seen := map[uint32]bool{}
 		for _, x := range []*normIndex{&c.forbid, &c.permit} {
-			_, _, verbs := x.features.grownKeys(nil, &Action{Verb: tokens.texts[token.Action]})
+			_, _, verbs := x.features.grownKeys(nil, subject{action: &Action{Verb: strings.Join(tokens.Field(token.Action), " ")}})
 			for slot := range x.clauses.WithVerbs(verbs) {
 				if !seen[slot] && tokens.haveVerbOf(c.norms.norm(slot)) && !yield(slot) {
 					return
@@ -140,7 +141,7 @@ func (c *Constitution) withVerbOf(tokens *actionTokens) iter.Seq[uint32] {
 func (t *actionTokens) finding(n Norm) Finding {
 	f := Finding{Norm: n}
 	for tok := range token.All(n.verbs()) {
-		if t.find(token.ParseVerb(tok)) {
+		if t.Has(token.ParseVerb(tok)) {
 			f.Matched = append(f.Matched, tok)
 		}
 	}

@@ -46,24 +46,80 @@ const _ = uint(token.MaxPrefix - (maxTokenBytes - 1))
 // have such a prefix among their verbs. Other prefixes would make a check read
 // more buckets for nothing.
 func (f *features) keys(buf []uint64, a *Action) (verb, n int) {
-	verb = token.AllHashes(buf, 0, a.Verb, &f.verbPrefixes)
-	n = token.Prefixes(buf, verb, a.Verb, &f.prefixes)
+	verb, n = f.verbKeys(buf, a.Verb)
+	return verb, f.contextKeys(buf, n, a)
+}
+
+// verbKeys is the first part of keys.
+func (f *features) verbKeys(buf []uint64, text string) (verb, n int) {
+	verb = token.AllHashes(buf, 0, text, &f.verbPrefixes)
+	return verb, token.Prefixes(buf, verb, text, &f.prefixes)
+}
+
+// contextKeys is the second part of keys: it writes the hashes of all fields but the
+// verb to buf[n:].
+func (f *features) contextKeys(buf []uint64, n int, a *Action) int {
 	n = token.AllHashes(buf, n, a.Location, &f.prefixes)
 	n = token.AllHashes(buf, n, a.Target, &f.prefixes)
 	n = token.AllHashes(buf, n, a.Faction, &f.prefixes)
 	n = token.AllHashes(buf, n, a.Facts, &f.prefixes)
-	if n >= 0 && (f.agent || f.agentPrefixes != (token.Lengths{})) {
+	if n >= 0 && f.needAgent() {
 		n = token.AgentHashes(buf, n, a.Agent, &f.agentPrefixes)
 	}
-	return verb, n
+	return n
+}
+
+// needAgent reports whether the words of Agent are among the keys.
+func (f *features) needAgent() bool { return f.agent || f.agentPrefixes != (token.Lengths{}) }
+
+// preparedKeys is keys for a prepared action.
+func (f *features) preparedKeys(buf []uint64, p *Prepared) (verb, n int) {
+	verb = wordKeys(buf, 0, p.Verb, &f.verbPrefixes)
+	n = wordPrefixes(buf, verb, p.Verb, &f.prefixes)
+	return verb, f.preparedContextKeys(buf, n, p)
+}
+
+// preparedContextKeys is contextKeys for a prepared action.
+func (f *features) preparedContextKeys(buf []uint64, n int, p *Prepared) int {
+	n = wordKeys(buf, n, p.Location, &f.prefixes)
+	n = wordKeys(buf, n, p.Target, &f.prefixes)
+	n = wordKeys(buf, n, p.Faction, &f.prefixes)
+	n = wordKeys(buf, n, p.Facts, &f.prefixes)
+	if f.needAgent() {
+		for i := range p.Agent {
+			n = p.Agent[i].word.AgentHashes(buf, n, &f.agentPrefixes)
+		}
+	}
+	return n
+}
+
+// wordKeys is token.AllHashes for words.
+func wordKeys(buf []uint64, n int, words []Word, lengths *token.Lengths) int {
+	if n < 0 || len(buf)-n < len(words) {
+		return -1
+	}
+	for i := range words {
+		buf[n+i] = words[i].word.Hash
+	}
+	return wordPrefixes(buf, n+len(words), words, lengths)
+}
+
+// wordPrefixes is token.Prefixes for words.
+func wordPrefixes(buf []uint64, n int, words []Word, lengths *token.Lengths) int {
+	if *lengths != (token.Lengths{}) {
+		for i := range words {
+			n = words[i].word.Prefixes(buf, n, lengths)
+		}
+	}
+	return n
 }
 
 // grownKeys returns the keys of an action of any length, and the verb bits of
 // the index for the keys of the verb. The keys are in buf, or in a larger buffer
 // that it returns if buf is too small.
-func (f *features) grownKeys(buf []uint64, a *Action) (grown, keys []uint64, verbs uint64) {
+func (f *features) grownKeys(buf []uint64, s subject) (grown, keys []uint64, verbs uint64) {
 	for {
-		if verb, n := f.keys(buf, a); n >= 0 {
+		if verb, n := s.keys(f, buf); n >= 0 {
 			return buf, buf[:n], index.Verbs(buf[:verb])
 		}
 		buf = make([]uint64, max(64, 2*len(buf)))

@@ -86,10 +86,25 @@ func (x *Index) First(keys []uint64, verbs uint64) int {
 // verbs. It loads one word.
 func (x *Index) Lists(key, verbs uint64) bool { return x.size > 0 && x.lists(key, verbs) }
 
-func (x *Index) lists(key, verbs uint64) bool {
-	b := key >> (x.shift & 63)
-	return both(unrotated(x.pages[b/pageSize].filters[b%pageSize], key) & verbs)
+func (x *Index) lists(key, verbs uint64) bool { return Accepts(x.filter(key), verbs) }
+
+// Filter returns the filter word of a key. A caller that has several sets of verbs
+// for the same key loads it once: Lists is Accepts of the filter word.
+func (x *Index) Filter(key uint64) uint64 {
+	if x.size == 0 {
+		return 0
+	}
+	return x.filter(key)
 }
+
+func (x *Index) filter(key uint64) uint64 {
+	b := key >> (x.shift & 63)
+	return unrotated(x.pages[b/pageSize].filters[b%pageSize], key)
+}
+
+// Accepts reports whether a bucket with this filter word may have clauses with one
+// of the verbs.
+func Accepts(filter, verbs uint64) bool { return both(filter & verbs) }
 
 // Scan writes the slots of the clauses that are filed under key, and that may
 // hold for an action with these verbs and this signature, to dst[n:], and

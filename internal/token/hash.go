@@ -198,6 +198,23 @@ func hashRunes(seed uint64, s string) (hash uint64, end int) {
 
 // hashWord returns the hash of a word in which every character counts.
 func hashWord(seed uint64, word string) uint64 {
+	state, i := seed, 0
+	for ; i+8 <= len(word); i += 8 {
+		w := load8(word[i : i+8])
+		if w&highs != 0 {
+			return hashWordRunes(seed, word)
+		}
+		state = mix(state^lower(w), keys.multiplier)
+	}
+	w := load(word, i)
+	if w&highs != 0 {
+		return hashWordRunes(seed, word)
+	}
+	return mix(state^lower(w)^uint64(len(word)-i)<<56, keys.multiplier)
+}
+
+// hashWordRunes is hashWord for any word, rune by rune.
+func hashWordRunes(seed uint64, word string) uint64 {
 	h := hasher{state: seed}
 	for _, r := range word {
 		h.write(fold(r))

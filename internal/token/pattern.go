@@ -62,6 +62,10 @@ func Parse(tok string) (p Pattern, more string) {
 	return alternative(field, tok)
 }
 
+// IsWord reports whether Parse returns tok itself, as a word in any field. It is false
+// for some tokens of which this is true, too.
+func IsWord(tok string) bool { return isPlain(tok) && tok[len(tok)-1] != '*' }
+
 // separates reports whether text has bars, each with a word on both sides.
 func separates(text string) bool {
 	i := bar(text)

@@ -2,6 +2,7 @@ package token
 
 import (
 	"math/bits"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/normsync/normsync/internal/invisible"
@@ -142,4 +143,6 @@ func AgentHashes(dst []uint64, n int, s string, lengths *Lengths) int {
 	return n
 }
 
-func hasInvisible(s string) bool { return len(Visible(s)) < len(s) }
+func hasInvisible(s string) bool {
+	return !isASCII(s) && strings.IndexFunc(s, invisible.Ignorable) >= 0
+}

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 	"unicode/utf8"
@@ -10,94 +11,148 @@ import (
 // the others as Visible does.
 type Texts [Any]string
 
-// Has reports whether the pattern is found. It splits the texts on each call,
-// which is the fastest way if they are short.
-func (t *Texts) Has(p Pattern) bool {
-	first, last := p.Field, p.Field
-	if p.Field == Any {
-		first, last = Action, Agent-1
-	}
-	for f := first; f <= last; f++ {
-		for tok, rest := Next(t[f]); tok != ""; tok, rest = Next(rest) {
-			if p.Matches(tok) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // Set holds the tokens of an action and reports which patterns are found among
 // them. It compares texts, so it never errs. The zero value is an empty set. A
 // set that is filled again reuses its memory.
+//
+// To fill a set, call Clear, then AddText or AddWord for each field in order, and
+// then Finish. Fill does this for texts.
 //
 // If a field has few tokens, a pattern is compared with each of them. If it has
 // many, its tokens are put into a hash table first, so that the time for one
 // pattern does not grow with the action.
 type Set struct {
-	tokens []string     // field by field
-	ends   [Any]int     // for each field, the index after its last token
-	hashes []uint64     // reused by Fill
-	many   patternTable // the tokens of the fields that have many
-	listed Lengths      // lengths of the prefixes that are in many, too
+	n     int         // the number of tokens
+	short [Few]string // the tokens, field by field, if there are at most Few
+	long  []string    // the tokens if there are more
+	ends  [Any]int    // for each field, the index after its last token
+	many  *manyTokens // reused; it is in use if there are more than Few tokens
 }
 
-// few is the number of tokens up to which comparing with each of them is faster
-// than hashing all of them.
-const few = 32
+// Few is the number of tokens up to which comparing with each of them is faster
+// than hashing all of them. A set of so few tokens can be on the stack.
+const Few = 24
+
+// manyTokens has the tokens of the fields that have many.
+type manyTokens struct {
+	patternTable
+	listed Lengths // lengths of the prefixes that are in the table, too
+}
+
+// AddText adds the tokens of a field. It gives up and reports false if the set would
+// have more than limit tokens.
+func (s *Set) AddText(f Field, text string, limit int) bool {
+	for len(text) > 0 {
+		tok, rest := Next(text)
+		if tok == "" {
+			break
+		}
+		if !s.add(f, tok, limit) {
+			return false
+		}
+		text = rest
+	}
+	s.ends[f] = s.n
+	return true
+}
+
+// AddWord adds a word of a field, after whose last word EndField must be called. It
+// reports false, and adds nothing, if the set has limit tokens already.
+func (s *Set) AddWord(f Field, w *Word, limit int) bool {
+	return w.Text == "" || s.add(f, w.Text, limit)
+}
+
+// EndField ends a field that was filled by AddWord.
+func (s *Set) EndField(f Field) { s.ends[f] = s.n }
+
+func (s *Set) add(f Field, tok string, limit int) bool {
+	if tok[0] >= utf8.RuneSelf || !isASCII(tok) {
+		if f == Agent {
+			tok = Valid(tok)
+		} else if tok = Visible(tok); tok == "" {
+			return true
+		}
+	}
+	if s.n == limit {
+		return false
+	}
+	switch {
+	case s.n < Few:
+		s.short[s.n] = tok
+	case s.n == Few:
+		s.long = append(append(s.long[:0], s.short[:]...), tok)
+	default:
+		s.long = append(s.long, tok)
+	}
+	s.n++
+	return true
+}
+
+// Finish must be called after the last field.
+func (s *Set) Finish() {
+	if s.n <= Few {
+		return
+	}
+	if s.many == nil {
+		s.many = new(manyTokens)
+	}
+	s.many.reset(s.n)
+	for f := Action; f < Any; f++ {
+		if tokens := s.Field(f); len(tokens) > Few {
+			for _, tok := range tokens {
+				p := Pattern{f, tok, false}
+				s.many.insert(p, p.hash())
+			}
+		}
+	}
+}
 
 // Fill replaces the content of the set with the tokens of texts.
 func (s *Set) Fill(texts *Texts) {
 	s.Clear()
 	for f, text := range texts {
-		for tok := range All(text) {
-			s.tokens = append(s.tokens, tok)
-		}
-		s.ends[f] = len(s.tokens)
+		s.AddText(Field(f), text, math.MaxInt)
 	}
-	if len(s.tokens) <= few {
-		return
-	}
-	s.many.reset(len(s.tokens))
-	for f, text := range texts {
-		if tokens := s.field(Field(f)); len(tokens) > few {
-			s.hashes = slices.Grow(s.hashes[:0], len(tokens))[:len(tokens)]
-			if f == int(Agent) { // invisible characters count
-				for i, tok := range tokens {
-					s.hashes[i] = hashWord(keys.word, tok)
-				}
-			} else {
-				Hashes(s.hashes, 0, text)
-			}
-			for i, tok := range tokens {
-				s.many.insert(Pattern{Field(f), tok, false}, s.hashes[i])
-			}
-		}
-	}
+	s.Finish()
 }
 
 // Cap returns the number of tokens that the set has memory for.
-func (s *Set) Cap() int { return cap(s.tokens) }
+func (s *Set) Cap() int { return max(Few, cap(s.long)) }
 
 // Clear empties the set, so that it keeps no text alive.
 func (s *Set) Clear() {
-	clear(s.tokens)
-	s.tokens, s.listed = s.tokens[:0], Lengths{}
-	s.many.clear()
+	clear(s.short[:min(s.n, Few)])
+	clear(s.long)
+	s.n, s.long = 0, s.long[:0]
+	if s.many != nil {
+		s.many.clear()
+		s.many.listed = Lengths{}
+	}
 }
 
-func (s *Set) field(f Field) []string {
+// Field returns the tokens of a field.
+func (s *Set) Field(f Field) []string {
 	start := 0
 	if f > 0 {
 		start = s.ends[f-1]
 	}
-	return s.tokens[start:s.ends[f]]
+	return s.tokens()[start:s.ends[f]]
+}
+
+func (s *Set) tokens() []string {
+	if s.n <= Few {
+		return s.short[:s.n]
+	}
+	return s.long
 }
 
 // Has reports whether the pattern is found.
 func (s *Set) Has(p Pattern) bool {
-	if p.Field != Any {
+	switch {
+	case p.Field != Any:
 		return s.has(p)
+	case s.ends[Agent-1] <= Few:
+		return p.matchesAny(s.tokens()[:s.ends[Agent-1]])
 	}
 	for p.Field = Action; p.Field < Agent; p.Field++ {
 		if s.has(p) {
@@ -107,14 +162,37 @@ func (s *Set) Has(p Pattern) bool {
 	return false
 }
 
+// HasWord is Has for a token of a norm that is a word; see [IsWord].
+func (s *Set) HasWord(word string) bool {
+	if n := s.ends[Agent-1]; n <= Few {
+		return containsWord(s.tokens()[:n], word)
+	}
+	return s.Has(Pattern{Any, word, false})
+}
+
 // has is Has for a pattern with one field.
 func (s *Set) has(p Pattern) bool {
-	tokens := s.field(p.Field)
-	if len(tokens) > few {
+	tokens := s.Field(p.Field)
+	if len(tokens) > Few {
 		return s.lookUp(p)
 	}
+	return p.matchesAny(tokens)
+}
+
+// matchesAny reports whether the pattern matches one of the tokens.
+func (p Pattern) matchesAny(tokens []string) bool {
+	if p.Prefix || p.Field == Agent {
+		return slices.ContainsFunc(tokens, p.Matches)
+	}
+	return p.Word != "" && containsWord(tokens, p.Word)
+}
+
+// containsWord reports whether a token equals a word. The first letter tells most
+// words apart.
+func containsWord(tokens []string, word string) bool {
+	first := word[0]
 	for _, tok := range tokens {
-		if p.Matches(tok) {
+		if !differ(tok[0], first) && Equal(tok, word) {
 			return true
 		}
 	}
@@ -122,10 +200,10 @@ func (s *Set) has(p Pattern) bool {
 }
 
 func (s *Set) lookUp(p Pattern) bool {
-	if n := utf8.RuneCountInString(p.Word); p.Prefix && !s.listed.has(n) {
-		s.listed.Set(n, true)
+	if n := utf8.RuneCountInString(p.Word); p.Prefix && !s.many.listed.has(n) {
+		s.many.listed.Set(n, true)
 		for f := Action; f < Any; f++ {
-			if tokens := s.field(f); len(tokens) > few {
+			if tokens := s.Field(f); len(tokens) > Few {
 				s.listPrefixes(f, tokens, n)
 			}
 		}

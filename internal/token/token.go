@@ -15,6 +15,7 @@ package token
 
 import (
 	"iter"
+	"math/bits"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -84,23 +85,35 @@ func Next(s string) (tok, rest string) {
 	for start < len(s) && isASCIISpace(s[start]) {
 		start++
 	}
-	i := start
-	for i < len(s) && !isStop[s[i]] {
-		i++
+	for i := start; ; {
+		var w uint64 // load(s, i), inlined by hand as in Hashes
+		switch left := len(s) - i; {
+		case left >= 8:
+			w = load8(s[i : i+8])
+		case len(s) >= 8:
+			w = load8(s[len(s)-8:]) >> 8 >> (56 - 8*left&63)
+		case left >= 4:
+			w = load4(s[i:]) | load4(s[len(s)-4:])<<(8*left-32&63)
+		default:
+			w = loadFew(s[i:])
+		}
+		stop := stops(w) // the zeros behind s stop, too
+		if stop == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(stop) / 8
+		switch {
+		case i >= len(s):
+			return s[start:], ""
+		case s[i] >= utf8.RuneSelf:
+			return nextRunes(s[start:])
+		case isASCIISpace(s[i]):
+			return s[start:i], s[i+1:]
+		}
+		i++ // past a control character
 	}
-	if i < len(s) && s[i] >= utf8.RuneSelf {
-		return nextRunes(s[start:])
-	}
-	return s[start:i], s[i:]
 }
-
-// isStop has the bytes that end a token, and the bytes beyond ASCII.
-var isStop = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= utf8.RuneSelf || isASCIISpace(byte(c))
-	}
-	return t
-}()
 
 // nextRunes is Next for text beyond ASCII.
 func nextRunes(s string) (tok, rest string) {

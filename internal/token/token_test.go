@@ -254,22 +254,69 @@ func TestTheAgentsNameIsComparedStrictly(t *testing.T) {
 		texts := Texts{Agent: Valid(c.name)}
 		var set Set
 		set.Fill(&texts)
-		crowd := Texts{Agent: Valid(c.name) + strings.Repeat(" x", few+1)}
+		crowd := Texts{Agent: Valid(c.name) + strings.Repeat(" x", Few+1)}
 		var many Set
 		many.Fill(&crowd)
 		for _, p := range []Pattern{{Agent, c.word, false}, {Agent, c.word, true}} {
-			require.Equal(t, c.equal || p.Prefix && c.name == "boss\u200B", texts.Has(p), "%+q in %+q", p, c.name)
-			require.Equal(t, texts.Has(p), set.Has(p))
-			require.Equal(t, texts.Has(p), many.Has(p))
+			found := c.equal || p.Prefix && c.name == "boss\u200B"
+			require.Equal(t, found, set.Has(p), "%+q in %+q", p, c.name)
+			require.Equal(t, found, many.Has(p))
 			lengths := Lengths{}
 			lengths.Set(utf8.RuneCountInString(c.word), true)
 			var hashes [8]uint64
 			n := AgentHashes(hashes[:], 0, c.name, &lengths)
-			require.True(t, !texts.Has(p) || slices.Contains(hashes[:n], p.Hash()), "an equal word has an equal hash: %+q in %+q", p, c.name)
+			require.True(t, !found || slices.Contains(hashes[:n], p.Hash()), "an equal word has an equal hash: %+q in %+q", p, c.name)
 			require.Equal(t, -1, AgentHashes(hashes[:n-1], 0, c.name, &lengths), "there is no room")
 		}
 	}
 	require.Equal(t, -1, AgentHashes(nil, -1, "x", new(Lengths)))
+}
+
+// A word has the hashes that its text has.
+func TestWords(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	for range 20_000 {
+		text := randomText(r, 12)
+		var lengths Lengths
+		for range r.IntN(3) {
+			lengths.Set(r.IntN(MaxPrefix+1)>>r.IntN(7), true)
+		}
+		var words []Word
+		for tok := range All(text) {
+			words = append(words, NewWord(tok))
+		}
+		var want, got [256]uint64
+		n, k := Hashes(want[:], 0, text), 0
+		for _, w := range words {
+			if w.Visible() != "" {
+				got[k] = w.Hash
+				k++
+			}
+			require.Equal(t, Visible(w.Text), w.Visible())
+			require.Equal(t, Valid(w.Text), w.Valid())
+		}
+		require.Equal(t, want[:n], got[:k], "%+q", text)
+		for name, do := range map[string]struct {
+			text func(dst []uint64, n int, s string, l *Lengths) int
+			word func(w *Word, dst []uint64, n int, l *Lengths) int
+		}{"prefixes": {Prefixes, (*Word).Prefixes}, "agents": {AgentHashes, (*Word).AgentHashes}} {
+			// Not in this order: a text has its words first, and then its prefixes.
+			n, k = do.text(want[:], 0, text, &lengths), 0
+			for i := range words {
+				k = do.word(&words[i], got[:], k, &lengths)
+			}
+			slices.Sort(want[:n])
+			slices.Sort(got[:max(k, 0)])
+			require.Equal(t, want[:n], got[:k], "%s of %+q, %v", name, text, lengths)
+			if k > 0 {
+				last := words[len(words)-1]
+				if many := do.word(&last, got[:], 0, &lengths); many > 0 {
+					require.Equal(t, -1, do.word(&last, got[:many-1], 0, &lengths), "there is no room")
+				}
+			}
+			require.True(t, len(words) == 0 || lengths == Lengths{} || do.word(&words[0], got[:], -1, &lengths) == -1)
+		}
+	}
 }
 
 // slowHas is Has as one would write it down.
@@ -312,7 +359,6 @@ func TestSetHas(t *testing.T) {
 					p.Word = string(tok[:len(tok)-r.IntN(2)*r.IntN(len(tok))])
 				}
 				require.Equal(t, slowHas(texts, p), set.Has(p), "%+q %+v", texts, p)
-				require.Equal(t, slowHas(texts, p), texts.Has(p), "%+q %+v", texts, p)
 			}
 		}
 	}
@@ -325,7 +371,7 @@ func TestSetHas(t *testing.T) {
 
 func TestSetForgets(t *testing.T) {
 	var set Set
-	for _, n := range []int{1, few, few + 1, 5000, 3} {
+	for _, n := range []int{1, Few, Few + 1, 5000, 3} {
 		var texts Texts
 		for i := range n {
 			texts[Target] += strings.Repeat("x", 1+i%90) + " "
@@ -335,11 +381,11 @@ func TestSetForgets(t *testing.T) {
 		set.Fill(&Texts{Action: "y"})
 		require.False(t, set.Has(Pattern{Any, "x", true}), "what was in the set before, of %d tokens", n)
 		require.True(t, set.Has(Pattern{Action, "Y", false}))
-		set.Fill(&Texts{Action: strings.Repeat("z ", few+1)})
-		require.LessOrEqual(t, len(set.many.slots), 4*(few+1), "no more is cleared than is used, whatever was there before")
+		set.Fill(&Texts{Action: strings.Repeat("z ", Few+1)})
+		require.LessOrEqual(t, len(set.many.slots), 4*(Few+1), "no more is cleared than is used, whatever was there before")
 		require.True(t, set.Has(Pattern{Any, "z", false}))
 		set.Clear()
-		require.Empty(t, set.tokens[:cap(set.tokens)][0], "no text is kept alive")
+		require.Empty(t, slices.Concat(set.short[:], set.long[:cap(set.long)])[0], "no text is kept alive")
 	}
 }
 
