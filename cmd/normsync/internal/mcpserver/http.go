@@ -22,8 +22,8 @@ const (
 //
 // When ctx ends, the handler closes all sessions. Streams of notifications stay
 // open until then, so end ctx before you call http.Server.Shutdown. The handler
-// refuses requests to a loopback address with another host name. It asks nobody for
-// a token, and does not look at the origin of a request.
+// refuses requests to a loopback address with another host name. It checks neither
+// tokens nor origins.
 func Handler(ctx context.Context, s *service.Service, o Options) http.Handler {
 	o = o.forService(s)
 	h := newSessions(New(s, o), maxSessions)

@@ -192,7 +192,7 @@ func addNorm() tool {
 	})
 }
 
-// author says who changed a norm: a client of this server.
+// author returns the name of the client for the history.
 func (c call) author() string {
 	if c.client == "" {
 		return "mcp"

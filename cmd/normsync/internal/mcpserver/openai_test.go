@@ -11,14 +11,12 @@ import (
 	"github.com/normsync/normsync/cmd/normsync/internal/mcpserver"
 )
 
-var update = flag.Bool("update", false, "write the files that are generated")
-
-// The list of functions for OpenAI in the repository is that of these tools.
+// The repository has the list of functions for OpenAI that follows from the tools.
 func TestOpenAIFunctionsAreTheTools(t *testing.T) {
 	const path = "../../../../tools/openai-tools.json"
 	got, err := mcpserver.OpenAITools()
 	require.NoError(t, err)
-	if *update {
+	if flag.Lookup("update").Value.String() == "true" {
 		require.NoError(t, os.WriteFile(path, got, 0o644))
 	}
 	want, err := os.ReadFile(path)

@@ -32,8 +32,8 @@ func newPage[T any](limit int) *page[T] {
 	return &page[T]{records: []T{}, limit: limit}
 }
 
-// add adds a record, and reports whether there was room for it. A first record always
-// finds room, so that a client that goes on from page to page comes to an end.
+// add adds a record, and reports whether there was room for it. There is always room
+// for one record, so a client that asks for page after page reaches the end.
 func (p *page[T]) add(record T) (bool, error) {
 	text, err := json.Marshal(record)
 	if err != nil {
