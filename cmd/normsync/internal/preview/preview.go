@@ -39,9 +39,9 @@ type Verdict struct {
 	Norms   []string `json:"norms"` // names of the norms that it breaks
 }
 
-// Of compares the norms in force with those after the changes, on the actions
-// of recorded violations. It changes nothing. It fails like Monitor.Apply if the
-// changes cannot be carried out.
+// Of says what the changes would do to the norms in force, and how they would make a
+// difference to the actions of recorded violations. It changes nothing. It fails like
+// Monitor.Apply if the changes cannot be carried out.
 func Of(ctx context.Context, now *normsync.Constitution, recorded []normsync.StoredViolation, changes ...normsync.Change) (Preview, error) {
 	p := Preview{
 		Edition:          now.Edition(),
