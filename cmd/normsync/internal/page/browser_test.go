@@ -214,17 +214,21 @@ func (b *tab) dark(on bool) {
 	require.NoError(b.t, err)
 }
 
-// screenshot writes a picture of the whole page to the folder that the environment
-// variable SCREENSHOTS names, if it is set.
+// screenshot saves a picture of the whole page.
 func (b *tab) screenshot(name string) {
 	b.t.Helper()
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		return
-	}
 	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	require.NoError(b.t, err)
-	require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644))
+	b.save(name, picture)
+}
+
+// save writes a picture to the folder in the environment variable SCREENSHOTS, if it
+// is set.
+func (b *tab) save(name string, picture []byte) {
+	b.t.Helper()
+	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
+		require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644))
+	}
 }
 
 // world is a server with a store, and the page.

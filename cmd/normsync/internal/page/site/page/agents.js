@@ -15,6 +15,7 @@ export class Agents {
   constructor() {
     this.agents = [];
     this.times = new Map();
+    this.others = new Map();
     const body = el("tbody", { id: "agent-list" });
     byId("agent-table").append(el("table", {},
       el("caption", { class: "unseen" }, "Agents by compliance, worst first"),
@@ -27,19 +28,27 @@ export class Agents {
     this.list = new List(body, byId("agents-more"), { key: (a) => a.agent_id, row: (a) => this.row(a) });
   }
 
+  // load takes the compliance of the agents whose actions this server has checked.
+  // Behind them come agents whose violations others have recorded, without a rate.
   load(agents) {
-    this.agents = agents;
+    const known = new Set(agents.map((a) => fold(a.agent_id)));
+    const others = [...this.others.entries()].filter(([key]) => !known.has(key)).map(([, a]) => a);
+    others.sort((a, b) => b.violations - a.violations || (a.agent_id < b.agent_id ? -1 : 1));
+    this.agents = [...agents, ...others];
     this.show();
   }
 
-  // times takes the violations that the page holds, for the charts of the rows.
+  // follow takes the violations that the page holds, for the charts of the rows.
   follow(violations) {
     this.times = new Map();
     this.from = Infinity;
     this.to = -Infinity;
+    this.others = new Map();
     for (const v of violations) {
-      if (!(v.timestamp > 0)) continue;
       const key = fold(v.agent_id);
+      if (!this.others.has(key)) this.others.set(key, { agent_id: v.agent_id, violations: 0, actions: 0 });
+      this.others.get(key).violations++;
+      if (!(v.timestamp > 0)) continue;
       if (!this.times.has(key)) this.times.set(key, []);
       this.times.get(key).push(v.timestamp);
       this.from = Math.min(this.from, v.timestamp);
@@ -63,7 +72,7 @@ export class Agents {
         ? bars(buckets(times, 16, this.from, this.to).counts, `${count(times.length, "recent violation")} of ${plain(a.agent_id)} over time`, { class: "spark" })
         : ""),
       el("td", { class: "number" }, a.violations.toLocaleString("en")),
-      el("td", { class: "number" }, a.actions > 0 ? [percent(a.rate), " ", risk ? chip(risk, kind) : ""] : ""));
+      el("td", { class: "number" }, a.actions > 0 ? [percent(a.rate), " ", risk ? chip(risk, kind) : ""] : el("span", { class: "aside" }, "not known")));
   }
 }
 

@@ -13,13 +13,12 @@ export class Change {
     Object.assign(this, { askToken, applied });
     this.dialog = byId("change-dialog");
     this.form = byId("change-form");
-    byId("change-preview").addEventListener("click", () => this.preview());
+    byId("change-submit").addEventListener("click", () => this.submit());
     byId("change-cancel").addEventListener("click", () => this.dialog.close());
     byId("change-fields").addEventListener("input", () => this.stale());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (byId("change-submit").disabled) this.preview();
-      else this.submit();
+      this.preview();
     });
   }
 
@@ -31,7 +30,6 @@ export class Change {
     this.error("");
     byId("change-title").replaceChildren(titles[kind], ...(norm ? [" ", shown(norm.name)] : []));
     byId("change-submit").textContent = done[kind];
-    byId("change-submit").className = kind === "repeal" ? "danger" : "";
     byId("change-fields").hidden = kind === "repeal";
     const input = this.form.elements;
     if (norm) {
@@ -56,8 +54,15 @@ export class Change {
   // stale forgets the preview, because a field has changed.
   stale() {
     this.turn = (this.turn ?? 0) + 1;
-    byId("change-submit").disabled = true;
+    this.ready(false);
     byId("preview").replaceChildren();
+  }
+
+  // ready says whether the change can be made now.
+  ready(yes) {
+    byId("change-submit").disabled = !yes;
+    byId("change-submit").className = !yes ? "" : this.kind === "repeal" ? "danger" : "primary";
+    byId("change-preview").className = yes ? "" : "primary";
   }
 
   // proposed returns the norm of the form.
@@ -83,7 +88,7 @@ export class Change {
       if (turn !== this.turn) return;
       this.error("");
       this.report(norm, answer);
-      byId("change-submit").disabled = false;
+      this.ready(true);
       byId("preview").focus({ preventScroll: true });
       byId("preview").scrollIntoView({ block: "nearest" });
     } catch (e) {
@@ -94,13 +99,13 @@ export class Change {
   async submit() {
     const input = this.form.elements;
     this.by = input.by.value;
-    byId("change-submit").disabled = true;
+    this.ready(false);
     try {
       await api.change(this.kind, this.proposed(), { by: input.by.value, reason: input.reason.value });
       this.dialog.close();
       this.applied(this.kind, this.norm?.name ?? input.name.value);
     } catch (e) {
-      byId("change-submit").disabled = false;
+      this.ready(true);
       if (e.status === 401) {
         this.askToken(e.message, () => this.submit());
         return;

@@ -44,8 +44,9 @@ export class History {
         chip(verbs[r.revision_type] ?? r.revision_type, kinds[r.revision_type]),
         el("button", { type: "button", class: "link grow", onclick: () => this.showNorm(r.norm.name) }, shown(r.norm.name)),
         when(r.timestamp)),
-      r.by || r.reason ? el("p", { class: "detail" }, r.by ? ["by ", shown(r.by)] : "", r.by && r.reason ? ": " : "", r.reason ? shown(r.reason) : "") : "",
-      details);
+      el("div", { class: "row" },
+        el("p", { class: "detail grow text" }, r.by ? ["by ", shown(r.by)] : "", r.by && r.reason ? ": " : "", r.reason ? shown(r.reason) : ""),
+        details));
   }
 
   async explain(r, node) {

@@ -72,16 +72,16 @@ export class Norms {
     return el("li", {},
       el("div", { class: "row" },
         el("h3", { class: "grow" }, shown(n.name)),
-        el("span", { class: "row" }, states(n))),
+        el("span", { class: "row" }, states(n)),
+        n.active
+          ? el("span", { class: "tools" },
+            el("button", { type: "button", class: "link", "aria-label": `Amend ${plain(n.name)}`, onclick: () => this.amend(n) }, "Amend"),
+            el("button", { type: "button", class: "link", "aria-label": `Repeal ${plain(n.name)}`, onclick: () => this.repeal(n) }, "Repeal"))
+          : ""),
       el("p", { class: "text" }, rule.flat()),
       n.description ? el("p", { class: "detail" }, shown(n.description)) : "",
       n.advice ? el("p", { class: "detail" }, "Advice: ", shown(n.advice)) : "",
-      window_(n),
-      n.active
-        ? el("div", { class: "tools" },
-          el("button", { type: "button", class: "link", "aria-label": `Amend ${plain(n.name)}`, onclick: () => this.amend(n) }, "Amend"),
-          el("button", { type: "button", class: "link", "aria-label": `Repeal ${plain(n.name)}`, onclick: () => this.repeal(n) }, "Repeal"))
-        : "");
+      timeWindow(n));
   }
 }
 
@@ -112,7 +112,7 @@ function states(n) {
   ].filter(Boolean);
 }
 
-function window_(n) {
+function timeWindow(n) {
   if (!n.from && !n.until) return "";
   return el("p", { class: "detail" }, "For actions", n.from ? ` from ${n.from}` : "", n.until ? ` until ${n.until}` : "");
 }

@@ -103,7 +103,7 @@ export class Violations {
         chip(v.severity, severityKind(v.severity)),
         v.shadow ? chip("dry run") : "",
         el("button", { type: "button", class: "link", onclick: () => this.showNorm(v.norm_name) }, shown(v.norm_name)),
-        a.action ? el("button", { type: "button", class: "link", "aria-label": `Explain ${plain(a.action)} of ${plain(a.agent_id)}`, onclick: () => this.tryAction(a) }, "Explain") : ""),
-      v.advice ? el("p", { class: "detail" }, shown(v.advice)) : "");
+        el("span", { class: "grow text" }, v.advice ? shown(v.advice) : ""),
+        a.action ? el("button", { type: "button", class: "link", "aria-label": `Explain ${plain(a.action)} of ${plain(a.agent_id)}`, onclick: () => this.tryAction(a) }, "Explain") : ""));
   }
 }

@@ -8,7 +8,7 @@ const hidden = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\u{13441
 const split = new RegExp(`(${hidden.source})`, "gu");
 
 // A longer text is cut, so that a name of a megabyte cannot stop the page.
-const longest = 300;
+const longest = 1000;
 
 function escape(c) {
   return "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
