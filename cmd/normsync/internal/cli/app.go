@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -55,7 +56,10 @@ func (a *app) shownLocation() string {
 	if err != nil {
 		return ""
 	}
-	return plain(service.Redact(location))
+	if u, err := url.Parse(location); err == nil && u.User != nil {
+		return plain(u.Redacted())
+	}
+	return plain(location)
 }
 
 // open opens the store. The caller must close the service.

@@ -59,7 +59,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func errorText(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
-		lines[i] = plain(strings.ReplaceAll(line, "\t", "  "))
+		lines[i] = plain(line)
 	}
 	text := strings.Join(lines, "\n")
 	if !strings.HasPrefix(text, "normsync: ") {
@@ -102,6 +102,7 @@ func commandGroups(a *app) []group {
 			newViolationsCommand(a),
 		}},
 		{"Servers", 0, []*cobra.Command{
+			newDemoCommand(a),
 			newMCPCommand(a),
 			newServeCommand(a),
 		}},
