@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -56,10 +55,7 @@ func (a *app) shownLocation() string {
 	if err != nil {
 		return ""
 	}
-	if u, err := url.Parse(location); err == nil && u.User != nil {
-		return plain(u.Redacted())
-	}
-	return plain(location)
+	return plain(service.Redact(location))
 }
 
 // open opens the store. The caller must close the service.

@@ -59,7 +59,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func errorText(err error) string {
 	lines := strings.Split(err.Error(), "\n")
 	for i, line := range lines {
-		lines[i] = plain(line)
+		lines[i] = plain(strings.ReplaceAll(line, "\t", "  "))
 	}
 	text := strings.Join(lines, "\n")
 	if !strings.HasPrefix(text, "normsync: ") {

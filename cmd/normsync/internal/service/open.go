@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"strings"
 
 	"github.com/normsync/normsync"
-	"github.com/normsync/normsync/stores/natsstore"
-	"github.com/normsync/normsync/stores/sqlstore/postgres"
 )
 
 // Mode says what a caller will do with a store.
@@ -40,7 +37,7 @@ type Store interface {
 //	nats://host:port/NAME   the store NAME on a NATS server; several hosts with commas between them
 //
 // The error wraps fs.ErrNotExist if mode is Read or Write and there is no such
-// file or directory.
+// store. Errors do not show passwords.
 func OpenStore(ctx context.Context, location string, mode Mode) (Store, error) {
 	scheme, rest, found := strings.Cut(location, ":")
 	if !found || len(scheme) == 1 { // a path, on Windows perhaps with the letter of a drive
@@ -55,11 +52,11 @@ func OpenStore(ctx context.Context, location string, mode Mode) (Store, error) {
 	case "sqlite":
 		return openSQLite(ctx, rest, mode)
 	case "postgres", "postgresql":
-		return postgres.Open(ctx, location)
+		return openPostgres(ctx, location, mode)
 	case "nats", "tls":
-		return openNATS(ctx, location)
+		return openNATS(ctx, location, mode)
 	}
-	return nil, fmt.Errorf("normsync: open store %q: unknown kind of store %q; use a path, file:DIR, sqlite:PATH, postgres://... or nats://HOST/NAME", location, scheme)
+	return nil, fmt.Errorf("normsync: open store %q: unknown kind of store %q; use a path, file:DIR, sqlite:PATH, postgres://... or nats://HOST/NAME", Redact(location), scheme)
 }
 
 func openFile(dir string, mode Mode) (Store, error) {
@@ -69,22 +66,6 @@ func openFile(dir string, mode Mode) (Store, error) {
 		}
 	}
 	return normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: mode == Read})
-}
-
-func openNATS(ctx context.Context, location string) (Store, error) {
-	servers, name, found := cutLast(location, "/")
-	if u, err := url.Parse(location); err != nil && !strings.Contains(location, ",") || !found || name == "" || err == nil && strings.Trim(u.Path, "/") == "" {
-		return nil, fmt.Errorf("normsync: open store %q: no name of a store; write nats://HOST:PORT/NAME", location)
-	}
-	return natsstore.Open(ctx, servers, name, nil)
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }
 
 // exists returns an error if a file or a directory does not exist.
