@@ -4,11 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/normsync/normsync"
-	"github.com/normsync/normsync/internal/invisible"
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
 	"github.com/normsync/normsync/internal/strictjson"
 )
 
@@ -52,16 +51,8 @@ func checkKeys(b []byte, keys *strictjson.Keys) error {
 
 func actionError(err error) error { return fmt.Errorf("%w action: %w", normsync.ErrInvalid, err) }
 
-// hasWord reports whether a text has a token. Without one in its verb, no norm
-// forbids an action.
-func hasWord(s string) bool {
-	for _, r := range s {
-		if !unicode.IsSpace(r) && !invisible.Is(r) {
-			return true
-		}
-	}
-	return false
-}
+// hasWord reports whether a verb has a token. Without one, no norm forbids an action.
+func hasWord(verb string) bool { return service.RequireVerb(normsync.Action{Verb: verb}) == nil }
 
 // action documents the JSON of an Action.
 type action struct {

@@ -38,8 +38,11 @@ func (s *server) addBatch() {
 const ndjson = "application/x-ndjson"
 
 type lineVerdict struct {
-	Line int `json:"line" doc:"Of the request, from 1 on."`
-	verdict
+	Line           int         `json:"line" doc:"Of the request, from 1 on."`
+	Allowed        bool        `json:"allowed"`
+	ViolationCount int         `json:"violation_count"`
+	HasViolations  bool        `json:"has_violations"`
+	Violations     []violation `json:"violations"`
 }
 
 type lineProblem struct {
@@ -174,11 +177,11 @@ func (b *batchReader) answerAll() error {
 	for i, v := range verdicts {
 		b.server.metrics.checked(v)
 		text := strconv.AppendInt([]byte(`{"line":`), int64(b.numbers[i]), 10)
-		text, err := Verdict{v}.append(append(text, ','))
+		text, err := v.AppendJSON(append(text, ','))
 		if err != nil {
 			return err
 		}
-		if _, err := b.out.Write(append(text, "}\n"...)); err != nil {
+		if _, err := b.out.Write(append(text, '\n')); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -20,41 +19,14 @@ const checkPath = "/check"
 type Verdict struct{ service.Verdict }
 
 type verdict struct {
+	Allowed        bool        `json:"allowed" doc:"The verdict. Norms with shadow set do not count."`
 	ViolationCount int         `json:"violation_count"`
 	HasViolations  bool        `json:"has_violations" doc:"Whether a norm is violated, those that only report included. It is not the verdict: see allowed."`
 	Violations     []violation `json:"violations"`
-	Allowed        bool        `json:"allowed" doc:"The verdict. Norms with shadow set do not count."`
 }
 
 // Schema implements huma.SchemaProvider.
 func (*Verdict) Schema(r huma.Registry) *huma.Schema { return schemaOf[verdict](r) }
-
-// MarshalJSON returns the verdict as an object.
-func (v Verdict) MarshalJSON() ([]byte, error) {
-	b, err := v.append([]byte{'{'})
-	return append(b, '}'), err
-}
-
-// append appends the keys of the verdict and their values.
-func (v Verdict) append(b []byte) ([]byte, error) {
-	b = append(b, `"violation_count":`...)
-	b = strconv.AppendInt(b, int64(len(v.Violations)), 10)
-	b = append(b, `,"has_violations":`...)
-	b = strconv.AppendBool(b, len(v.Violations) > 0)
-	b = append(b, `,"violations":[`...)
-	for i, violation := range v.Violations {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		text, err := violation.MarshalJSON()
-		if err != nil {
-			return b, err
-		}
-		b = append(b, text...)
-	}
-	b = append(b, `],"allowed":`...)
-	return strconv.AppendBool(b, v.Allowed), nil
-}
 
 type checkInput struct{ Body Action }
 
@@ -127,13 +99,13 @@ func (s *server) quickCheck(w http.ResponseWriter, r *http.Request) bool {
 	}
 	v, err := s.checkAction(r.Context(), a.Action)
 	if err == nil {
-		m.answer, err = v.append(append(m.answer[:0], '{'))
+		m.answer, err = v.AppendJSON(append(m.answer[:0], '{'))
 	}
 	if err != nil {
 		writeProblem(w, problemOf(err))
 		return true
 	}
-	m.answer = append(m.answer, "}\n"...)
+	m.answer = append(m.answer, '\n')
 	w.Header()["Content-Type"] = jsonType
 	_, _ = w.Write(m.answer) // a client that has gone reads no answer
 	return true
