@@ -144,7 +144,7 @@ func TestALineOfABatchIsBounded(t *testing.T) {
 }
 
 func TestASlowBatchEnds(t *testing.T) {
-	w := open(t, "", Options{Limits: Limits{Read: 50 * time.Millisecond}})
+	w := open(t, "", Options{Limits: Limits{Read: 500 * time.Millisecond}})
 	s := w.batch()
 	s.send(walk + "\n" + walk[:10])
 	require.Equal(t, true, s.next()["allowed"])

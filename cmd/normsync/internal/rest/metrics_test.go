@@ -11,15 +11,20 @@ import (
 // metric returns the value of a metric, which has the labels that its name has.
 func (w *world) metric(name string) string {
 	w.t.Helper()
-	resp, text := w.do("GET", "/metrics", "")
-	require.Equal(w.t, http.StatusOK, resp.StatusCode)
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(w.metrics()) {
 		if value, ok := strings.CutPrefix(line, name+" "); ok {
 			return strings.TrimSpace(value)
 		}
 	}
 	require.Fail(w.t, "no such metric", name)
 	return ""
+}
+
+func (w *world) metrics() string {
+	w.t.Helper()
+	resp, text := w.do("GET", "/metrics", "")
+	require.Equal(w.t, http.StatusOK, resp.StatusCode)
+	return text
 }
 
 func TestMetricsCountWhatHappens(t *testing.T) {
