@@ -79,6 +79,8 @@ func readToken(token, file string) (string, error) {
 }
 
 func (a *app) serve(ctx context.Context, s *service.Service, o rest.Options) error {
+	ctx, cancel := context.WithCancel(ctx) // so that nothing follows the store when it is closed
+	defer cancel()
 	o.Version = version()
 	o.Page = page.Handler()
 	o.Log = slog.New(slog.NewTextHandler(a.stderr, nil))
