@@ -39,8 +39,8 @@ type event struct {
 // then reads what it missed from the store.
 type subscriber struct{ queue chan event }
 
-// hub finds what is new in a store, whoever wrote it, and passes it to subscribers. It
-// never waits for one.
+// hub finds what this server and others have added to a store, and passes it to
+// subscribers. It never waits for one.
 type hub struct {
 	service *service.Service
 	log     *slog.Logger

@@ -9,7 +9,7 @@ import (
 	"github.com/normsync/normsync"
 )
 
-// Attribution has the query parameters that say who changes the norms and why.
+// Attribution has the author of a change and the reason, as query parameters.
 type Attribution struct {
 	By     string `query:"by" maxLength:"200" doc:"Who makes the change; kept in the revision." example:"zoe"`
 	Reason string `query:"reason" maxLength:"4096" doc:"Why; kept in the revision." example:"new players"`

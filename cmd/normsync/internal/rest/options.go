@@ -44,7 +44,7 @@ type Limits struct {
 	Write       time.Duration // for a response, and for each part of a streamed one; 30 s
 	Idle        time.Duration // of a connection between two requests; 2 min
 	Shutdown    time.Duration // for requests in progress and recorded violations when Serve ends; 10 s
-	Poll        time.Duration // between two looks for violations that others stored; 250 ms
+	Poll        time.Duration // between two queries for new violations; 250 ms
 	Body        int64         // bytes in a request, and in a line of a batch; 1 MiB
 	Subscribers int           // clients of /events at a time; 1,000
 	Queue       int           // events that wait for one of them before it reads from the store; 256

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -87,6 +89,16 @@ func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 	_, _ = w.Write(append(b, '\n')) // a client that has gone reads no answer
 }
 
+const missing = "this key is missing"
+
+// rank is less for an error that is named first.
+func rank(e *huma.ErrorDetail) int {
+	if e.Message == missing {
+		return 0
+	}
+	return 1
+}
+
 // missingKey returns the key that an error of huma says is missing.
 func missingKey(message string) (string, bool) {
 	key, required := strings.CutPrefix(message, "expected required property ")
@@ -114,12 +126,16 @@ func improveProblem(ctx huma.Context, _ string, v any) (any, error) {
 		}
 		if key, ok := missingKey(e.Message); ok {
 			e.Location += "." + key
-			e.Message = "this key is missing"
+			e.Message = missing
 		}
 		if e.Message == validation.MsgUnexpectedProperty {
 			e.Message = "this key is unknown; remove it, or write it as /docs has it"
 		}
 	}
+	// huma finds unknown keys in the order of a map.
+	slices.SortStableFunc(p.Errors, func(a, b *huma.ErrorDetail) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Location, b.Location))
+	})
 	switch {
 	case strings.HasPrefix(p.Detail, "normsync: "):
 	case len(p.Errors) > 0 && p.Errors[0].Location != "":
