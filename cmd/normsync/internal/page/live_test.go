@@ -34,7 +34,7 @@ func TestACheckAppearsOnThePage(t *testing.T) {
 		require.Contains(t, row, part)
 	}
 	require.Equal(t, "1 new, 1 since you opened the page", b.text("#violations-status"))
-	require.Equal(t, "polite", value[string](b, `document.querySelector("#violations-status").ariaLive`))
+	require.Equal(t, "1 new violation, the last by hero, of peace", value[string](b, `document.querySelector("[aria-live=polite]").textContent`))
 	b.wait(`document.querySelector("#agent-list")?.innerText.includes("hero")`)
 	require.Contains(t, b.text("#agent-list"), "0.0 %")
 
@@ -177,6 +177,13 @@ func TestTheFormExplains(t *testing.T) {
 	b.run(chromedp.KeyEvent(kb.Enter))
 	b.wait(`document.querySelector("#try-result .verdict")?.textContent.startsWith("Allowed. A norm on a dry run")`)
 	require.Zero(t, value[int](b, `document.querySelectorAll("#violation-list > li").length`), "nothing is recorded")
+
+	b.click("#try-check")
+	b.wait(`document.querySelector("#token-dialog").open`)
+	b.faults() // the refused request
+	b.enter("#token-form [name=token]", "secret")
+	b.run(chromedp.KeyEvent(kb.Enter))
+	b.wait(`document.querySelectorAll("#violation-list > li").length === 1`)
 }
 
 func TestNormsAreSearched(t *testing.T) {

@@ -63,11 +63,15 @@ export const compliance = () => request("GET", "compliance");
 export const conflicts = async () => (await request("GET", "conflicts")).conflicts;
 export const explain = (action) => request("POST", "explain", action);
 
+// check judges an action and records its violations.
+export const check = (action) => request("POST", "check", action, true);
+
 // preview says what a change would do. The kind is enact, amend or repeal.
 export const preview = (kind, norm) => request("POST", "preview", kind === "repeal" ? { kind, name: norm.name } : { kind, norm });
 
 // change enacts, amends or repeals a norm.
-export function change(kind, norm, { by, reason }) {
+export async function change(kind, norm, { by, reason }) {
+  if (kind !== "enact" && /^\.{1,2}$/.test(norm.name)) throw new Error(`A norm with the name ${norm.name} has no address of its own. Use the command line to change it.`);
   const parameters = {};
   if (by) parameters.by = by;
   if (reason) parameters.reason = reason;

@@ -46,7 +46,7 @@ const norms = new Norms({
   changed: () => summary(),
 });
 const showNorm = (name) => norms.find(name);
-const attempt = new Attempt({ showNorm });
+const attempt = new Attempt({ showNorm, askToken: (why, then) => token.ask(why, then) });
 const history = new History({ showNorm });
 const agents = new Agents();
 const violations = new Violations({
@@ -54,7 +54,7 @@ const violations = new Violations({
   tryAction: (action) => attempt.fill(action),
   changed: (held) => {
     agents.follow(held);
-    later(audit);
+    later(audit, auditDelay);
   },
 });
 const conflicts = new List(byId("conflict-list"), document.createElement("button"), { key: (c) => `${c.kind}|${c.a}|${c.b}`, row: (c) => conflict(c), step: 100 });
@@ -79,13 +79,19 @@ async function load() {
     violations.load(v);
     problem();
     await Promise.all([audit(), examine()]);
+    return true;
   } catch (e) {
     problem(e);
+    return false;
   }
 }
 
+// An audit judges many actions, so the next one waits twenty times as long as it takes.
+let auditDelay = 1500;
 async function audit() {
+  const start = performance.now();
   agents.load(await api.compliance());
+  auditDelay = Math.max(1500, 20 * (performance.now() - start));
 }
 
 async function examine() {
@@ -97,7 +103,7 @@ async function examine() {
 
 // later runs a task soon, and once for any number of calls until then.
 const planned = new Map();
-function later(task, delay = 1500) {
+function later(task, delay) {
   if (planned.has(task)) return;
   planned.set(task, setTimeout(() => {
     planned.delete(task);
@@ -107,7 +113,7 @@ function later(task, delay = 1500) {
 
 const states = { live: "Live", lost: "Connection lost, trying again" };
 
-await load();
+while (!(await load())) await new Promise((resolve) => setTimeout(resolve, 3000));
 api.follow({ edition: history.revisions[0]?.edition ?? 0, number: violations.held[0]?.number ?? 0 }, {
   violation: (v) => violations.arrive(v),
   revision: (r) => {
@@ -115,7 +121,7 @@ api.follow({ edition: history.revisions[0]?.edition ?? 0, number: violations.hel
     norms.follow(r);
     attempt.again();
     later(examine, 500);
-    later(audit);
+    later(audit, auditDelay);
   },
   state(state) {
     const node = byId("connection");

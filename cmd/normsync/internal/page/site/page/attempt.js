@@ -9,13 +9,14 @@ const kinds = { violated: "bad", shadow: "warn", overridden: "good", permits: "g
 const words = { violated: "violated", shadow: "dry run", overridden: "overridden", permits: "permits", exempt: "exempt", unmet: "does not apply", inactive: "not in force" };
 
 export class Attempt {
-  constructor({ showNorm }) {
-    this.showNorm = showNorm;
+  constructor({ showNorm, askToken }) {
+    Object.assign(this, { showNorm, askToken });
     this.form = byId("try-form");
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.explain();
     });
+    byId("try-check").addEventListener("click", () => this.check());
     this.form.addEventListener("reset", () => {
       this.extra = {};
       this.result();
@@ -51,13 +52,31 @@ export class Attempt {
     this.form.elements.action.setAttribute("aria-invalid", String(text !== ""));
   }
 
-  async explain(focus = true) {
+  // complete returns the action of the form, or says what it lacks.
+  complete() {
     const action = this.action();
-    if (!action.action?.trim()) {
-      this.error("Enter an action, such as attack. An action without a verb breaks no norm.");
-      if (focus) this.form.elements.action.focus();
-      return;
+    if (action.action?.trim()) return action;
+    this.error("Enter an action, such as attack. An action without a verb breaks no norm.");
+    this.form.elements.action.focus();
+  }
+
+  // check records the violations of the action, and then explains it.
+  async check() {
+    const action = this.complete();
+    if (!action) return;
+    delete action.timestamp; // it happens now
+    try {
+      await api.check(action);
+      await this.explain();
+    } catch (e) {
+      if (e.status === 401) this.askToken(e.message, () => this.check());
+      else this.error(e.message);
     }
+  }
+
+  async explain(focus = true) {
+    const action = this.complete();
+    if (!action) return;
     const turn = (this.turn = (this.turn ?? 0) + 1);
     try {
       const answer = await api.explain(action);

@@ -4,6 +4,7 @@ import { plain, shown } from "./visible.js";
 import { chart } from "./chart.js";
 
 const kept = 500; // violations that the page holds
+const quiet = 5000; // milliseconds between two announcements to screen readers
 
 export class Violations {
   constructor({ tryAction, showNorm, changed }) {
@@ -56,7 +57,7 @@ export class Violations {
   }
 
   // schedule shows what has arrived, at most twice a second, so that a flood of
-  // violations neither stops the page nor fills the queue of a screen reader.
+  // violations does not stop the page.
   schedule() {
     if (this.timer) return;
     this.timer = setTimeout(() => {
@@ -77,7 +78,22 @@ export class Violations {
     byId("violations-empty").hidden = this.held.length > 0 || !this.loaded;
     chart(byId("chart"), this.held.map((v) => v.timestamp).filter((t) => t > 0));
     this.tell(fresh);
+    this.announce(fresh);
     this.changed(this.held);
+  }
+
+  // announce tells screen readers what is new, and not more often than somebody can
+  // listen to.
+  announce(fresh) {
+    this.unheard = (this.unheard ?? 0) + fresh;
+    if (this.unheard === 0 || this.speaking) return;
+    const v = this.held[0];
+    byId("violations-news").textContent = `${count(this.unheard, "new violation")}, the last by ${plain(v.agent_id)}, of ${plain(v.norm_name)}`;
+    this.unheard = 0;
+    this.speaking = setTimeout(() => {
+      this.speaking = 0;
+      this.announce(0);
+    }, quiet);
   }
 
   tell(fresh = 0) {
