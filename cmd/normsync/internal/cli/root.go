@@ -104,6 +104,7 @@ func commandGroups(a *app) []group {
 		{"Servers", 0, []*cobra.Command{
 			newDemoCommand(a),
 			newMCPCommand(a),
+			newPageCommand(a),
 			newServeCommand(a),
 		}},
 		{"More", 1, []*cobra.Command{

@@ -113,6 +113,30 @@ function later(task, delay) {
 
 const states = { live: "Live", lost: "Connection lost, trying again" };
 
+// The playground runs without a server, and has a link that carries its rules.
+let opened, linkError;
+if (api.permalink) {
+  byId("token").hidden = true;
+  byId("by-rest").hidden = true;
+  byId("link").hidden = false;
+  byId("link").addEventListener("click", async () => {
+    const link = await api.permalink(attempt.action());
+    window.history.replaceState(null, "", link);
+    try {
+      await navigator.clipboard.writeText(link);
+      byId("link").textContent = "Copied";
+    } catch {
+      byId("link").textContent = "See the address";
+    }
+    setTimeout(() => (byId("link").textContent = "Copy a link"), 3000);
+  });
+  try {
+    opened = await api.opened();
+  } catch (e) {
+    linkError = e;
+  }
+}
+
 while (!(await load())) await new Promise((resolve) => setTimeout(resolve, 3000));
 api.follow({ edition: history.revisions[0]?.edition ?? 0, number: violations.held[0]?.number ?? 0 }, {
   violation: (v) => violations.arrive(v),
@@ -129,3 +153,5 @@ api.follow({ edition: history.revisions[0]?.edition ?? 0, number: violations.hel
     node.textContent = states[state];
   },
 });
+if (linkError) problem(linkError);
+if (opened?.action) attempt.fill(opened);
