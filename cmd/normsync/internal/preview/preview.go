@@ -39,8 +39,8 @@ type Verdict struct {
 	Norms   []string `json:"norms"` // names of the norms that it breaks
 }
 
-// Of says what the changes would do to the norms in force, and how they would make a
-// difference to the actions of recorded violations. It changes nothing. It fails like
+// Of says what changes would do to the conflicts of the norms in force, and which
+// actions of recorded violations they would allow or deny. It changes nothing, and fails like
 // Monitor.Apply if the changes cannot be carried out.
 func Of(ctx context.Context, now *normsync.Constitution, recorded []normsync.StoredViolation, changes ...normsync.Change) (Preview, error) {
 	p := Preview{
