@@ -240,28 +240,24 @@ func allowedActions() tool {
 	}, nil, func(_ context.Context, c call, in allowedArguments) (*allowedResult, error) {
 		constitution := c.service.Monitor().Constitution()
 		out := &allowedResult{Allowed: []string{}, Denied: []string{}}
-		verbs := in.Actions
+		verbs, bytes := in.Actions, 0
 		for i, verb := range verbs {
 			if err := service.RequireVerb(normsync.Action{Agent: in.Agent, Verb: verb}); err != nil {
 				return nil, fmt.Errorf("%w (element %d of actions)", err, i+1)
+			}
+			if bytes += len(verb); bytes > maxPage {
+				return nil, fmt.Errorf("normsync: call allowed_actions: the actions have more than %d bytes; ask about fewer at a time", maxPage)
 			}
 		}
 		if verbs == nil {
 			verbs, out.More = namedVerbs(constitution)
 		}
 		a := normsync.Action{Agent: in.Agent, Location: in.Location, Target: in.Target, Faction: in.Faction, Facts: in.Facts, Time: time.Now().UTC()}
-		bytes := 0
+		out.Allowed = constitution.AppendAllowed(out.Allowed, a, verbs...)
+		rest := out.Allowed // in the order of verbs
 		for _, verb := range verbs {
-			if bytes += len(verb); bytes > maxPage {
-				if in.Actions != nil {
-					return nil, fmt.Errorf("normsync: allowed_actions: the actions have more than %d bytes; ask about fewer at a time", maxPage)
-				}
-				out.More = true
-				break
-			}
-			a.Verb = verb
-			if constitution.Allows(a) {
-				out.Allowed = append(out.Allowed, verb)
+			if len(rest) > 0 && rest[0] == verb {
+				rest = rest[1:]
 			} else {
 				out.Denied = append(out.Denied, verb)
 			}
@@ -273,12 +269,13 @@ func allowedActions() tool {
 // namedVerbs returns whole verbs that norms name, and whether there are more than
 // these. A prefix such as cast_* is no verb that can be tried.
 func namedVerbs(c *normsync.Constitution) (verbs []string, more bool) {
+	bytes := 0
 	for verb := range c.Verbs() {
 		if strings.HasSuffix(verb, "*") {
 			more = more || verb != "*"
 			continue
 		}
-		if len(verbs) == maxItems {
+		if bytes += len(verb); bytes > maxPage || len(verbs) == maxItems {
 			return verbs, true
 		}
 		verbs = append(verbs, verb)

@@ -30,6 +30,8 @@ func TestBadArgumentsAreRefusedInWords(t *testing.T) {
 			{"arguments that are a list", "check_action", `["a1","attack"]`, "the arguments are not a JSON object"},
 			{"an action without a word, explained", "explain_action", `{"agent_id":"a1","action":" "}`, "it has no verb"},
 			{"a verb without a word", "allowed_actions", `{"agent_id":"a1","actions":["walk",""]}`, "it has no verb; say what the agent does (element 2 of actions)"},
+			{"very many verbs", "allowed_actions", `{"agent_id":"a1","actions":["` + repeat(repeat("x", 8<<10)+`","`, 8) + `y"]}`, "the actions have more than 65536 bytes; ask about fewer"},
+			{"more verbs than are allowed", "allowed_actions", `{"agent_id":"a1","actions":["` + repeat(`x","`, 1000) + `y"]}`, "argument actions: it has 1001 elements; give at most 1000"},
 			{"a text for a list", "allowed_actions", `{"agent_id":"a1","actions":"walk"}`, `argument actions: '"walk"' is not a list`},
 			{"a number in a list", "allowed_actions", `{"agent_id":"a1","actions":[1]}`, "argument actions: element 1: '1' is not a text"},
 			{"a limit of nothing", "list_violations", `{"limit":0}`, "argument limit: 0 is too small; give at least 1"},

@@ -169,7 +169,7 @@ func (r *addResult) texts() []string {
 func addNorm() tool {
 	return newTool(tool{
 		name: "add_norm", title: "Add a norm",
-		description: "Add a norm to the constitution. It is in force, for everybody who shares the store, when the call returns.",
+		description: "Add a norm to the constitution. When the call returns, it is in force for all programs that use the store.",
 		changes:     true, repeatable: true,
 	}, func(properties map[string]*jsonschema.Schema) {
 		tuneSeverity(properties)
@@ -233,7 +233,7 @@ func (r *repealResult) texts() []string {
 func repealNorm() tool {
 	return newTool(tool{
 		name: "repeal_norm", title: "Repeal a norm",
-		description: "Take a norm out of force, for everybody who shares the store. The history keeps it.",
+		description: "Take a norm out of force for all programs that use the store. The history keeps it.",
 		changes:     true, destructive: true, repeatable: true,
 	}, nil, func(ctx context.Context, c call, in repealArguments) (*repealResult, error) {
 		revisions, err := c.service.Monitor().Apply(ctx, normsync.Repeal(in.Name).Attributed(c.author(), in.Reason))

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/cmd/normsync/internal/mcpserver"
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
 )
 
 func toolNames(t *testing.T, session *mcp.ClientSession) (names []string) {
@@ -259,4 +261,34 @@ func TestTwoClientsWorkAtOnce(t *testing.T) {
 			require.Len(t, fine(t, session, "list_violations", nil).value["violations"], clients*calls)
 		}
 	})
+}
+
+// A server whose store cannot be read gives no verdict, so nothing is allowed.
+func TestWithoutAStoreEveryToolFails(t *testing.T) {
+	store, err := service.OpenStore(t.Context(), "file:"+t.TempDir(), service.Create)
+	require.NoError(t, err)
+	s, err := service.New(t.Context(), store, service.Create)
+	require.NoError(t, err)
+	session := connect(t, &mcp.StreamableClientTransport{Endpoint: listen(t, s, mcpserver.Options{})}, nil)
+	names := toolNames(t, session)
+	require.Len(t, names, 8)
+	require.NoError(t, s.Close(t.Context()))
+	for _, name := range names {
+		arguments := object{}
+		switch name {
+		case "check_action", "explain_action":
+			arguments = object{"agent_id": "a", "action": "walk"}
+		case "allowed_actions":
+			arguments = object{"agent_id": "a"}
+		case "add_norm":
+			arguments = object{"name": "n", "description": "", "condition": "", "prohibited": "x"}
+		case "repeal_norm":
+			arguments = object{"name": "n"}
+		}
+		a := call(t, session, name, arguments)
+		require.True(t, a.IsError, name)
+		require.Contains(t, a.texts[0], "closed", name)
+	}
+	_, err = session.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: mcpserver.ConstitutionURI})
+	require.ErrorContains(t, err, "closed")
 }

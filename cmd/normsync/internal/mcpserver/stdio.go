@@ -121,7 +121,7 @@ func (s *streams) end() error {
 func (s *streams) refuse(cause error) error {
 	text, err := json.Marshal(map[string]any{
 		"jsonrpc": "2.0", "id": nil,
-		"error": map[string]any{"code": jsonrpc.CodeParseError, "message": "normsync: read message: " + cause.Error() + "; send one JSON-RPC message per line"},
+		"error": map[string]any{"code": jsonrpc.CodeParseError, "message": "normsync: read message: " + prose(cause.Error()) + "; send one JSON-RPC message per line"},
 	})
 	if err != nil {
 		return err
