@@ -149,6 +149,17 @@ func TestMCPReadOnlyMakesNoStore(t *testing.T) {
 	require.Contains(t, callMCP(t, session, "check_action", map[string]any{"agent_id": "a", "action": "attack"}), "Denied.")
 }
 
+func TestMCPSaysThatAnotherProgramWritesTheStore(t *testing.T) {
+	store := "file:" + filepath.Join(t.TempDir(), "norms")
+	startMCP(t, nil, "mcp", "--store", store)
+	cmd := exec.Command(program(t), "mcp", "--store", store)
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Equal(t, exitError, cmd.ProcessState.ExitCode())
+	require.Contains(t, string(out), "normsync: store is locked: open store "+strings.TrimPrefix(store, "file:"))
+	startMCP(t, nil, "mcp", "--read-only", "--store", store)
+}
+
 // served is a server that runs.
 type served struct {
 	url     string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -104,4 +105,22 @@ func TestNobodySubscribesToWhatIsNotThere(t *testing.T) {
 	require.NoError(t, err)
 	defer session.Close()
 	require.ErrorContains(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: "normsync://other"}), "not found")
+}
+
+// A change that comes before Notify begins to follow the store is told, too.
+func TestNotifyMissesNoChangeAtItsStart(t *testing.T) {
+	w := newWorld(t)
+	server := mcpserver.New(w.service, mcpserver.Options{})
+	here, there := mcp.NewInMemoryTransports()
+	_, err := server.Connect(t.Context(), here, nil)
+	require.NoError(t, err)
+	heard := make(chan string, 100)
+	session := connect(t, there, &mcp.ClientOptions{
+		ResourceUpdatedHandler: func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { heard <- r.Params.URI },
+	})
+	require.NoError(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: mcpserver.ConstitutionURI}))
+	edition := w.service.Monitor().Constitution().Edition()
+	w.enact(peace)
+	go mcpserver.Notify(t.Context(), w.service, edition, server, slog.New(slog.DiscardHandler))
+	require.Equal(t, mcpserver.ConstitutionURI, receive(t, heard))
 }

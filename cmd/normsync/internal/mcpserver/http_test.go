@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/stretchr/testify/require"
@@ -68,7 +69,9 @@ func TestTheEndOfTheContextClosesSessions(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: mcpserver.ConstitutionURI}))
 	cancel()
-	require.NoError(t, server.Config.Shutdown(t.Context()), "no stream is left open")
+	limited, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	require.NoError(t, server.Config.Shutdown(limited), "no stream is left open")
 	server.Close()
 	require.Error(t, session.Ping(t.Context(), nil))
 	session.Close()
