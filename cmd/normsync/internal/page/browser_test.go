@@ -46,7 +46,11 @@ func TestMain(m *testing.M) {
 // In CI it fails, so that the tests cannot be skipped unnoticed.
 func findChromium(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "headless-shell"} {
+	for _, name := range []string{
+		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "headless-shell",
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+		`C:\Program Files\Google\Chrome\Application\chrome.exe`,
+	} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}

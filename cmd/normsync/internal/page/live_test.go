@@ -119,8 +119,9 @@ func TestHostileTextIsShownAndNotObeyed(t *testing.T) {
 		}
 	}
 
-	b.press("#violation-list > li:nth-child(3)", "Explain")
+	b.press("#violation-list > li:nth-child(1)", "Explain")
 	b.wait(`document.querySelector("#try-result .verdict")`)
+	require.Contains(t, value[string](b, `document.querySelector("#try-result").textContent`), "boU+200BssU+202Eevil")
 	b.wait(`document.querySelector("#agent-list")?.children.length > 5`)
 	b.click("#revision-list > li summary")
 	b.wait(`document.querySelector("#revision-list > li table")`)

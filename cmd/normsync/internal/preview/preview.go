@@ -39,10 +39,10 @@ type Verdict struct {
 	Norms   []string `json:"norms"` // names of the norms that it breaks
 }
 
-// Of says what changes would do to the conflicts of the norms in force, and which
-// actions of recorded violations they would allow or deny. It changes nothing, and fails like
-// Monitor.Apply if the changes cannot be carried out.
-func Of(ctx context.Context, now *normsync.Constitution, recorded []normsync.StoredViolation, changes ...normsync.Change) (Preview, error) {
+// Compare says what changes would do to the conflicts of the norms in force, and which
+// actions of recorded violations they would allow or deny. It changes nothing. It fails
+// like Monitor.Apply if the changes cannot be carried out.
+func Compare(ctx context.Context, now *normsync.Constitution, recorded []normsync.StoredViolation, changes ...normsync.Change) (Preview, error) {
 	p := Preview{
 		Edition:          now.Edition(),
 		ConflictsAdded:   []normsync.Conflict{},

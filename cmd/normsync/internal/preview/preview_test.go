@@ -20,7 +20,7 @@ func recorded(c *normsync.Constitution, actions ...normsync.Action) []normsync.S
 	return found
 }
 
-func TestOf(t *testing.T) {
+func TestCompare(t *testing.T) {
 	peace := normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
 	calm := normsync.Norm{Name: "calm", Condition: "safe_zone", Prohibited: "shout", Shadow: true}
 	c, err := normsync.Compile(peace, calm)
@@ -32,7 +32,7 @@ func TestOf(t *testing.T) {
 
 	of := func(changes ...normsync.Change) preview.Preview {
 		t.Helper()
-		p, err := preview.Of(t.Context(), c, violations, changes...)
+		p, err := preview.Compare(t.Context(), c, violations, changes...)
 		require.NoError(t, err)
 		require.Equal(t, 3, p.Examined)
 		require.Equal(t, 2, p.Actions, "an action counts once")
@@ -73,21 +73,21 @@ func TestOf(t *testing.T) {
 		require.Equal(t, []preview.Effect{}, p.Effects, "lists are never null")
 	})
 	t.Run("a change that cannot be made", func(t *testing.T) {
-		_, err := preview.Of(t.Context(), c, violations, normsync.Repeal("war"))
+		_, err := preview.Compare(t.Context(), c, violations, normsync.Repeal("war"))
 		require.ErrorIs(t, err, normsync.ErrNotFound)
-		_, err = preview.Of(t.Context(), c, violations, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "dance"}))
+		_, err = preview.Compare(t.Context(), c, violations, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "dance"}))
 		require.ErrorIs(t, err, normsync.ErrExists)
 	})
 	require.Equal(t, 2, c.Len(), "a preview changes nothing")
 }
 
-func TestOfResolvesConflicts(t *testing.T) {
+func TestCompareResolvesConflicts(t *testing.T) {
 	c, err := normsync.Compile(
 		normsync.Norm{Name: "a", Condition: "zone", Prohibited: "attack"},
 		normsync.Norm{Name: "b", Condition: "zone", Permitted: "attack"},
 	)
 	require.NoError(t, err)
-	p, err := preview.Of(t.Context(), c, nil, normsync.Repeal("b"))
+	p, err := preview.Compare(t.Context(), c, nil, normsync.Repeal("b"))
 	require.NoError(t, err)
 	require.Len(t, p.ConflictsRemoved, 1)
 	require.Empty(t, p.ConflictsAdded)

@@ -84,7 +84,7 @@ func (s *server) preview(ctx context.Context, in *previewInput) (*previewOutput,
 		}
 		recorded = append(recorded, v)
 	}
-	p, err := preview.Of(ctx, s.service.Monitor().Constitution(), recorded, change)
+	p, err := preview.Compare(ctx, s.service.Monitor().Constitution(), recorded, change)
 	if err != nil {
 		return nil, err
 	}

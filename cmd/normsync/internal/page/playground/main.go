@@ -169,7 +169,7 @@ func (w *world) preview(ctx context.Context, argument string) (any, error) {
 		}
 		recorded = append(recorded, v)
 	}
-	return preview.Of(ctx, w.monitor.Constitution(), recorded, change)
+	return preview.Compare(ctx, w.monitor.Constitution(), recorded, change)
 }
 
 // readChange reads a change as the page writes it.

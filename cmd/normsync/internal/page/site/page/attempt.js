@@ -82,7 +82,7 @@ export class Attempt {
       const answer = await api.explain(action);
       if (turn !== this.turn) return; // a later question was asked
       this.error("");
-      this.result(answer);
+      this.result(answer, action);
       if (focus) byId("try-result").focus({ preventScroll: true });
     } catch (e) {
       this.error(e.message);
@@ -90,7 +90,8 @@ export class Attempt {
     }
   }
 
-  result(answer) {
+  // result shows an answer, and the action, in which hidden characters can be seen.
+  result(answer, action) {
     const node = byId("try-result");
     if (!answer) {
       node.replaceChildren();
@@ -101,6 +102,7 @@ export class Attempt {
     node.replaceChildren(
       el("p", { class: `verdict ${answer.allowed ? (dry ? "warn" : "good") : "bad"}` },
         answer.allowed ? (dry ? "Allowed. A norm on a dry run would count it." : "Allowed") : "Denied"),
+      el("p", { class: "detail text" }, fields.filter((name) => action[name]).flatMap((name, i) => [i ? " · " : "", shown(action[name])])),
       findings.length === 0
         ? el("p", { class: "empty" }, "No norm names this verb.")
         : el("ul", { class: "rows", "aria-label": "What each norm says" }, findings.map((f) => this.finding(f))));
