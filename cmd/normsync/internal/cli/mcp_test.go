@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -158,6 +159,32 @@ func TestMCPSaysThatAnotherProgramWritesTheStore(t *testing.T) {
 	require.Equal(t, exitError, cmd.ProcessState.ExitCode())
 	require.Contains(t, string(out), "normsync: store is locked: open store "+strings.TrimPrefix(store, "file:"))
 	startMCP(t, nil, "mcp", "--read-only", "--store", store)
+}
+
+// A signal ends the program well, though its client keeps the connection.
+func TestMCPEndsBySignal(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no signal to end a process well")
+	}
+	cmd := exec.Command(program(t), "mcp", "--db", filepath.Join(t.TempDir(), "norms.db"))
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	defer in.Close()
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	_, err = in.Write([]byte("?\n"))
+	require.NoError(t, err)
+	answers := bufio.NewReader(out)
+	line, err := answers.ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "send one JSON-RPC message per line")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	stuck := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
+	defer stuck.Stop()
+	_, err = answers.ReadString('\n')
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, cmd.Wait())
 }
 
 // served is a server that runs.

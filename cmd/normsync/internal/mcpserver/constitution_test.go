@@ -124,3 +124,29 @@ func TestNotifyMissesNoChangeAtItsStart(t *testing.T) {
 	go mcpserver.Notify(t.Context(), w.service, edition, server, slog.New(slog.DiscardHandler))
 	require.Equal(t, mcpserver.ConstitutionURI, receive(t, heard))
 }
+
+// Clients of earlier versions of the protocol begin with a handshake, and hear of
+// changes in another way.
+func TestOlderClientsWorkToo(t *testing.T) {
+	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
+		t.Run(version, func(t *testing.T) {
+			w := newWorld(t)
+			for name, transport := range map[string]mcp.Transport{
+				"http":  &mcp.StreamableClientTransport{Endpoint: listen(t, w.service, mcpserver.Options{})},
+				"stdio": &mcp.CommandTransport{Command: serverCommand(t, w.location, false)},
+			} {
+				heard := make(chan string, 100)
+				session, err := mcp.NewClient(&mcp.Implementation{Name: "tester", Version: "1"}, &mcp.ClientOptions{
+					ResourceUpdatedHandler: func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { heard <- r.Params.URI },
+				}).Connect(t.Context(), transport, &mcp.ClientSessionOptions{ProtocolVersion: version})
+				require.NoError(t, err, name)
+				defer session.Close()
+				require.Equal(t, version, session.InitializeResult().ProtocolVersion)
+				require.NoError(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: mcpserver.ConstitutionURI}))
+				w.enact(normsync.Norm{Name: name, Prohibited: name})
+				require.Equal(t, mcpserver.ConstitutionURI, receive(t, heard))
+				require.Equal(t, false, fine(t, session, "check_action", object{"agent_id": "a", "action": name}).value["allowed"])
+			}
+		})
+	}
+}
