@@ -297,7 +297,7 @@ func docPages(t *testing.T) map[string]string {
 }
 
 // programPages describe the program in cmd/normsync, whose tests run their blocks.
-var programPages = []string{"docs/agents.md", "docs/cli.md", "docs/github-action.md", "docs/mcp.md", "docs/rest.md", "docs/rules.md"}
+var programPages = []string{"docs/cli.md", "docs/github-action.md", "docs/mcp.md", "docs/rest.md", "docs/rules.md"}
 
 // libraryPages returns the pages about the library.
 func libraryPages(t *testing.T) map[string]string {
