@@ -35,7 +35,7 @@ func takes(names ...string) cobra.PositionalArgs {
 }
 
 // flagError returns the error of a flag that is wrong, with a suggestion if it is
-// unknown. The arguments are those of the program.
+// unknown. The args are the arguments of the program.
 func flagError(cmd *cobra.Command, args []string, err error) error {
 	if !cmd.HasParent() && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		return unknownCommand(cmd, args[0]) // whose flags are not known

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -84,7 +83,10 @@ func (b *batch) check(ctx context.Context, s *service.Service, log io.Reader, dr
 	if progress {
 		io.WriteString(b.app.stderr, "\r\x1b[K")
 	}
-	if err = errors.Join(err, b.out.Flush()); err != nil {
+	if flushed := b.out.Flush(); err == nil {
+		err = flushed
+	}
+	if err != nil {
 		if b.count.Actions > 0 {
 			b.app.notef("normsync: stopped behind action %d; the violations up to it are %s", b.count.Actions, recorded(!dryRun))
 		}
@@ -189,8 +191,6 @@ type flushingReader struct {
 }
 
 func (f *flushingReader) Read(p []byte) (int, error) {
-	if err := f.w.Flush(); err != nil {
-		return 0, err
-	}
+	_ = f.w.Flush() // the next write reports the error
 	return f.r.Read(p)
 }

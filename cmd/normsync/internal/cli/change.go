@@ -34,9 +34,9 @@ func (f *normFlags) add(cmd *cobra.Command) {
 	f.addAuthor(cmd)
 }
 
-// addAuthor adds the flags that say who makes a change, and why.
+// addAuthor adds the flags for the author of a change and the reason.
 func (f *normFlags) addAuthor(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.by, "by", "", "`NAME` of who makes the change")
+	cmd.Flags().StringVar(&f.by, "by", "", "`NAME` of the author of the change")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "`TEXT` that says why the change is made")
 }
 
@@ -70,6 +70,9 @@ Add creates the store if it does not exist.`,
 			}
 			if err := n.Validate(); err != nil {
 				return err // before a store is created
+			}
+			if location, err := a.location(); err == nil && service.PythonTables(cmd.Context(), location) {
+				a.notef("normsync: note: %s has norms of the Python tool, which are not in force; run: normsync import-python", a.shownLocation())
 			}
 			return a.withService(cmd.Context(), service.Create, func(s *service.Service) error {
 				err := a.change(cmd.Context(), s, normsync.Enact(n), f)

@@ -206,6 +206,7 @@ var docsStores = "## Stores, output and exit codes\n\n" +
 	"`add` and `import` create the store if it does not exist. Commands that only read create nothing. The environment variable\n`" + storeEnv +
 	"` names a store as `--store` does.\n\n" +
 	"With `--json` a command writes JSON: an object, or an object per line for `--follow` and for `check --actions`. Lists are never null.\n" +
+	"A TIME is a date such as `2026-07-01` or `2026-07-01T18:30:00Z`, in UTC unless it has an offset, or seconds since 1970, or a\nduration ago such as `90m` or `7d`.\n\n" +
 	"Names are written literally, and characters that would control the terminal are escaped. Colors are used only on a\nterminal, and not if `NO_COLOR` is set.\n\n" +
 	"| Exit code | Meaning |\n| ---: | --- |\n| 0 | all is well |\n| 1 | an action is denied, or something else is found, such as a conflict |\n| 2 | wrong use, or an error |\n\n"
 

@@ -28,6 +28,9 @@ action, or which permit overrides the norm. The exit code is 1 if the action is 
 		},
 	}
 	f.add(cmd)
+	// Explain takes the flags of check.
+	cmd.Flags().Bool("dry-run", false, "explain never records violations")
+	_ = cmd.Flags().MarkHidden("dry-run")
 	return cmd
 }
 

@@ -31,7 +31,8 @@ normsync import reads.`,
 	return cmd
 }
 
-// writeNorms writes the norms of a constitution, or those of one scope.
+// writeNorms writes the norms of a constitution. If scoped is set, it writes the norms
+// of one scope only.
 func (a *app) writeNorms(c *normsync.Constitution, scope string, scoped bool) error {
 	norms := slices.AppendSeq([]normsync.Norm{}, c.All())
 	if scoped {

@@ -287,6 +287,10 @@ func TestAStoreInTheWay(t *testing.T) {
 		r := run(t, "", "status", "--db", "world.db")
 		require.Equal(t, 2, r.code)
 		require.Contains(t, r.stderr, `its tables are those of the Python tool; run: normsync import-python "world.db"`)
+		r = run(t, "", "add", "peace", "", "", "attack", "--db", "world.db")
+		require.Equal(t, 0, r.code, "a store can be in the same file")
+		require.Equal(t, "normsync: note: sqlite:world.db has norms of the Python tool, which are not in force; run: normsync import-python\n", r.stderr)
+		require.Empty(t, run(t, "", "add", "noise", "", "", "shout", "--db", "world.db").stderr)
 	})
 	t.Run("a database of another program", func(t *testing.T) {
 		setup(t)

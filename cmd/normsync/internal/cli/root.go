@@ -136,7 +136,7 @@ found, and 2 for wrong use or an error.`,
 			return cmd.Help()
 		},
 	}
-	root.SetArgs(append([]string{}, args...)) // with nil cobra would take those of the process
+	root.SetArgs(append([]string{}, args...)) // if nil, cobra takes the arguments of the process
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)

@@ -142,7 +142,7 @@ func openDB(ctx context.Context, path, query string) (*sql.DB, error) {
 	case slices.Contains(tables, "normsync_schema"):
 		return db, nil
 	case slices.Contains(tables, "norms") && slices.Contains(tables, "violations"):
-		err = fmt.Errorf("%w: its tables are those of the Python tool; run: normsync import-python %q", errNoStore, path)
+		err = fmt.Errorf("%w; run: normsync import-python %q", errPythonTables, path)
 	case len(tables) == 0:
 		err = fmt.Errorf("%w: it is empty; add a norm, or import a rule file", errNoStore)
 	default:
@@ -151,8 +151,11 @@ func openDB(ctx context.Context, path, query string) (*sql.DB, error) {
 	return nil, errors.Join(fmt.Errorf("normsync: open store %s: %w", path, err), db.Close())
 }
 
-// errNoStore is the error of a database that has no store.
-const errNoStore = missing("there is no store in the file")
+// The errors of a database that has no store.
+const (
+	errNoStore      = missing("there is no store in the file")
+	errPythonTables = missing("there is no store in the file: its tables are those of the Python tool")
+)
 
 func tablesOf(ctx context.Context, db *sql.DB) (tables []string, err error) {
 	rows, err := db.QueryContext(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table'")
@@ -178,4 +181,18 @@ func writable(path string) bool {
 	}
 	f.Close()
 	return true
+}
+
+// PythonTables reports whether a location is an SQLite file that has tables of the
+// Python tool, and no store.
+func PythonTables(ctx context.Context, location string) bool {
+	path, found := strings.CutPrefix(location, "sqlite:")
+	if !found && strings.Contains(location, "://") || exists(path, "file") != nil {
+		return false
+	}
+	db, err := openDB(ctx, path, readOnlyQuery)
+	if err == nil {
+		_ = db.Close() // it was only read
+	}
+	return errors.Is(err, errPythonTables)
 }
