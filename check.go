@@ -1,7 +1,6 @@
 package normsync
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"sync"
@@ -56,18 +55,19 @@ func (c *Constitution) appendViolations(dst []Violation, found *candidates, s su
 		if len(slots) > 1 {
 			slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
 		}
-		a := s.asAction()
+		a := s.action
+		if a == nil {
+			made := s.prepared.Action()
+			a = &made
+		}
 		for _, slot := range slots {
 			n, m := c.norms.norm(slot), c.norms.meta(slot)
-			dst = append(dst, Violation{
-				NormID:   m.id,
-				NormName: n.Name,
-				Severity: cmp.Or(n.Severity, SeverityWarn),
-				Shadow:   m.shadow,
-				Advice:   n.Advice,
-				Edition:  c.edition,
-				Action:   a,
-			})
+			dst = slices.Grow(dst, 1)[:len(dst)+1]
+			v := &dst[len(dst)-1] // filled in its place, which saves a copy
+			v.NormID, v.NormName, v.Shadow, v.Advice, v.Edition, v.Action = m.id, n.Name, m.shadow, n.Advice, c.edition, *a
+			if v.Severity = n.Severity; v.Severity == "" {
+				v.Severity = SeverityWarn
+			}
 		}
 	}
 	m.free()
@@ -87,14 +87,6 @@ type subject struct {
 	action   *Action
 	prepared *Prepared
 	verb     *string // in place of the verb of prepared, if it is not nil
-}
-
-// asAction returns the action as text.
-func (s subject) asAction() Action {
-	if s.action != nil {
-		return *s.action
-	}
-	return s.prepared.Action()
 }
 
 func (s subject) time() time.Time {
@@ -127,7 +119,7 @@ func (s subject) fill(set *token.Set, limit int) bool {
 			set.AddText(token.Target, a.Target, limit) &&
 			set.AddText(token.Faction, a.Faction, limit) &&
 			set.AddText(token.Facts, a.Facts, limit) &&
-			set.AddText(token.Agent, a.Agent, limit)
+			set.AddAgent(a.Agent, limit)
 	} else {
 		p := s.prepared
 		if s.verb != nil {
@@ -246,7 +238,9 @@ func (c *Constitution) violated(found *candidates, s subject) ([]uint32, *scratc
 // verify filters the candidate slots, which matched by hash, down to the norms that
 // really match by text. It also removes duplicates.
 func (c *Constitution) verify(slots []uint32, tokens *actionTokens) []uint32 {
-	slices.Sort(slots)
+	if len(slots) > 1 {
+		slices.Sort(slots)
+	}
 	verified := slots[:0]
 	for i, slot := range slots {
 		if (i == 0 || slot != slots[i-1]) && c.match(slot, tokens) {
@@ -258,8 +252,14 @@ func (c *Constitution) verify(slots []uint32, tokens *actionTokens) []uint32 {
 
 // match reports whether the norm in a slot has a verb of the action and applies to it.
 func (c *Constitution) match(slot uint32, tokens *actionTokens) bool {
-	n := c.norms.norm(slot)
-	return tokens.haveVerbOf(n) && tokens.meet(n) && (!c.norms.meta(slot).window || n.active(tokens.time))
+	n, m := c.norms.norm(slot), c.norms.meta(slot)
+	if m.window && !n.active(tokens.time) {
+		return false
+	}
+	if m.plain { // faster, but the same
+		return tokens.HasAny(token.Action, n.verbs()) && tokens.HasAll(n.Condition) && (n.Unless == "" || !tokens.HasAny(token.Any, n.Unless))
+	}
+	return tokens.haveVerbOf(n) && tokens.meet(n)
 }
 
 // dropOverridden removes the prohibitions that permits of higher priority override.
@@ -419,17 +419,12 @@ func (t *actionTokens) meet(n *Norm) bool {
 // have reports whether a token of Condition is found in the action. A token of
 // invisible characters only does not count.
 func (t *actionTokens) have(tok string) bool {
-	if token.IsWord(tok) {
-		return t.HasWord(tok)
-	}
 	p, more := token.Parse(tok)
 	return t.findAny(p, more) || p.Empty() && more == ""
 }
 
 // exempt reports whether a token of Unless is found in the action.
-func (t *actionTokens) exempt(tok string) bool {
-	return token.IsWord(tok) && t.HasWord(tok) || t.findAny(token.Parse(tok))
-}
+func (t *actionTokens) exempt(tok string) bool { return t.findAny(token.Parse(tok)) }
 
 // findAny reports whether an alternative of a token is found.
 func (t *actionTokens) findAny(p token.Pattern, more string) bool {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/normsync/normsync/internal/cow"
+	"github.com/normsync/normsync/internal/token"
 )
 
 // normSet is a persistent set of norms, ordered by name. Each norm has a slot, a
@@ -33,7 +34,9 @@ type normMeta struct {
 
 	// These repeat what the norm says, so that a check reads less of it. The
 	// transaction sets them.
-	shadow, window bool // window: From or Until is set
+	shadow bool
+	window bool // From or Until is set
+	plain  bool // Condition, Unless and the verbs have only plain words
 }
 
 // nameList has the slots of the norms in order of name, in pages of at most
@@ -134,6 +137,7 @@ func (t *normSetTxn) insert(n Norm, m normMeta) uint32 {
 func (t *normSetTxn) replace(slot uint32, n Norm, m normMeta) {
 	p := t.own(slot)
 	m.shadow, m.window = n.Shadow, !n.From.IsZero() || !n.Until.IsZero()
+	m.plain = token.IsPlain(n.Condition) && token.IsPlain(n.Unless) && token.IsPlain(n.verbs())
 	p.norms[slot%perPage], p.metas[slot%perPage] = n, m
 }
 

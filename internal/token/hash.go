@@ -213,6 +213,14 @@ func hashWord(seed uint64, word string) uint64 {
 	return mix(state^lower(w)^uint64(len(word)-i)<<56, keys.multiplier)
 }
 
+// hashStart is hashWord for a token whose start is known; see startOf.
+func hashStart(seed uint64, tok string, start uint64) uint64 {
+	if len(tok) < 8 {
+		return mix(seed^start^uint64(len(tok))<<56, keys.multiplier)
+	}
+	return hashWord(seed, tok)
+}
+
 // hashWordRunes is hashWord for any word, rune by rune.
 func hashWordRunes(seed uint64, word string) uint64 {
 	h := hasher{state: seed}

@@ -62,9 +62,9 @@ func Parse(tok string) (p Pattern, more string) {
 	return alternative(field, tok)
 }
 
-// IsWord reports whether Parse returns tok itself, as a word in any field. It is false
-// for some tokens of which this is true, too.
-func IsWord(tok string) bool { return isPlain(tok) && tok[len(tok)-1] != '*' }
+// IsPlain reports whether all tokens of a norm's text are ASCII words without a star,
+// so that Parse would return them as they are, as words in any field.
+func IsPlain(text string) bool { return isPlain(text) && !strings.Contains(text, "*") }
 
 // separates reports whether text has bars, each with a word on both sides.
 func separates(text string) bool {

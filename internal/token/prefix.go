@@ -36,9 +36,33 @@ func (l *Lengths) longest() int {
 	return bits.Len64(l[0]) - 1
 }
 
-// AllHashes is Hashes followed by Prefixes.
+// AllHashes is like Hashes, but hashes the prefixes of each token that have a length
+// in lengths, too. It splits s once.
 func AllHashes(dst []uint64, n int, s string, lengths *Lengths) int {
-	return Prefixes(dst, Hashes(dst, n, s), s, lengths)
+	if *lengths == (Lengths{}) {
+		return Hashes(dst, n, s)
+	}
+	for end := 0; end < len(s) && n >= 0; {
+		var start int
+		var first uint64
+		if start, end, first = cut(s, end); start == end {
+			break
+		}
+		w := Word{s[start:end], 0, first}
+		if first == notASCII {
+			if w.Hash, start = hashRunes(keys.word, w.Text); start == 0 {
+				continue // it is invisible
+			}
+		} else {
+			w.Hash = hashStart(keys.word, w.Text, first)
+		}
+		if n == len(dst) {
+			return -1
+		}
+		dst[n] = w.Hash
+		n = w.Prefixes(dst, n+1, lengths)
+	}
+	return n
 }
 
 // Prefixes is like Hashes, but hashes prefixes: for each token of s, every prefix

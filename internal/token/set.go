@@ -24,8 +24,11 @@ type Texts [Any]string
 type Set struct {
 	n     int         // the number of tokens
 	short [Few]string // the tokens, field by field, if there are at most Few
+	start [Few]uint64 // for each token in short, what startOf returns
+	mixed bool        // whether a token in short has characters beyond ASCII
 	long  []string    // the tokens if there are more
 	ends  [Any]int    // for each field, the index after its last token
+	agent string      // the text of the agent if it has not been split yet
 	many  *manyTokens // reused; it is in use if there are more than Few tokens
 }
 
@@ -42,31 +45,46 @@ type manyTokens struct {
 // AddText adds the tokens of a field. It gives up and reports false if the set would
 // have more than limit tokens.
 func (s *Set) AddText(f Field, text string, limit int) bool {
-	for len(text) > 0 {
-		tok, rest := Next(text)
-		if tok == "" {
+	for end := 0; end < len(text); {
+		var start int
+		var first uint64
+		if start, end, first = cut(text, end); start == end {
 			break
 		}
-		if !s.add(f, tok, limit) {
+		if !s.add(f, text[start:end], first, limit) {
 			return false
 		}
-		text = rest
+		if first != notASCII {
+			end++ // past the white space
+		}
 	}
 	s.ends[f] = s.n
+	return true
+}
+
+// AddAgent is AddText for the agent, which is the last field. The text is not split
+// until a token of a norm asks for it, if it is short.
+func (s *Set) AddAgent(text string, limit int) bool {
+	s.ends[Agent] = s.n
+	if s.n+(len(text)+1)/2 > min(limit, Few) {
+		return s.AddText(Agent, text, limit)
+	}
+	s.agent = text
 	return true
 }
 
 // AddWord adds a word of a field, after whose last word EndField must be called. It
 // reports false, and adds nothing, if the set has limit tokens already.
 func (s *Set) AddWord(f Field, w *Word, limit int) bool {
-	return w.Text == "" || s.add(f, w.Text, limit)
+	return w.Text == "" || s.add(f, w.Text, w.start, limit)
 }
 
 // EndField ends a field that was filled by AddWord.
 func (s *Set) EndField(f Field) { s.ends[f] = s.n }
 
-func (s *Set) add(f Field, tok string, limit int) bool {
-	if tok[0] >= utf8.RuneSelf || !isASCII(tok) {
+func (s *Set) add(f Field, tok string, start uint64, limit int) bool {
+	if start == notASCII {
+		s.mixed = true
 		if f == Agent {
 			tok = Valid(tok)
 		} else if tok = Visible(tok); tok == "" {
@@ -78,7 +96,7 @@ func (s *Set) add(f Field, tok string, limit int) bool {
 	}
 	switch {
 	case s.n < Few:
-		s.short[s.n] = tok
+		s.short[s.n], s.start[s.n] = tok, start
 	case s.n == Few:
 		s.long = append(append(s.long[:0], s.short[:]...), tok)
 	default:
@@ -123,7 +141,7 @@ func (s *Set) Cap() int { return max(Few, cap(s.long)) }
 func (s *Set) Clear() {
 	clear(s.short[:min(s.n, Few)])
 	clear(s.long)
-	s.n, s.long = 0, s.long[:0]
+	s.n, s.long, s.mixed, s.agent = 0, s.long[:0], false, ""
 	if s.many != nil {
 		s.many.clear()
 		s.many.listed = Lengths{}
@@ -162,16 +180,54 @@ func (s *Set) Has(p Pattern) bool {
 	return false
 }
 
-// HasWord is Has for a token of a norm that is a word; see [IsWord].
-func (s *Set) HasWord(word string) bool {
-	if n := s.ends[Agent-1]; n <= Few {
-		return containsWord(s.tokens()[:n], word)
+// HasAny reports whether a word of text is found in a field, or in any field before
+// Agent. The text must be plain; see [IsPlain].
+func (s *Set) HasAny(f Field, text string) bool { return s.hasWords(f, text, true) }
+
+// HasAll reports whether all words of text are found in any field before Agent. The
+// text must be plain.
+func (s *Set) HasAll(text string) bool { return !s.hasWords(Any, text, false) }
+
+// hasWords reports whether for a word of a plain text it is true, or false, that it is
+// found.
+func (s *Set) hasWords(f Field, text string, found bool) bool {
+	for end := 0; end < len(text); {
+		var start int
+		var first uint64
+		if start, end, first = cut(text, end); start < end && s.hasWord(f, text[start:end], first) == found {
+			return true
+		}
+		if first != notASCII {
+			end++ // past the white space
+		}
 	}
-	return s.Has(Pattern{Any, word, false})
+	return false
+}
+
+// hasWord is Has for a word of a plain text.
+func (s *Set) hasWord(f Field, word string, start uint64) bool {
+	if s.n > Few || s.mixed {
+		return s.Has(Pattern{f, word, false})
+	}
+	last := s.ends[Agent-1]
+	if f == Action {
+		last = s.ends[Action]
+	}
+	for i, other := range s.start[:last] {
+		if other == start && (len(word) <= 7 || Equal(s.short[i], word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // has is Has for a pattern with one field.
 func (s *Set) has(p Pattern) bool {
+	if p.Field == Agent && s.agent != "" {
+		text := s.agent
+		s.agent = ""
+		s.AddText(Agent, text, Few)
+	}
 	tokens := s.Field(p.Field)
 	if len(tokens) > Few {
 		return s.lookUp(p)

@@ -78,14 +78,23 @@ func All(s string) iter.Seq[string] {
 }
 
 // Next returns the first token of s as it is written, and the text after it.
-// The token is empty if s has none. Everything that splits text into tokens
-// uses Next, except Hashes, which has its own loop for speed.
+// The token is empty if s has none.
 func Next(s string) (tok, rest string) {
-	start := 0
-	for start < len(s) && isASCIISpace(s[start]) {
-		start++
+	start, end, _ := cut(s, 0)
+	return s[start:end], s[end:]
+}
+
+// cut returns the bounds of the first token of s[i:], and what startOf returns for it.
+// The bounds are equal if there is no token. Everything that splits text into tokens
+// uses cut, except Hashes, which has its own loop for speed.
+func cut(s string, i int) (start, end int, first uint64) {
+	for i < len(s) && isASCIISpace(s[i]) {
+		i++
 	}
-	for i := start; ; {
+	if start = i; start == len(s) {
+		return start, start, 0
+	}
+	for i < len(s) {
 		var w uint64 // load(s, i), inlined by hand as in Hashes
 		switch left := len(s) - i; {
 		case left >= 8:
@@ -99,37 +108,41 @@ func Next(s string) (tok, rest string) {
 		}
 		stop := stops(w) // the zeros behind s stop, too
 		if stop == 0 {
+			if i == start {
+				first = lower(w)
+			}
 			i += 8
 			continue
 		}
-		i += bits.TrailingZeros64(stop) / 8
-		switch {
-		case i >= len(s):
-			return s[start:], ""
-		case s[i] >= utf8.RuneSelf:
-			return nextRunes(s[start:])
-		case isASCIISpace(s[i]):
-			return s[start:i], s[i+1:]
+		k := bits.TrailingZeros64(stop) & 0x38
+		i += k >> 3
+		if i < len(s) && !isASCIISpace(s[i]) {
+			return cutRunes(s, start)
 		}
-		i++ // past a control character
+		if i-start < 8 {
+			first = lower(w & (1<<k - 1))
+		}
+		return start, i, first
 	}
+	return start, len(s), first
 }
 
-// nextRunes is Next for text beyond ASCII.
-func nextRunes(s string) (tok, rest string) {
-	start := -1
-	for i, r := range s {
+// cutRunes is cut for a token with control characters or beyond ASCII. A token of
+// ASCII letters with control characters counts as one beyond ASCII.
+func cutRunes(s string, i int) (start, end int, first uint64) {
+	start = -1
+	for k, r := range s[i:] {
 		switch {
 		case start < 0 && !isSpace(r):
-			start = i
+			start = i + k
 		case start >= 0 && isSpace(r):
-			return s[start:i], s[i:]
+			return start, i + k, notASCII
 		}
 	}
 	if start < 0 {
-		return "", ""
+		return len(s), len(s), 0
 	}
-	return s[start:], ""
+	return start, len(s), notASCII
 }
 
 func isASCIISpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }

@@ -11,15 +11,24 @@ type Word struct {
 }
 
 // notASCII is the start of a word that has bytes beyond ASCII.
-const notASCII = 1<<64 - 1
+const notASCII = uint64(1<<64 - 1)
+
+// startOf returns the first 8 bytes of a token in lower case, padded with zeros, or
+// notASCII. Two tokens of at most 7 bytes are equal if they have the same start, unless
+// it is notASCII. So that this holds, a control character counts as beyond ASCII.
+func startOf(tok string) uint64 {
+	_, _, start := cut(tok, 0)
+	return start
+}
 
 // NewWord returns the word of a token that Next has returned. A token of invisible
 // characters only is a word, too, because they count in an agent's name.
 func NewWord(tok string) Word {
-	if !isASCII(tok) {
-		return Word{tok, hashWord(keys.word, Visible(tok)), notASCII}
+	start := startOf(tok)
+	if start == notASCII {
+		return Word{tok, hashWord(keys.word, Visible(tok)), start}
 	}
-	return Word{tok, hashWord(keys.word, tok), lower(load(tok, 0))}
+	return Word{tok, hashWord(keys.word, tok), start}
 }
 
 // Visible returns the text without invisible characters.
