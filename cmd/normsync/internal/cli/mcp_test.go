@@ -256,6 +256,27 @@ func TestServeOffersMCPToThoseWhoHaveTheToken(t *testing.T) {
 	require.Contains(t, runOK(t, "violations", "--db", db), "peace")
 }
 
+// A proxy in front of a server with a token may pass on its own host name. Without a
+// token other names are refused.
+func TestMCPBehindAProxy(t *testing.T) {
+	const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}`
+	for token, want := range map[string]int{"secret": http.StatusOK, "": http.StatusMisdirectedRequest} {
+		server := startServer(t, token, "--db", filepath.Join(t.TempDir(), "norms.db"))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.url+"/mcp", strings.NewReader(hello))
+		require.NoError(t, err)
+		r.Host = "normsync.example"
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "application/json, text/event-stream")
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		res.Body.Close()
+		require.Equal(t, want, res.StatusCode)
+	}
+}
+
 var mcpBlock = regexp.MustCompile("(?s)```(\\w+)\n(.*?)```\n")
 
 // Each block in docs/mcp.md works: the configurations name commands and addresses to

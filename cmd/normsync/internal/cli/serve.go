@@ -84,7 +84,10 @@ func (a *app) serve(ctx context.Context, s *service.Service, o rest.Options) err
 	o.Version = version()
 	o.Page = page.Handler()
 	o.Log = slog.New(slog.NewTextHandler(a.stderr, nil))
-	o.MCP = mcpserver.Handler(ctx, s, mcpserver.Options{Version: o.Version, Logger: o.Log})
+	o.MCP = mcpserver.Handler(ctx, s, mcpserver.Options{
+		AnyHost: true, // package rest refuses the wrong ones
+		Version: o.Version, Logger: o.Log,
+	})
 	o.Started = func(url string) {
 		var err error
 		if a.json {

@@ -22,11 +22,10 @@ const (
 //
 // When ctx ends, the handler closes all sessions. Streams of notifications stay
 // open until then, so end ctx before you call http.Server.Shutdown. The handler
-// refuses requests to a loopback address with another host name. It checks neither
-// tokens nor origins.
+// checks neither tokens nor origins.
 func Handler(ctx context.Context, s *service.Service, o Options) http.Handler {
 	o = o.forService(s)
-	h := newSessions(New(s, o), maxSessions)
+	h := newSessions(New(s, o), o, maxSessions)
 	go Notify(ctx, s, s.Monitor().Constitution().Edition(), h.server, o.Logger)
 	context.AfterFunc(ctx, h.close)
 	return h
@@ -49,14 +48,14 @@ type use struct {
 	last     time.Time
 }
 
-func newSessions(server *mcp.Server, limit int) *sessions {
+func newSessions(server *mcp.Server, o Options, limit int) *sessions {
 	return &sessions{
 		server: server,
 		limit:  limit,
 		used:   map[string]*use{},
 		handler: mcp.NewStreamableHTTPHandler(
 			func(*http.Request) *mcp.Server { return server },
-			&mcp.StreamableHTTPOptions{MaxRequestBodyBytes: maxBody, SessionTimeout: idleTime}),
+			&mcp.StreamableHTTPOptions{MaxRequestBodyBytes: maxBody, SessionTimeout: idleTime, DisableLocalhostProtection: o.AnyHost}),
 	}
 }
 
@@ -69,52 +68,83 @@ func (s *sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "normsync: serve MCP: no session is free; end one, or try again later", http.StatusServiceUnavailable)
 		return
 	}
-	s.count(id, 1)
+	u := s.begin(id)
 	s.handler.ServeHTTP(w, r)
-	s.count(id, -1)
-	if started := w.Header().Get(sessionID); id == "" && started != "" {
-		s.mu.Lock()
-		s.used[started] = &use{last: time.Now()}
-		s.mu.Unlock()
+	if u == nil { // the session has just started
+		u = s.begin(w.Header().Get(sessionID))
 	}
+	s.end(u)
 }
 
-// count counts the requests of a session that are in progress.
-func (s *sessions) count(id string, n int) {
+// begin notes the beginning of a request of a session. It returns nil if there is no
+// such session.
+func (s *sessions) begin(id string) *use {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if u := s.used[id]; u != nil {
-		u.requests += n
-		u.last = time.Now()
+	u := s.used[id]
+	if u == nil {
+		if id == "" || !s.isLive(id) {
+			return nil
+		}
+		u = &use{}
+		s.used[id] = u
 	}
+	u.requests++
+	u.last = time.Now()
+	return u
+}
+
+func (s *sessions) isLive(id string) bool {
+	for session := range s.server.Sessions() {
+		if session.ID() == id {
+			return true
+		}
+	}
+	return false
+}
+
+// end notes the end of a request.
+func (s *sessions) end(u *use) {
+	if u == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u.requests--
+	u.last = time.Now()
 }
 
 // makeRoom reports whether a new session may start. It closes the session that was
 // idle for the longest time if there are too many.
 func (s *sessions) makeRoom() bool {
+	idle, ok := s.leastUsed()
+	if idle != nil {
+		idle.Close() // its client starts a new one when it hears of it
+	}
+	return ok
+}
+
+// leastUsed returns the session that must end before a new one may start, if one must,
+// and whether a new one may start then.
+func (s *sessions) leastUsed() (*mcp.ServerSession, bool) {
 	live := map[string]*mcp.ServerSession{}
 	for session := range s.server.Sessions() {
 		live[session.ID()] = session
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	maps.DeleteFunc(s.used, func(id string, _ *use) bool { return live[id] == nil })
 	if s.closed || len(live) < s.limit {
-		defer s.mu.Unlock()
-		return !s.closed
+		return nil, !s.closed
 	}
-	var idle *mcp.ServerSession
-	var since time.Time
+	var idle string
 	for id, u := range s.used {
-		if u.requests == 0 && (idle == nil || u.last.Before(since)) {
-			idle, since = live[id], u.last
+		if u.requests == 0 && (idle == "" || u.last.Before(s.used[idle].last)) {
+			idle = id
 		}
 	}
-	s.mu.Unlock()
-	if idle == nil {
-		return false
-	}
-	idle.Close() // the client starts a new one when it hears of it
-	return true
+	delete(s.used, idle)
+	return live[idle], idle != ""
 }
 
 func (s *sessions) close() {

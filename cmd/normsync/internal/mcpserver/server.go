@@ -17,6 +17,11 @@ type Options struct {
 	// records nothing. It is implied if the service was opened to read.
 	ReadOnly bool
 
+	// AnyHost makes Handler serve requests to a loopback address whatever host name
+	// they have. Otherwise it refuses other names than localhost, because a page in a
+	// browser can make its own name point to this machine.
+	AnyHost bool
+
 	Version string       // of the program, told to clients
 	Logger  *slog.Logger // of failures that no client sees; nil: discarded
 }
