@@ -74,7 +74,8 @@ func (s *server) quickCheck(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodPost || r.URL.RawQuery != "" || r.ContentLength <= 0 || r.ContentLength > min(maxQuick, s.options.Limits.Body-1) {
 		return false
 	}
-	if ct := r.Header["Content-Type"]; len(ct) != 1 || !strings.HasPrefix(ct[0], "application/json") || s.service.ReadOnly() {
+	ct := r.Header["Content-Type"]
+	if len(ct) != 1 || ct[0] != jsonType[0] && !strings.HasPrefix(ct[0], "application/json;") || s.service.ReadOnly() {
 		return false
 	}
 	m := scratches.Get().(*scratch)
