@@ -55,8 +55,11 @@ func flagError(cmd *cobra.Command, args []string, err error) error {
 		cause := invalid.Unwrap().Error()
 		if errors.As(err, new(*strconv.NumError)) {
 			cause = quote(invalid.GetValue()) + " is not a whole number"
-			if invalid.GetFlag().Value.Type() == "bool" {
+			switch kind := invalid.GetFlag().Value.Type(); {
+			case kind == "bool":
 				cause = quote(invalid.GetValue()) + " is not true or false"
+			case strings.HasPrefix(kind, "uint"):
+				cause += " of 0 or more"
 			}
 		}
 		text = fmt.Sprintf("--%s: %s", invalid.GetFlag().Name, cause)

@@ -50,6 +50,7 @@ func docs(t *testing.T) string {
 	}
 	b.WriteString("```\n\n" + docsFirstStepsNotes)
 	b.WriteString(docsStores)
+	b.WriteString(docsJSON)
 	b.WriteString("Flags of all commands, before or behind the command:\n\n")
 	writeFlags(&b, root.PersistentFlags())
 	for _, g := range commandGroups(a) {
@@ -63,6 +64,7 @@ func docs(t *testing.T) string {
 			}
 		}
 	}
+	b.WriteString(docsPython)
 	return b.String()
 }
 
@@ -209,6 +211,36 @@ var docsStores = "## Stores, output and exit codes\n\n" +
 	"A TIME is a date such as `2026-07-01` or `2026-07-01T18:30:00Z`, in UTC unless it has an offset, or seconds since 1970, or a\nduration ago such as `90m` or `7d`.\n\n" +
 	"Names are written literally, and characters that would control the terminal are escaped. Colors are used only on a\nterminal, and not if `NO_COLOR` is set.\n\n" +
 	"| Exit code | Meaning |\n| ---: | --- |\n| 0 | all is well |\n| 1 | an action is denied, or something else is found, such as a conflict |\n| 2 | wrong use, or an error |\n\n"
+
+const docsJSON = "What `--json` writes:\n\n| Command | Keys of the object |\n| --- | --- |\n" +
+	"| `add`, `amend`, `repeal` | those of the norm |\n" +
+	"| `show` | `norm`, `revisions` |\n" +
+	"| `norms`, `at` | `norms`, `norm_count`, `active_count` and more; `import` reads it |\n" +
+	"| `check` | `allowed`, `violation_count`, `has_violations`, `violations` |\n" +
+	"| `check --actions`, for each action | `number`, and those of `check` |\n" +
+	"| `check --actions`, the summary | `actions`, `allowed`, `denied`, `violation_count`, `recorded`, `norms` |\n" +
+	"| `explain` | `action`, `allowed`, `findings` |\n" +
+	"| `violations` | `violations`, `violation_count`, `has_violations`, and those of `norms` |\n" +
+	"| `violations --follow`, for each violation | `number`, and those of the violation |\n" +
+	"| `revisions` | `revisions`; with `--follow`, for each revision, its keys |\n" +
+	"| `diff` | `from`, `to`, `changes` |\n" +
+	"| `status` | `store`, `norms`, `violations`, `revisions` |\n" +
+	"| `compliance --actions` | `compliance` |\n" +
+	"| `compliance` | `agents` |\n" +
+	"| `conflicts` | `conflicts`, `gave_up` |\n" +
+	"| `cover` | `coverage` |\n" +
+	"| `copy` | `revisions`, `violations`: how many were copied |\n" +
+	"| `version` | `version`, `go` |\n\n"
+
+const docsPython = "\n## From the Python tool\n\n" +
+	"The commands and flags of the Python tool are here, too. Run `normsync import-python` once to bring its norms and violations\n" +
+	"over; they can share a file with the store. What is different:\n\n" +
+	"- `check` exits with 1 if the action is denied, `conflicts` if there are conflicts, and `status --fail-on-violation` if a\n  violation denied its action. The Python tool exits with 0.\n" +
+	"- Words match whole words: `attack` does not match `counterattack`.\n" +
+	"- Square brackets in names are text: `a[red]b` is shown as it is.\n" +
+	"- `--db` and `--json` can be in front of the command, too.\n" +
+	"- A name belongs to one norm. `add` refuses another norm with that name; use `amend`.\n" +
+	"- `compliance` without `--actions` counts violations. For a rate it needs a log of all actions.\n"
 
 // TestExamplesRun runs the examples of all commands.
 func TestExamplesRun(t *testing.T) {

@@ -14,27 +14,59 @@ import (
 	"github.com/normsync/normsync/cmd/normsync/internal/cli"
 )
 
-// onTerminal runs a command on a pseudoterminal, and returns what that shows.
-func onTerminal(t *testing.T, args ...string) string {
+// openTerminal returns a pseudoterminal, and what is shown on it.
+func openTerminal(t *testing.T) (terminal *os.File, shown *output, closeAndWait func()) {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	require.NoError(t, err)
-	defer keyboard.Close()
 	var unlocked, number int32
 	for request, value := range map[uintptr]*int32{syscall.TIOCSPTLCK: &unlocked, syscall.TIOCGPTN: &number} {
 		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, keyboard.Fd(), request, uintptr(unsafe.Pointer(value)))
 		require.Zero(t, errno)
 	}
-	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	require.NoError(t, err)
-	shown := make(chan string)
+	shown = new(output)
+	ended := make(chan struct{})
 	go func() {
-		text, _ := io.ReadAll(keyboard) // an error when the terminal is closed
-		shown <- string(text)
+		defer close(ended)
+		_, _ = io.Copy(shown, keyboard) // an error when the terminal is closed
 	}()
+	return terminal, shown, func() {
+		require.NoError(t, terminal.Close())
+		<-ended
+		require.NoError(t, keyboard.Close())
+	}
+}
+
+// onTerminal runs a command on a pseudoterminal, and returns what that shows.
+func onTerminal(t *testing.T, args ...string) string {
+	t.Helper()
+	terminal, shown, closeAndWait := openTerminal(t)
 	cli.Main(t.Context(), args, strings.NewReader(""), terminal, terminal)
-	require.NoError(t, terminal.Close())
-	return strings.ReplaceAll(<-shown, "\r\n", "\n")
+	closeAndWait()
+	return strings.ReplaceAll(shown.String(), "\r\n", "\n")
+}
+
+// The progress of a long log is shown on the terminal, also if the verdicts go elsewhere.
+func TestProgress(t *testing.T) {
+	inEmptyFolder(t)
+	ok(t, "add", "peace", "", "", "attack")
+	terminal, shown, closeAndWait := openTerminal(t)
+	in, game := io.Pipe()
+	code := make(chan int)
+	go func() {
+		code <- cli.Main(t.Context(), []string{"check", "--actions", "-", "--dry-run"}, in, io.Discard, terminal)
+	}()
+	for !strings.Contains(shown.String(), "denied, ") { // until a tenth of a second is over
+		_, err := io.WriteString(game, strings.Repeat(`{"action": "attack"}`+"\n", 1024))
+		require.NoError(t, err)
+	}
+	require.NoError(t, game.Close())
+	require.Equal(t, 1, <-code)
+	closeAndWait()
+	require.Regexp(t, `\r\x1b\[K\d+ actions, \d+ denied, \d+ per second`, shown.String())
+	require.Regexp(t, `\r\x1b\[K\d+ actions: 0 allowed, \d+ denied\. \d+ violations, not recorded\.`, shown.String(), "the summary replaces it")
 }
 
 func TestOnATerminal(t *testing.T) {
