@@ -213,16 +213,16 @@ var docsStores = "## Stores, output and exit codes\n\n" +
 	"| Exit code | Meaning |\n| ---: | --- |\n| 0 | all is well |\n| 1 | an action is denied, or something else is found, such as a conflict |\n| 2 | wrong use, or an error |\n\n"
 
 const docsJSON = "What `--json` writes:\n\n| Command | Keys of the object |\n| --- | --- |\n" +
-	"| `add`, `amend`, `repeal` | the keys of a norm |\n" +
+	"| `add`, `amend`, `repeal` | those of the norm |\n" +
 	"| `show` | `norm`, `revisions` |\n" +
 	"| `norms`, `at` | `norms`, `norm_count`, `active_count` and more; `import` reads it |\n" +
 	"| `check` | `allowed`, `violation_count`, `has_violations`, `violations` |\n" +
-	"| `check --actions`, for each action | `number`, and the keys of `check` |\n" +
+	"| `check --actions`, for each action | `number`, and those of `check` |\n" +
 	"| `check --actions`, the summary | `actions`, `allowed`, `denied`, `violation_count`, `recorded`, `norms` |\n" +
 	"| `explain` | `action`, `allowed`, `findings` |\n" +
-	"| `violations` | `violations`, `violation_count`, `has_violations`, and the keys of `norms` |\n" +
-	"| `violations --follow`, for each violation | `number`, and the keys of a violation |\n" +
-	"| `revisions` | `revisions`; with `--follow`, the keys of each revision |\n" +
+	"| `violations` | `violations`, `violation_count`, `has_violations`, and those of `norms` |\n" +
+	"| `violations --follow`, for each violation | `number`, and those of the violation |\n" +
+	"| `revisions` | `revisions`; with `--follow`, for each revision, its keys |\n" +
 	"| `diff` | `from`, `to`, `changes` |\n" +
 	"| `status` | `store`, `norms`, `violations`, `revisions` |\n" +
 	"| `compliance --actions` | `compliance` |\n" +

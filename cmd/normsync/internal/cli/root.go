@@ -101,6 +101,12 @@ func commandGroups(a *app) []group {
 			newStatusCommand(a),
 			newViolationsCommand(a),
 		}},
+		{"Rule files", 0, []*cobra.Command{
+			newExportCommand(a),
+			newImportCommand(a),
+			newLintCommand(a),
+			newTestCommand(a),
+		}},
 		{"Servers", 0, []*cobra.Command{
 			newDemoCommand(a),
 			newMCPCommand(a),
@@ -110,6 +116,7 @@ func commandGroups(a *app) []group {
 		{"More", 1, []*cobra.Command{
 			newCopyCommand(a),
 			newHelpCommand(),
+			newImportPythonCommand(a),
 			newVersionCommand(a),
 		}},
 	}

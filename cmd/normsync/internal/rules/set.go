@@ -89,7 +89,7 @@ func readFile(stdin io.Reader, path string) ([]byte, error) {
 	if path != Stdin {
 		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w; name a JSON file of rules", err)
+			return nil, &noFileError{path}
 		}
 		if err != nil {
 			return nil, err
@@ -109,6 +109,15 @@ func readFile(stdin io.Reader, path string) ([]byte, error) {
 	}
 	return text, nil
 }
+
+// noFileError is fs.ErrNotExist for a rule file.
+type noFileError struct{ path string }
+
+func (e *noFileError) Error() string {
+	return fmt.Sprintf("there is no file %s; name a JSON file of rules", invisible.Quote(e.path))
+}
+
+func (e *noFileError) Is(target error) bool { return target == fs.ErrNotExist }
 
 const byteOrderMark = "\uFEFF"
 
