@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,6 +243,8 @@ type world struct {
 	service *service.Service
 	server  *httptest.Server
 	token   string
+	refuse  atomic.Bool // every request
+	refused chan string // the path of a refused request, if there is room
 }
 
 func newWorld(t *testing.T, token string, norms ...normsync.Norm) *world {
@@ -255,13 +258,25 @@ func newWorld(t *testing.T, token string, norms ...normsync.Norm) *world {
 	ctx, stop := context.WithCancel(context.Background())
 	handler, err := rest.Handler(ctx, s, rest.Options{Token: token, Version: "test", Page: page.Handler()})
 	require.NoError(t, err)
-	server := httptest.NewServer(handler)
+	w := &world{t: t, service: s, token: token, refused: make(chan string, 1)}
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.refuse.Load() {
+			select {
+			case w.refused <- r.URL.Path:
+			default:
+			}
+			http.Error(rw, "the server has too much to do", http.StatusServiceUnavailable)
+			return
+		}
+		handler.ServeHTTP(rw, r)
+	}))
+	w.url, w.server = server.URL, server
 	t.Cleanup(func() {
 		stop()
 		server.Close()
 		require.NoError(t, s.Close(context.Background()))
 	})
-	return &world{t: t, url: server.URL, service: s, server: server, token: token}
+	return w
 }
 
 // check sends an action to POST /check.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -240,7 +241,37 @@ func TestThePageFindsTheServerAgain(t *testing.T) {
 	w.check(`{"agent_id": "hero", "action": "attack", "location": "safe_zone"}`)
 	b.wait(`document.querySelectorAll("#violation-list > li").length === 1`)
 	b.wait(`document.querySelector("#connection").textContent === "Live"`)
-	b.faults() // the browser reports the lost connection
+
+	// After a refusal a browser does not try again by itself.
+	w.refuse.Store(true)
+	w.server.CloseClientConnections()
+	for <-w.refused != "/events" {
+	}
+	b.wait(`document.querySelector("#connection").textContent.startsWith("Connection lost")`)
+	b.enter("#try-form [name=action]", "attack")
+	b.run(chromedp.KeyEvent(kb.Enter))
+	b.wait(`document.querySelector("#try-error").textContent === "The server answers 503."`)
+	w.refuse.Store(false)
+	w.check(`{"agent_id": "bard", "action": "attack", "location": "safe_zone"}`)
+	b.wait(`document.querySelectorAll("#violation-list > li").length === 2`)
+	b.wait(`document.querySelector("#connection").textContent === "Live"`)
+	b.wait(`document.querySelector("#problem").hidden`)
+	b.faults() // the browser reports the lost connections
+}
+
+func TestThePageWaitsForItsServer(t *testing.T) {
+	w := newWorld(t, "", peace)
+	b := openTab(t, 1280, 900)
+	b.load(w.url)
+	_, err := chromedp.Call(b.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: []*network.BlockPattern{{URLPattern: w.url + "/norms", Block: true}}})
+	require.NoError(t, err)
+	b.run(chromedp.Reload())
+	b.wait(`document.querySelector("#problem").textContent === "The server does not answer. Check that it is running."`)
+	_, err = chromedp.Call(b.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{})
+	require.NoError(t, err)
+	b.wait(`document.querySelector("#connection").textContent === "Live"`)
+	require.True(t, value[bool](b, `document.querySelector("#problem").hidden`))
+	b.faults() // of the blocked requests
 }
 
 func TestTheKeyboardReachesEverything(t *testing.T) {

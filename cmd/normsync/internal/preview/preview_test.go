@@ -23,7 +23,8 @@ func recorded(c *normsync.Constitution, actions ...normsync.Action) []normsync.S
 func TestCompare(t *testing.T) {
 	peace := normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
 	calm := normsync.Norm{Name: "calm", Condition: "safe_zone", Prohibited: "shout", Shadow: true}
-	c, err := normsync.Compile(peace, calm)
+	old := normsync.Norm{Name: "old", Condition: "!day", Prohibited: "dig"} // Lint warns of it
+	c, err := normsync.Compile(peace, calm, old)
 	require.NoError(t, err)
 	attack := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"}
 	shout := normsync.Action{Agent: "bard", Verb: "shout", Location: "safe_zone"}
@@ -78,7 +79,7 @@ func TestCompare(t *testing.T) {
 		_, err = preview.Compare(t.Context(), c, violations, normsync.Enact(normsync.Norm{Name: "peace", Prohibited: "dance"}))
 		require.ErrorIs(t, err, normsync.ErrExists)
 	})
-	require.Equal(t, 2, c.Len(), "a preview changes nothing")
+	require.Equal(t, 3, c.Len(), "a preview changes nothing")
 }
 
 func TestCompareResolvesConflicts(t *testing.T) {

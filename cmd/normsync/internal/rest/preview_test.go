@@ -5,13 +5,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 func TestPreview(t *testing.T) {
 	w := open(t, "", Options{Token: "secret"})
 	w.ok("POST", "/norm", `{"name": "peace", "condition": "safe_zone", "prohibited": "attack"}`)
+	w.ok("POST", "/norm", `{"name": "silence", "prohibited": "shout"}`)
 	w.ok("POST", "/check", `{"agent_id": "hero", "action": "attack", "location": "safe_zone"}`)
-	w.token = ""
+	w.token = "" // a preview needs none
 
 	got := w.object("POST", "/preview", `{"kind": "repeal", "name": "peace"}`)
 	require.Equal(t, []any{}, got["conflicts_added"])
@@ -26,8 +29,12 @@ func TestPreview(t *testing.T) {
 	got = w.object("POST", "/preview", `{"kind": "amend", "norm": {"name": "peace", "condition": "safe_zone", "unless": "safe_zone", "prohibited": "attack"}}`)
 	require.Equal(t, "dead", got["conflicts_added"].([]any)[0].(map[string]any)["kind"])
 
-	require.Len(t, w.list("/norms"), 1)
-	require.Len(t, w.list("/revisions"), 1, "a preview changes nothing")
+	w.service.Recorder().Record(w.service.Judge(normsync.Action{Agent: "bard", Verb: "shout"}).Violations...)
+	got = w.object("POST", "/preview?limit=1", `{"kind": "repeal", "name": "silence"}`)
+	require.Equal(t, [2]any{1.0, 1.0}, [2]any{got["examined"], got["now_allowed"]}, "the newest counts")
+
+	require.Len(t, w.list("/norms"), 2)
+	require.Len(t, w.list("/revisions"), 2, "a preview changes nothing")
 }
 
 func TestPreviewRefuses(t *testing.T) {

@@ -36,7 +36,7 @@ async function request(method, path, body, writes = false) {
   try {
     answer = text === "" ? undefined : JSON.parse(text);
   } catch {
-    throw failure(response, "The server's answer is not JSON.");
+    if (response.ok) throw failure(response, "The server's answer is not JSON.");
   }
   if (!response.ok) throw failure(response, describe(answer) ?? `The server answers ${response.status}.`);
   return answer;

@@ -65,10 +65,13 @@ function summary() {
   byId("summary").textContent = `${count(norms.byName.size, "norm")} in force, edition ${edition.toLocaleString("en")}`;
 }
 
-function problem(error) {
+// problem shows an error, or nothing. An error of a background task goes away when
+// such a task succeeds.
+function problem(error, background = false) {
   const node = byId("problem");
   node.textContent = error ? error.message : "";
   node.hidden = !error;
+  problem.passes = background;
 }
 
 async function load() {
@@ -107,7 +110,10 @@ function later(task, delay) {
   if (planned.has(task)) return;
   planned.set(task, setTimeout(() => {
     planned.delete(task);
-    task().catch(problem);
+    task().then(
+      () => problem.passes && problem(),
+      (e) => problem(e, true),
+    );
   }, delay));
 }
 
@@ -151,6 +157,10 @@ api.follow({ edition: history.revisions[0]?.edition ?? 0, number: violations.hel
     const node = byId("connection");
     node.dataset.state = state;
     node.textContent = states[state];
+    if (state === "live") {
+      later(audit, 0);
+      later(examine, 0);
+    }
   },
 });
 if (linkError) problem(linkError);
