@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ func (f *actionFlags) action(args []string) (normsync.Action, error) {
 // openActions opens a log of actions, or the standard input for "-".
 func (a *app) openActions(ctx context.Context, path string) (io.ReadCloser, error) {
 	if path == "-" {
-		return io.NopCloser(interruptible{ctx, a.stdin}), nil
+		return io.NopCloser(&interruptible{ctx: ctx, r: a.stdin}), nil
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -65,22 +66,26 @@ func (a *app) openActions(ctx context.Context, path string) (io.ReadCloser, erro
 type interruptible struct {
 	ctx context.Context
 	r   io.Reader
+	buf []byte // the caller's own buffer must not be written to once the context has ended
 }
 
-func (i interruptible) Read(p []byte) (int, error) {
+func (i *interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err // the last Read may still be using buf
+	}
 	type result struct {
 		n   int
 		err error
 	}
 	done := make(chan result, 1)
-	buf := make([]byte, len(p)) // p is the caller's again once the context ends
+	i.buf = slices.Grow(i.buf[:0], len(p))[:len(p)]
 	go func() {
-		n, err := i.r.Read(buf)
+		n, err := i.r.Read(i.buf)
 		done <- result{n, err}
 	}()
 	select {
 	case r := <-done:
-		return copy(p, buf[:r.n]), r.err
+		return copy(p, i.buf[:r.n]), r.err
 	case <-i.ctx.Done():
 		return 0, i.ctx.Err()
 	}
