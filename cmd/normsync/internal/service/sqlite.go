@@ -33,47 +33,48 @@ func openSQLite(ctx context.Context, path string, mode Mode) (Store, error) {
 	if mode == Read {
 		return readSQLite(ctx, path)
 	}
-	db, err := openDB(ctx, path, readOnlyQuery)
-	if err != nil {
-		return nil, err
+	db, err := openDB(ctx, path)
+	if err == nil {
+		err = db.Close()
 	}
-	if err := db.Close(); err != nil {
-		return nil, fmt.Errorf("normsync: open store %s: %w", path, err)
+	if err != nil && !isReadOnly(err) { // otherwise Open says what to do
+		return nil, err
 	}
 	return sqlite.Open(ctx, path)
 }
 
-// readOnlyQuery has the options of a connection that changes nothing. Its mode is
-// rw, since a connection with mode ro leaves the files -wal and -shm behind.
-const readOnlyQuery = "mode=rw&_pragma=busy_timeout(10000)&_pragma=synchronous(full)&_pragma=query_only(true)"
-
 // readSQLite opens an SQLite file and changes nothing, not even if the process may.
 func readSQLite(ctx context.Context, path string) (Store, error) {
-	query, opened, dir := readOnlyQuery, path, ""
-	if !writable(path) {
-		query = strings.Replace(query, "mode=rw", "mode=ro", 1)
-		if _, err := os.Stat(path + "-wal"); err != nil {
-			// SQLite cannot read the file without creating that one. No process has
-			// the file open, so a copy is as good.
-			copied, err := copyToTemp(path)
-			if err != nil {
-				return nil, fmt.Errorf("normsync: open store %s: copy the file, which is read-only: %w", path, err)
-			}
-			query, opened, dir = readOnlyQuery, copied, filepath.Dir(copied)
-		}
+	s, err := readStore(ctx, path)
+	if err == nil || !isReadOnly(err) {
+		return s, err
 	}
-	s, err := readStore(ctx, opened, query)
-	if err != nil {
-		if dir != "" {
-			err = errors.Join(err, os.RemoveAll(dir))
-		}
-		return nil, err
+	// Neither the file nor its folder can be written to. SQLite needs the files -wal and
+	// -shm beside it, so it can only read a copy.
+	copied, copyErr := copyToTemp(path)
+	if copyErr != nil {
+		return nil, fmt.Errorf("normsync: open store %s: %w; check the permissions of the file", path, copyErr)
 	}
-	return &readOnlyStore{s, dir}, nil
+	dir := filepath.Dir(copied)
+	if s, err = readStore(ctx, copied); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return &copiedStore{s, dir}, nil
 }
 
-func readStore(ctx context.Context, path, query string) (*sqlstore.Store, error) {
-	db, err := openDB(ctx, path, query)
+// isReadOnly reports whether SQLite could not create a file that it needs.
+func isReadOnly(err error) bool {
+	var e interface{ Code() int }
+	if !errors.As(err, &e) {
+		return false
+	}
+	const readOnly, cannotOpen = 8, 14 // SQLITE_READONLY, SQLITE_CANTOPEN
+	code := e.Code() & 0xFF
+	return code == readOnly || code == cannotOpen
+}
+
+func readStore(ctx context.Context, path string) (*sqlstore.Store, error) {
+	db, err := openDB(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -84,18 +85,14 @@ func readStore(ctx context.Context, path, query string) (*sqlstore.Store, error)
 	return s, nil
 }
 
-// readOnlyStore removes the temporary folder of a copy when it is closed.
-type readOnlyStore struct {
+// copiedStore is a store in a temporary folder, which Close removes.
+type copiedStore struct {
 	*sqlstore.Store
-	dir string // of the copy; empty if there is none
+	dir string
 }
 
-func (s *readOnlyStore) Close() error {
-	err := s.Store.Close()
-	if s.dir != "" {
-		err = errors.Join(err, os.RemoveAll(s.dir))
-	}
-	return err
+func (s *copiedStore) Close() error {
+	return errors.Join(s.Store.Close(), os.RemoveAll(s.dir))
 }
 
 // copyToTemp copies a file into a new temporary folder, and returns its path there.
@@ -121,13 +118,17 @@ func copyToTemp(path string) (copied string, err error) {
 	return copied, nil
 }
 
-// openDB opens an SQLite file, and checks that it holds a store.
-func openDB(ctx context.Context, path, query string) (*sql.DB, error) {
+// readOnlyQuery has the options of a connection that changes nothing. Its mode is
+// rw, since a connection with mode ro leaves the files -wal and -shm behind.
+const readOnlyQuery = "mode=rw&_pragma=busy_timeout(10000)&_pragma=synchronous(full)&_pragma=query_only(true)"
+
+// openDB opens an SQLite file for reading, and checks that it holds a store.
+func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	fullPath, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("normsync: open store %s: %w", path, err)
 	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(fullPath), RawQuery: query}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(fullPath), RawQuery: readOnlyQuery}
 	if runtime.GOOS == "windows" {
 		u.Path = "/" + u.Path // file:///C:/...
 	}
@@ -173,16 +174,6 @@ func tablesOf(ctx context.Context, db *sql.DB) (tables []string, err error) {
 	return tables, rows.Err()
 }
 
-// writable reports whether the process may write to a file.
-func writable(path string) bool {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return false
-	}
-	f.Close()
-	return true
-}
-
 // PythonTables reports whether a location is an SQLite file that has tables of the
 // Python tool, and no store.
 func PythonTables(ctx context.Context, location string) bool {
@@ -190,7 +181,7 @@ func PythonTables(ctx context.Context, location string) bool {
 	if !found && strings.Contains(location, "://") || exists(path, "file") != nil {
 		return false
 	}
-	db, err := openDB(ctx, path, readOnlyQuery)
+	db, err := openDB(ctx, path)
 	if err == nil {
 		_ = db.Close() // it was only read
 	}
