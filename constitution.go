@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/normsync/normsync/internal/token"
 )
@@ -29,14 +32,69 @@ var emptyConstitution = new(Constitution)
 // [Norm.Validate] does, and with [ErrExists] if two norms have the same name. It
 // does not keep the slice.
 //
-// The time is O(n log n) for n norms, about a microsecond per norm.
+// The time is O(n log n) for n norms, about a microsecond per norm. Compile uses all
+// processors if there are thousands of norms. It copies the texts of norms to a few large
+// strings, so that the garbage collector has little to do.
 func Compile(norms ...Norm) (*Constitution, error) {
-	t := emptyConstitution.txn(len(norms))
-	err := eachInForce("compile", norms, func(n Norm) { t.insert(n, normMeta{id: n.ID()}) })
-	if err != nil {
-		return nil, err
+	ids := make([]ID, len(norms))
+	var invalid atomic.Bool
+	inParallel(len(norms), func(i int) {
+		if n := &norms[i]; !n.Repealed {
+			if invalid.Load() || n.Validate() != nil {
+				invalid.Store(true)
+				return
+			}
+			ids[i] = n.ID()
+		}
+	})
+	if !invalid.Load() {
+		t := emptyConstitution.txn(len(norms))
+		t.insertAll(func(yield func(*Norm, normMeta) bool) {
+			var n Norm
+			for i := range norms {
+				if n = norms[i].canonicalIfValid(); !n.Repealed && !yield(&n, normMeta{id: ids[i]}) {
+					return
+				}
+			}
+		})
+		if c := t.commit(0); !c.norms.hasDuplicates() {
+			return c, nil
+		}
 	}
-	return t.commit(0), nil
+	// Find out which norm is the first that is wrong.
+	return nil, eachInForce("compile", norms, func(Norm) {})
+}
+
+// inParallel calls do with 0 to n-1, in several goroutines if n is large.
+func inParallel(n int, do func(i int)) {
+	const chunk = 1024
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	work := func() {
+		for start := int(next.Add(chunk)) - chunk; start < n; start = int(next.Add(chunk)) - chunk {
+			for i := start; i < min(start+chunk, n); i++ {
+				do(i)
+			}
+		}
+	}
+	for range min(runtime.GOMAXPROCS(0), n/chunk) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+}
+
+// besides calls f and g, at the same time if that is worthwhile.
+func besides(worthwhile bool, f, g func()) {
+	if !worthwhile || runtime.GOMAXPROCS(0) == 1 {
+		f()
+		g()
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(f)
+	g()
+	wg.Wait()
 }
 
 // eachInForce calls do with each norm that is not Repealed, in its normal form.
@@ -140,13 +198,19 @@ func (c *Constitution) after(edition uint64, last *outcomes) *Constitution {
 	if last.len() > 64 && last.len() > c.Len()/8 {
 		// With so many changes it is faster to start from an empty constitution.
 		t = emptyConstitution.txn(c.Len() + last.len())
-		for slot := range c.norms.all() {
-			n := c.norms.norm(slot)
-			if last.of(n.Name) == nil {
-				t.insert(*n, *c.norms.meta(slot))
+		t.insertAll(func(yield func(*Norm, normMeta) bool) {
+			for slot := range c.norms.all() {
+				if n := c.norms.norm(slot); last.of(n.Name) == nil && !yield(n, *c.norms.meta(slot)) {
+					return
+				}
 			}
-		}
-		c = emptyConstitution
+			for o := range last.all() {
+				if !o.norm.Repealed && !yield(&o.norm, normMeta{id: o.id, version: uint32(o.version)}) {
+					return
+				}
+			}
+		})
+		return t.commit(edition)
 	}
 	for o := range last.all() {
 		n, m := o.norm, normMeta{id: o.id, version: uint32(o.version)}
@@ -154,7 +218,7 @@ func (c *Constitution) after(edition uint64, last *outcomes) *Constitution {
 		switch {
 		case n.Repealed && inForce:
 			t.delete(slot)
-		case n.Repealed: // it was enacted after c, or was left out above
+		case n.Repealed: // it was enacted after c
 		case inForce:
 			t.replace(slot, n, m)
 		default:
@@ -193,6 +257,25 @@ func (t *constitutionTxn) insert(n Norm, m normMeta) {
 	t.index(&n).insert(&n, t.norms.insert(n, m))
 }
 
+// insertAll is insert for many norms, which it ranges over twice. The constitution must
+// be empty, so the slots of the norms are 0, 1, 2 and so on.
+func (t *constitutionTxn) insertAll(norms iter.Seq2[*Norm, normMeta]) {
+	besides(t.expected > parallelFrom, func() {
+		for n, m := range norms {
+			t.norms.insert(*n, m)
+		}
+	}, func() {
+		slot := uint32(0)
+		for n := range norms {
+			t.index(n).insert(n, slot)
+			slot++
+		}
+	})
+}
+
+// parallelFrom is the number of norms from which on a second goroutine is worthwhile.
+const parallelFrom = 4096
+
 func (t *constitutionTxn) replace(slot uint32, n Norm, m normMeta) {
 	old := *t.norms.norm(slot)
 	t.norms.replace(slot, n, m)
@@ -210,12 +293,16 @@ func (t *constitutionTxn) delete(slot uint32) {
 
 // commit ends the transaction and returns the new constitution.
 func (t *constitutionTxn) commit(edition uint64) *Constitution {
-	c := &Constitution{edition, t.norms.commit(), t.old.forbid, t.old.permit}
-	if t.forbid != nil {
-		c.forbid = t.forbid.commit()
-	}
-	if t.permit != nil {
-		c.permit = t.permit.commit()
-	}
+	c := &Constitution{edition: edition, forbid: t.old.forbid, permit: t.old.permit}
+	besides(len(t.norms.inserted) > parallelFrom, func() {
+		c.norms = t.norms.commit()
+	}, func() {
+		if t.forbid != nil {
+			c.forbid = t.forbid.commit()
+		}
+		if t.permit != nil {
+			c.permit = t.permit.commit()
+		}
+	})
 	return c
 }

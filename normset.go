@@ -1,6 +1,8 @@
 package normsync
 
 import (
+	"cmp"
+	"encoding/binary"
 	"iter"
 	"slices"
 	"strings"
@@ -181,7 +183,8 @@ func (t *normSetTxn) commit() normSet {
 	if len(rest) == 0 {
 		return t.normSet
 	}
-	slices.SortFunc(rest, func(a, b uint32) int { return strings.Compare(t.norm(a).Name, t.norm(b).Name) })
+	t.pack()
+	t.sortByName(rest)
 	old := t.names.pages
 	pages := make([][]uint32, 0, len(old)+1+2*len(rest)/namesPerPage)
 	merged := 0 // how many pages of old are in pages
@@ -198,6 +201,97 @@ func (t *normSetTxn) commit() normSet {
 	pages = append(pages, old[merged:]...)
 	t.names = nameList{t.owner, appendNamePages(pages, rest)}
 	return t.normSet
+}
+
+// sortByName sorts slots by the names of their norms. It compares the eight bytes behind
+// what all names begin with first, which are at hand, and reads names only if these are
+// the same.
+func (t *normSetTxn) sortByName(slots []uint32) {
+	if len(slots) < 2 {
+		return
+	}
+	common := t.norm(slots[0]).Name
+	for _, slot := range slots {
+		name := t.norm(slot).Name
+		for !strings.HasPrefix(name, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	type key struct {
+		start uint64
+		slot  uint32
+	}
+	keys := make([]key, len(slots))
+	for i, slot := range slots {
+		var start [8]byte
+		copy(start[:], t.norm(slot).Name[len(common):])
+		keys[i] = key{binary.BigEndian.Uint64(start[:]), slot}
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		if a.start != b.start {
+			return cmp.Compare(a.start, b.start)
+		}
+		return strings.Compare(t.norm(a.slot).Name, t.norm(b.slot).Name)
+	})
+	for i := range keys {
+		slots[i] = keys[i].slot
+	}
+}
+
+// pack copies the texts of the inserted norms so that those of a page are in one string
+// if they fill most of the page. What a check reads of a norm is then close together,
+// and the garbage collector has one object for a page of norms.
+func (t *normSetTxn) pack() {
+	if len(t.inserted) < perPage {
+		return
+	}
+	inserted := make([]int, len(t.pages))
+	for _, slot := range t.inserted {
+		inserted[slot/perPage]++
+	}
+	for i, n := range inserted {
+		if n > perPage/2 {
+			t.pages[i].pack()
+		}
+	}
+}
+
+// pack copies the texts of the norms of a page into one string.
+func (p *normPage) pack() {
+	var size int
+	for i := range p.norms {
+		for _, text := range p.norms[i].texts() {
+			size += len(*text)
+		}
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for i := range p.norms {
+		for _, text := range p.norms[i].texts() {
+			start := b.Len()
+			b.WriteString(*text)
+			*text = b.String()[start:]
+		}
+	}
+}
+
+// texts returns the texts of a norm, first those that a check compares.
+func (n *Norm) texts() [9]*string {
+	return [...]*string{&n.Condition, &n.Prohibited, &n.Permitted, &n.Unless, &n.Name, &n.Advice, (*string)(&n.Severity), &n.Scope, &n.Description}
+}
+
+// hasDuplicates reports whether two norms have the same name, which an insertion does not
+// look for.
+func (s *normSet) hasDuplicates() bool {
+	last, some := "", false
+	for slot := range s.all() {
+		name := s.norm(slot).Name
+		if some && name == last {
+			return true
+		}
+		last, some = name, true
+	}
+	return false
 }
 
 // merge merges two lists of slots that are in order of name.

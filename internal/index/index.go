@@ -282,11 +282,6 @@ func (p *page) delete(b uint64, i int) {
 	}
 }
 
-// sort sorts the entries by tag, which also sorts them by bucket.
-func (p *page) sort() {
-	slices.SortStableFunc(p.entries, func(x, y entry) int { return cmp.Compare(x.tag, y.tag) })
-}
-
 // clip frees unused memory, if it is worth a copy.
 func (p *page) clip() {
 	if cap(p.entries) > len(p.entries)+2 {

@@ -270,28 +270,59 @@ func TestALongBucketOfTheHighestTagIsFound(t *testing.T) {
 	require.Equal(t, len(m), x.Probed(highest[0], Verbs(highest)))
 }
 
-// Where a bucket is long and has many tags, a clause that comes must not move those behind it.
+// An index that is being filled has no pages, so no clause moves those behind it.
 func TestMakingALongBucketTakesNoTimeForEachPair(t *testing.T) {
 	txn := new(Index).Txn(0)
 	g := newGenerator(8, 200, 0)
-	moved := 0
+	var m model
 	for slot := range uint32(20000) {
-		txn.Insert(Clause{Slot: slot, Verb: g.some(g.verbs, 1)[0], Tokens: []uint64{^uint64(0)}})
-		last := txn.index.pages[len(txn.index.pages)-1].bucket(pageSize - 1)
-		if n := len(last); n > 0 && last[n-1].slot != slot && slices.ContainsFunc(last, func(x entry) bool { return x.slot == slot }) {
-			moved++
-		}
+		c := Clause{Slot: slot, Verb: g.some(g.verbs, 1)[0], Tokens: []uint64{^uint64(0)}}
+		txn.Insert(c)
+		m = append(m, c)
 	}
-	require.Zero(t, moved)
+	require.Empty(t, txn.index.pages)
 	x := txn.Commit()
 	require.True(t, slices.IsSortedFunc(x.pages[len(x.pages)-1].entries, func(a, b entry) int { return cmp.Compare(a.tag, b.tag) }))
+	require.Equal(t, 20000, x.Len())
+	keys := []uint64{^uint64(0), m[0].Verb}
+	require.Subset(t, found(&x, keys, keys[1:]), m.holding(keys, keys[1:]))
+}
+
+// A transaction that fills an index can delete what it has inserted.
+func TestDeleteWhileAnIndexIsFilled(t *testing.T) {
+	txn := new(Index).Txn(0)
+	g := newGenerator(9, 20, 100)
+	var kept model
+	for slot := range uint32(500) {
+		c := g.clause()
+		c.Slot = slot
+		txn.Insert(c)
+		if slot%3 == 0 {
+			txn.Delete(c)
+		} else {
+			kept = append(kept, c)
+		}
+	}
+	x := txn.Commit()
+	for _, c := range kept {
+		keys := append([]uint64{c.Verb}, c.Tokens...)
+		for _, list := range c.AnyOf {
+			keys = append(keys, list[0])
+		}
+		require.Subset(t, found(&x, keys, keys[:1]), []uint32{c.Slot})
+	}
+	all := 0
+	for range x.WithVerbs(^uint64(0)) {
+		all++
+	}
+	require.Equal(t, x.Len(), all)
 }
 
 func TestClausesSpreadOverTheirTokens(t *testing.T) {
 	common, verb := uint64(0x0123456789abcdef), uint64(0xfedcba9876543210)
 	g := newGenerator(5, 1, 1)
 	var x Index
-	txn := x.Txn(0)
+	txn := x.Txn(10000)
 	for slot := range uint32(10000) {
 		txn.Insert(Clause{Slot: slot, Verb: verb, Tokens: []uint64{common, g.Uint64()}})
 	}
@@ -299,7 +330,7 @@ func TestClausesSpreadOverTheirTokens(t *testing.T) {
 	require.Less(t, x.Probed(common, verbBitsOf(verb)), 20, "a token that all share makes no long list")
 	require.Less(t, x.Probed(verb, verbBitsOf(verb)), 20, "nor does a verb that all share")
 
-	txn = new(Index).Txn(0)
+	txn = new(Index).Txn(10000)
 	for slot := range uint32(10000) {
 		txn.Insert(Clause{Slot: slot, Verb: g.Uint64(), Tokens: []uint64{common}})
 	}

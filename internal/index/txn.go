@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 
@@ -27,11 +28,29 @@ type Txn struct {
 	expected int
 	owner    *cow.Owner
 	copied   []uint64 // numbers of the pages that were copied
-
-	// bulk is set if all pages are new. Entries are then appended, and Commit
-	// sorts them.
-	bulk bool
+	build    *builder // nil unless the index was empty and is being filled
 }
+
+// builder collects the entries of an index that begins empty, and puts them into
+// pages all at once. Inserting one entry after the other would move those behind it
+// each time.
+type builder struct {
+	entries []entry
+	counts  []uint32 // how many clauses have a token whose hash is in a group
+	shift   uint8    // the number of low bits of a hash that do not choose the group
+}
+
+// groupsPerBucket is how much finer the groups of a builder are than buckets. A group
+// then has few tokens.
+const groupsPerBucket = 4
+
+// newBuilder returns a builder for an expected number of clauses.
+func newBuilder(expected int) *builder {
+	groups := min(bucketsFor(expected)*groupsPerBucket, maxBuckets)
+	return &builder{make([]entry, 0, expected), make([]uint32, groups), shiftFor(groups)}
+}
+
+func (b *builder) group(hash uint64) uint64 { return hash >> b.shift }
 
 // Txn begins a transaction after which the index will have about the expected
 // number of clauses.
@@ -41,12 +60,7 @@ func (x *Index) Txn(expected int) *Txn {
 
 // Commit ends the transaction and returns the new index.
 func (t *Txn) Commit() Index {
-	if t.bulk {
-		for _, p := range t.index.pages {
-			p.sort()
-			p.clip()
-		}
-	}
+	t.finishBuild()
 	for _, i := range t.copied {
 		t.index.pages[i].clip()
 	}
@@ -55,11 +69,13 @@ func (t *Txn) Commit() Index {
 
 // Insert adds a clause.
 func (t *Txn) Insert(c Clause) {
-	switch n := len(t.index.pages) * pageSize; {
-	case n == 0:
-		t.resize(bucketsFor(t.expected))
-	case t.index.size >= n*clausesPerBucket && n < maxBuckets:
-		t.resize(2 * n)
+	if n := len(t.index.pages) * pageSize; t.build == nil {
+		switch {
+		case n == 0:
+			t.build = newBuilder(t.expected)
+		case t.index.size >= n*clausesPerBucket && n < maxBuckets:
+			t.resize(2 * n)
+		}
 	}
 	s := signature(c.Verb) | Signature(c.Tokens)
 	one, alternatives := t.choose(&c)
@@ -69,13 +85,87 @@ func (t *Txn) Insert(c Clause) {
 	for _, h := range alternatives {
 		t.file(h, &c, s|signature(h))
 	}
+	if t.build != nil {
+		t.build.count(&c)
+	}
 }
 
 // file adds an entry under a token.
 func (t *Txn) file(filed uint64, c *Clause, signature uint64) {
-	t.insert(filed>>t.index.shift, entry{tag(filed, c.Verb), c.Slot, signature})
+	e := entry{tag(filed, c.Verb), c.Slot, signature}
+	if t.build != nil {
+		t.build.entries = append(t.build.entries, e)
+	} else {
+		t.insert(filed>>t.index.shift, e)
+	}
 	t.index.size++
 }
+
+// count counts the tokens of a clause.
+func (b *builder) count(c *Clause) {
+	b.counts[b.group(c.Verb)]++
+	for _, h := range c.Tokens {
+		b.counts[b.group(h)]++
+	}
+	for _, list := range c.AnyOf {
+		for _, h := range list {
+			b.counts[b.group(h)]++
+		}
+	}
+}
+
+// finishBuild puts the entries of the builder, if there is one, into pages.
+func (t *Txn) finishBuild() {
+	if b := t.build; b != nil {
+		t.build = nil
+		t.place(b.entries, bucketsFor(len(b.entries)))
+	}
+}
+
+// place makes new pages of the entries, which it sorts.
+func (t *Txn) place(entries []entry, buckets int) {
+	t.index.shift = shiftFor(buckets)
+	t.index.pages = make([]*page, buckets/pageSize)
+	pageOf := func(e *entry) uint64 { return uint64(e.tag) << 32 >> t.index.shift / pageSize }
+	starts := make([]int, len(t.index.pages)+1)
+	for i := range entries {
+		starts[pageOf(&entries[i])+1]++
+	}
+	for i := range t.index.pages {
+		starts[i+1] += starts[i]
+	}
+	sorted := make([]entry, len(entries))
+	next := slices.Clone(starts)
+	for i := range entries {
+		p := pageOf(&entries[i])
+		sorted[next[p]] = entries[i]
+		next[p]++
+	}
+	for i := range t.index.pages {
+		t.index.pages[i] = newPage(slices.Clone(sorted[starts[i]:starts[i+1]]), t.index.shift, t.owner)
+	}
+	t.copied = nil
+}
+
+// newPage returns a page of the entries, which it sorts.
+func newPage(entries []entry, shift uint8, owner *cow.Owner) *page {
+	// The high bits of a tag choose the bucket, so this also sorts by bucket.
+	slices.SortStableFunc(entries, func(x, y entry) int { return cmp.Compare(x.tag, y.tag) })
+	p := &page{entries: slices.Clip(entries), owner: owner}
+	for i := range entries {
+		b := uint64(entries[i].tag) << 32 >> shift % pageSize
+		p.filters[b] |= entries[i].filter()
+		p.ends[b]++
+	}
+	for b := 1; b < pageSize; b++ {
+		p.ends[b] += p.ends[b-1]
+	}
+	return p
+}
+
+// shiftFor returns the number of low bits of a hash that do not choose one of n, which
+// is a power of two.
+func shiftFor(n int) uint8 { return uint8(64 - bits.TrailingZeros(uint(n))) }
 
 func bucketsFor(clauses int) int {
 	n := pageSize
@@ -107,41 +197,26 @@ func (t *Txn) choose(c *Clause) (best uint64, alternatives []uint64) {
 	return best, alternatives
 }
 
-// filed returns the number of clauses filed under a token. In bulk it counts the
-// whole of a very long bucket, because counting the token's own entries for each
-// new clause would take quadratic time.
-func (t *Txn) filed(hash uint64) (n int) {
+// filed returns the number of clauses filed under a token. While the index is being
+// built, it returns the number of those that have a token of its group, which tells a
+// rare token from a common one, too.
+func (t *Txn) filed(hash uint64) int {
+	if t.build != nil {
+		return int(t.build.counts[t.build.group(hash)])
+	}
 	b := hash >> t.index.shift
-	bucket := t.index.pages[b/pageSize].bucket(b)
-	switch {
-	case !t.bulk:
-		return len(between(bucket, tag(hash, 0), tag(hash, verbMask)))
-	case len(bucket) > 256:
-		return len(bucket)
-	}
-	for i := range bucket {
-		if bucket[i].tag&^verbMask == tag(hash, 0) {
-			n++
-		}
-	}
-	return n
+	return len(between(t.index.pages[b/pageSize].bucket(b), tag(hash, 0), tag(hash, verbMask)))
 }
 
-// insert adds an entry to bucket b, after the entries with the same tag. In bulk
-// it appends the entry, because moving the entries of a long bucket for each new
-// one would take quadratic time.
+// insert adds an entry to bucket b, after the entries with the same tag.
 func (t *Txn) insert(b uint64, e entry) {
 	p := t.own(b / pageSize)
-	bucket := p.bucket(b)
-	i := len(bucket)
-	if !t.bulk {
-		i = countBelow(bucket, uint64(e.tag)+1)
-	}
-	p.insert(b, i, e)
+	p.insert(b, countBelow(p.bucket(b), uint64(e.tag)+1), e)
 }
 
 // Delete removes a clause that was inserted.
 func (t *Txn) Delete(c Clause) {
+	t.finishBuild()
 	if t.deleteFrom(c, c.Verb) {
 		return
 	}
@@ -195,16 +270,9 @@ func (t *Txn) own(i uint64) *page {
 // resize sets the number of buckets, which must not shrink. It needs no token
 // again, because the tag of an entry determines its bucket.
 func (t *Txn) resize(buckets int) {
-	old := t.index.pages
-	t.index.pages = make([]*page, buckets/pageSize)
-	t.index.shift = uint8(64 - bits.TrailingZeros(uint(buckets)))
-	for i := range t.index.pages {
-		t.index.pages[i] = &page{owner: t.owner}
+	entries := make([]entry, 0, t.index.size)
+	for _, p := range t.index.pages {
+		entries = append(entries, p.entries...)
 	}
-	t.bulk, t.copied = true, nil
-	for _, p := range old {
-		for _, e := range p.entries {
-			t.insert(uint64(e.tag)<<32>>t.index.shift, e)
-		}
-	}
+	t.place(entries, buckets)
 }

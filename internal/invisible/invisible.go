@@ -6,12 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Is reports whether r is invisible: whether it is displayed as nothing or as a blank,
 // but is not white space. It is either [Ignorable] or one of the few visible characters
 // that Unicode defines as blank.
-func Is(r rune) bool { return Ignorable(r) || unicode.Is(blank, r) }
+func Is(r rune) bool { return r >= utf8.RuneSelf && (Ignorable(r) || unicode.Is(blank, r)) }
 
 // blank has the characters that Unicode encodes as visible symbols or letters but
 // defines as blank. No property lists them; their names in UnicodeData.txt and their
@@ -34,7 +35,7 @@ var blank = &unicode.RangeTable{
 // fast for runes in blocks of 256 that have no such character.
 func Ignorable(r rune) bool {
 	block := uint32(r) >> 8
-	return block < uint32(len(blocks)) && blocks[block] && derived(r)
+	return r >= utf8.RuneSelf && block < uint32(len(blocks)) && blocks[block] && derived(r)
 }
 
 var sources = []*unicode.RangeTable{unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point}
