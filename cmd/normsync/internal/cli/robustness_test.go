@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/cmd/normsync/internal/cli"
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
 )
 
 // readers are command lines that only read, for a store with the norm peace.
@@ -97,6 +99,28 @@ func TestHostileNamesAreShownLiterally(t *testing.T) {
 	require.Contains(t, run(t, "", "check", agent, "attack", "safe_zone").stdout, `Agent 'a[red]\x1b[31m\r\n\u202e\u200b|<script>`)
 	require.Contains(t, ok(t, "norms"), "[bold]peace[/bold] | <b>  attack")
 	require.Contains(t, ok(t, "show", "[bold]peace[/bold] | <b>"), "Description: [red]\n")
+}
+
+// The violations are streamed, in the form of a report.
+func TestViolationsInJSONAreAReport(t *testing.T) {
+	inEmptyFolder(t)
+	ok(t, "add", `"violations": [] & <b>`, `"violations": []`, "", "attack")
+	for _, agents := range [][]string{{}, {"a"}, {"<b>&", "\u200b\x7f\xff", `"violations": []`}} {
+		for _, agent := range agents {
+			run(t, "", "check", agent, "attack")
+		}
+		s, err := service.Open(t.Context(), ".normsync/norms.db", service.Read)
+		require.NoError(t, err)
+		report := normsync.Report{Norms: slices.Collect(s.Monitor().Constitution().All()), Violations: []normsync.Violation{}}
+		for v, err := range normsync.QueryViolations(t.Context(), s.Store(), normsync.ViolationQuery{Newest: true}) {
+			require.NoError(t, err)
+			report.Violations = append(report.Violations, v.Violation)
+		}
+		require.NoError(t, s.Close(t.Context()))
+		var want strings.Builder
+		require.NoError(t, report.WriteJSON(&want))
+		require.Equal(t, want.String(), ok(t, "violations", "--json"))
+	}
 }
 
 // output collects what a command writes while it runs.

@@ -43,7 +43,7 @@ which is named rules_test.json if the norms are in rules.json. Name both files t
 A failed test shows what differs, and what became of each norm that has the action's verb.
 The exit code is 1 if a test fails.
 
-With --in-force the norms are those in force in the store, and those of the files are
+With --in-force the norms are those in force in the store, and the norms of the files are
 passed over.`,
 		Example: `  normsync test rules.json rules_test.json
   normsync test rules.json rules_test.json --coverage --verbose

@@ -1,11 +1,18 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,7 +44,7 @@ each violation when it is recorded, until it is interrupted.`,
 			return takes()(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q.Severity, q.Limit, q.Newest = normsync.Severity(severity), int(limit), true
+			q.Severity, q.Limit, q.Newest = normsync.Severity(severity), int(min(limit, math.MaxInt32)), true
 			if a.json {
 				format = "json"
 			}
@@ -63,8 +70,12 @@ each violation when it is recorded, until it is interrupted.`,
 }
 
 func (a *app) listViolations(ctx context.Context, s *service.Service, q normsync.ViolationQuery, format string) error {
+	found := normsync.QueryViolations(ctx, s.Store(), q)
+	if format == "json" {
+		return a.writeViolationsJSON(s.Monitor().Constitution(), found)
+	}
 	r := normsync.Report{Violations: []normsync.Violation{}}
-	for v, err := range normsync.QueryViolations(ctx, s.Store(), q) {
+	for v, err := range found {
 		if err != nil {
 			return err
 		}
@@ -73,14 +84,46 @@ func (a *app) listViolations(ctx context.Context, s *service.Service, q normsync
 	if q.Limit > 0 {
 		r.MaxRows = -1
 	}
-	switch format {
-	case "json":
-		r.Norms = slices.AppendSeq([]normsync.Norm{}, s.Monitor().Constitution().All())
-		return r.WriteJSON(a.stdout)
-	case "markdown":
+	if format == "markdown" {
 		return r.WriteMarkdown(a.stdout)
 	}
 	return r.WriteText(a.stdout)
+}
+
+// writeViolationsJSON writes what Report.WriteJSON writes for norms and violations, but
+// does not hold the violations in memory.
+func (a *app) writeViolationsJSON(c *normsync.Constitution, found iter.Seq2[normsync.StoredViolation, error]) error {
+	var frame bytes.Buffer
+	r := normsync.Report{Norms: slices.AppendSeq([]normsync.Norm{}, c.All()), Violations: []normsync.Violation{}}
+	if err := r.WriteJSON(&frame); err != nil {
+		return err
+	}
+	// Text of users cannot contain this, since quotes are escaped in it.
+	head, _, _ := strings.Cut(frame.String(), `"violations": []`)
+	out := bufio.NewWriter(a.stdout)
+	out.WriteString(head + `"violations": [`) // an error is kept, and reported by Flush
+	count := 0
+	for v, err := range found {
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+		if count++; count > 1 {
+			out.WriteString(",")
+		}
+		text, err := json.Marshal(v.Violation)
+		if err != nil {
+			return fmt.Errorf("normsync: write violation %d: %w", v.Number, err)
+		}
+		out.WriteString("\n  ")
+		if _, err := out.Write(visible(text)); err != nil {
+			return err
+		}
+	}
+	if count > 0 {
+		out.WriteString("\n")
+	}
+	fmt.Fprintf(out, "],\n\"violation_count\": %d,\n\"has_violations\": %t\n}\n", count, count > 0)
+	return out.Flush()
 }
 
 // followPeriod is how often a store is asked for new violations.
