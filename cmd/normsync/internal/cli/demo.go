@@ -1,7 +1,8 @@
 package cli
 
 import (
-	"fmt"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,10 +32,8 @@ minute. Otherwise it runs for 5 seconds.`,
 				o.For = 5 * time.Second
 			}
 			o.Version = version()
-			if err := demo.Run(cmd.Context(), a.stdout, o); err != nil {
-				return fmt.Errorf("normsync: demo: %w", err)
-			}
-			return nil
+			signal.Ignore(syscall.SIGPIPE) // a demo that cannot write ends by itself, and tidies up
+			return demo.Run(cmd.Context(), a.stdout, o)
 		},
 	}
 	cmd.Flags().DurationVar(&o.For, "for", 0, "end after this time (default 5s without a terminal)")

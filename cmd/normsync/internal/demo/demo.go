@@ -37,6 +37,7 @@ type demo struct {
 	watch   *watch
 	began   time.Time
 
+	unsaid  error // of the first line that could not be written
 	actions int
 	broken  []normsync.Violation
 }
@@ -62,13 +63,18 @@ func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 	}
 	d := &demo{out: out, options: o, service: s}
 	err = d.serve(ctx, path)
-	if err == nil {
+	if err = errors.Join(err, d.unsaid); err == nil {
 		err = d.summary(context.WithoutCancel(ctx))
 	}
 	return errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 }
 
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+// say writes a line. The demo ends if nobody can read it.
+func (d *demo) say(format string, args ...any) {
+	if _, err := fmt.Fprintf(d.out, format+"\n", args...); err != nil && d.unsaid == nil {
+		d.unsaid = fmt.Errorf("normsync: run demo: %w", err)
+	}
+}
 
 // serve runs the world behind its page.
 func (d *demo) serve(ctx context.Context, path string) (err error) {
@@ -108,7 +114,7 @@ func (d *demo) serve(ctx context.Context, path string) (err error) {
 	if d.options.For > 0 {
 		d.say("It ends after %s.", d.options.For)
 	} else {
-		d.say("It ends when you press Ctrl-C, or when nobody has looked at the page for %s.", d.options.Idle)
+		d.say("It ends when you press Ctrl-C, or when the page has not been open for %s.", d.options.Idle)
 	}
 	d.say("")
 	return d.run(ctx)
@@ -176,6 +182,9 @@ func (d *demo) tell(format string, args ...any) {
 
 // over reports whether the demo has to end.
 func (d *demo) over() bool {
+	if d.unsaid != nil {
+		return true
+	}
 	if d.options.For > 0 {
 		return time.Since(d.began) >= d.options.For
 	}

@@ -121,6 +121,16 @@ func TestAnInterruptedDemoStillHasASummary(t *testing.T) {
 	require.Contains(t, r.end(), "It was opened by nobody.")
 }
 
+func TestADemoEndsWhenItCannotWrite(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	out, in := io.Pipe()
+	require.NoError(t, out.Close())
+	require.ErrorIs(t, demo.Run(t.Context(), in, demo.Options{For: time.Hour}), io.ErrClosedPipe)
+	files, err := os.ReadDir(os.Getenv("TMPDIR"))
+	require.NoError(t, err)
+	require.Empty(t, files)
+}
+
 func TestADemoSaysThatItsAddressIsTaken(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
