@@ -497,7 +497,7 @@ func TestDocsCommands(t *testing.T) {
 			}
 		}
 	}
-	require.Contains(t, docPages(t)["README.md"], "```sh\ngo run ./internal/demo\ngo test ./...\n```", "the two commands that do all the set-up")
+	require.Contains(t, docPages(t)["README.md"], "```sh\ngo run ./cmd/normsync demo\ngo test ./...\n```", "the two commands that do all the set-up")
 }
 
 // The layout in CONTRIBUTING.md names every source file and every package.
