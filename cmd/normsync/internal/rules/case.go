@@ -24,8 +24,8 @@ var caseKeys = strictjson.Keys{
 	Required: []string{"name", "action", "expect"},
 }
 
-// actionKeys are those of [normsync.Action]. Its UnmarshalJSON skips others, but
-// a test with a misspelt key would test something else.
+// actionKeys are the keys of a [normsync.Action]. Its UnmarshalJSON skips other keys,
+// but a test with a misspelt key would test something else.
 var actionKeys = strictjson.Keys{
 	Known:    []string{"id", "agent_id", "action", "location", "target", "faction", "timestamp", "facts", "metadata"},
 	Required: []string{"action"},
@@ -101,7 +101,7 @@ func readCase(text []byte) (Case, *strictjson.Error) {
 	return c, problem
 }
 
-// readAction reads the action of a test, whose text is that of the Decoder.
+// readAction reads the action of a test. The Decoder reads the same text.
 func readAction(d *strictjson.Decoder, text []byte) (a normsync.Action, err error) {
 	start := d.NextOffset()
 	verb := start

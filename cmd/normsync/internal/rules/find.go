@@ -20,8 +20,8 @@ func (s *Set) NormPlace(name string) Place {
 
 // TokenPlace returns the place of a token in a field of the norm in force with that
 // name. The field is named as in [normsync.Norm]. If the token cannot be found, for
-// example since the file writes a letter of it as \u0061, the place is that of the whole text,
-// and if the file does not have the field, that of the norm.
+// example since the file writes a letter of it as \u0061, the place is the beginning of the
+// whole text. If the file does not have the field, it is the beginning of the norm.
 func (s *Set) TokenPlace(name, field, token string) Place {
 	i, ok := s.byName[name]
 	if !ok {

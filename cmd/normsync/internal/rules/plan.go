@@ -14,11 +14,11 @@ import (
 type PlanOptions struct {
 	Scoped bool   // the norms get Scope, and norms of other scopes stay as they are
 	Scope  string // empty means "global"
-	Prune  bool   // norms that the files do not have are repealed; if Scoped, those of Scope
+	Prune  bool   // norms that the files do not have are repealed; if Scoped, only in Scope
 }
 
-// Plan returns the norms that are in force when those of the set have been imported
-// beside the current ones. Pass it to [normsync.Diff]. A norm of the set that is marked
+// Plan returns the norms that are in force after the set was imported beside the
+// current norms. Pass it to [normsync.Diff]. A norm of the set that is marked
 // as repealed, and that is in force, is left out. The set must have no problems.
 func (s *Set) Plan(current []normsync.Norm, o PlanOptions) ([]normsync.Norm, error) {
 	if o.Prune && len(s.byName) == 0 {
