@@ -96,7 +96,7 @@ func openTab(t *testing.T, width, height int64) *tab {
 	require.NoError(t, chromedp.Do(ctx)) // opens the tab, without the limit below
 	b := &tab{t: t}
 	var cancel context.CancelFunc
-	b.ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	b.ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Listen(b.ctx, b.listen))
 	b.run(chromedp.EmulateViewport(width, height))
@@ -150,9 +150,9 @@ func (b *tab) wait(expression string, args ...any) {
 	if len(args) > 0 {
 		expression = fmt.Sprintf(expression, args...)
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond)))
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0)))
 	if err != nil {
 		b.t.Logf("the page: %s", value[string](b, "document.body?.innerText ?? ''"))
 	}

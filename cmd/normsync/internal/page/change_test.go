@@ -85,6 +85,7 @@ func TestANormIsEnactedAmendedAndRepealed(t *testing.T) {
 	require.Contains(t, text, "1 would be allowed")
 	b.click("#change-submit")
 	b.wait(`document.querySelector("#norm-list").innerText.includes("dry run")`)
+	b.wait(`document.activeElement.id === "norms"`) // since the button is gone
 	amended := peace
 	amended.Prohibited, amended.Shadow = "attack", true
 	got, _ := w.service.Monitor().Constitution().Norm("peace")

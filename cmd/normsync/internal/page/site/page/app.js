@@ -38,7 +38,11 @@ token.show();
 
 const change = new Change({
   askToken: (why, then) => token.ask(why, then),
-  applied: () => load(),
+  async applied() {
+    await load();
+    // The button that opened the dialog may be gone.
+    if (document.activeElement === document.body) byId("norms").focus({ preventScroll: true });
+  },
 });
 const norms = new Norms({
   amend: (n) => change.open("amend", n),

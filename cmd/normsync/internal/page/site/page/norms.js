@@ -56,8 +56,8 @@ export class Norms {
     const all = [...this.byName.values(), ...this.gone.values()];
     const matches = all.filter((n) => inState(n, state) && words.every((w) => haystack(n).includes(w)));
     matches.sort((a, b) => Number(b.name === query) - Number(a.name === query) || Number(b.active) - Number(a.active) || (a.name < b.name ? -1 : 1));
-    this.list.show(matches, (n) => this.shownAs.get(n.name) !== n);
-    this.shownAs = new Map(matches.map((n) => [n.name, n]));
+    this.list.show(matches, (n) => this.shownAs.get(n.name) !== JSON.stringify(n));
+    this.shownAs = new Map(matches.slice(0, this.list.limit).map((n) => [n.name, JSON.stringify(n)]));
     const filtered = words.length > 0 || state !== "";
     byId("norms-status").textContent = filtered ? `${count(matches.length, "match", "matches")} of ${all.length.toLocaleString("en")}` : count(this.byName.size, "norm") + " in force";
     const empty = byId("norms-empty");
