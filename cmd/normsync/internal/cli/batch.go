@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -88,7 +89,11 @@ func (b *batch) check(ctx context.Context, s *service.Service, log io.Reader, dr
 	}
 	if err != nil {
 		if b.count.Actions > 0 {
-			b.app.notef("normsync: stopped behind action %d; the violations up to it are %s", b.count.Actions, recorded(!dryRun))
+			text := fmt.Sprintf("normsync: stopped behind action %d", b.count.Actions)
+			if !errors.Is(err, service.ErrNotRecorded) {
+				text += "; the violations up to it are " + recorded(!dryRun)
+			}
+			b.app.notef("%s", text)
 		}
 		return err
 	}

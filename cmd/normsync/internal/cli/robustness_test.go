@@ -244,6 +244,32 @@ func TestCheckRecordsAllViolationsOfALongLog(t *testing.T) {
 	require.Contains(t, ok(t, "violations", "--follow=false", "--limit", "1", "--format", "json", "--store", "file:world"), `"timestamp":40000,`)
 }
 
+func TestLogsOfAnyKind(t *testing.T) {
+	for name, test := range map[string]struct {
+		log  string
+		code int
+		want string
+	}{
+		"line ends of Windows":        {"{\"action\": \"attack\"}\r\n{\"action\": \"walk\"}\r\n", 1, "2 actions: 1 allowed, 1 denied."},
+		"a byte-order mark":           {"\ufeff{\"action\": \"attack\"}", 1, "1 action: 0 allowed, 1 denied."},
+		"UTF-16":                      {"\xff\xfe{\x00}\x00", 2, "it is in UTF-16; save it as UTF-8"},
+		"an array":                    {`[{"action": "walk"}, {"action": "walk"}]`, 0, "2 actions: 2 allowed, 0 denied."},
+		"an array that is cut off":    {`[{"action": "walk"}, `, 2, "line 1, column 22"},
+		"an action of more than 1 MB": {`{"action": "` + strings.Repeat("attack ", 1<<18) + `"}`, 2, "it has more than 1048576 bytes; shorten it"},
+		"not JSON":                    {"hero attacks", 2, "line 1, column 1"},
+		"a repeated key":              {`{"action": "walk", "action": "attack"}`, 2, `key "action"`},
+		"a time that is text":         {`{"action": "walk", "timestamp": "now"}`, 2, `key "timestamp"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inEmptyFolder(t)
+			ok(t, "add", "peace", "", "", "attack")
+			r := run(t, test.log, "check", "--actions", "-")
+			require.Equal(t, test.code, r.code, r.stderr)
+			require.Contains(t, r.stderr, test.want)
+		})
+	}
+}
+
 func TestAStoreInTheWay(t *testing.T) {
 	setup := func(t *testing.T) {
 		inEmptyFolder(t)

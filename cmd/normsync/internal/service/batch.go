@@ -21,8 +21,9 @@ const maxPending = 1 << 14
 // background, in large batches, and waits for the store if that falls behind. The
 // sequence ends when all violations are stored. With dryRun nothing is stored.
 //
-// An error ends the sequence. It is yielded with the zero Verdict, after the violations
-// of the verdicts before it were stored.
+// An error ends the sequence. It is yielded with the zero Verdict. It is ErrNotRecorded if
+// some violations of the verdicts before it could not be stored. Otherwise all of them
+// are stored.
 func (s *Service) CheckAll(ctx context.Context, actions iter.Seq2[normsync.Action, error], dryRun bool) iter.Seq2[Verdict, error] {
 	return func(yield func(Verdict, error) bool) {
 		constitution := s.monitor.Constitution()
@@ -60,13 +61,18 @@ func (s *Service) CheckAll(ctx context.Context, actions iter.Seq2[normsync.Actio
 			return
 		}
 		if w != nil {
-			err = errors.Join(err, w.close())
+			if failed := w.close(); failed != nil {
+				err = errors.Join(err, fmt.Errorf("%w: %w", ErrNotRecorded, failed))
+			}
 		}
 		if err != nil {
 			yield(Verdict{}, err)
 		}
 	}
 }
+
+// ErrNotRecorded is the error of CheckAll if violations could not be stored.
+var ErrNotRecorded = errors.New("normsync: some violations are not recorded")
 
 var errStopped = errors.New("the loop has ended")
 

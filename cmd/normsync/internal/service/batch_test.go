@@ -100,6 +100,7 @@ func TestCheckAllStopsAtAnError(t *testing.T) {
 			}
 			require.Len(t, errs, 1)
 			require.ErrorIs(t, errs[0], normsync.ErrInvalid)
+			require.NotErrorIs(t, errs[0], service.ErrNotRecorded)
 			require.ErrorContains(t, errs[0], test.want)
 			require.Equal(t, 1, stored(t, store))
 		})
@@ -132,6 +133,7 @@ func TestCheckAllReportsAStoreThatFails(t *testing.T) {
 		last = err
 		count++
 	}
+	require.ErrorIs(t, last, service.ErrNotRecorded)
 	require.ErrorContains(t, last, "append violations")
 	require.Less(t, count, 100_000, "it goes on although nothing can be stored")
 }
