@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -524,4 +525,75 @@ func fileHeap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapInuse
+}
+
+// tenFacts are ten facts, of which a few count for some actions.
+var tenFacts = []Fact{
+	{Name: "authenticated", After: "verb:login", Until: "verb:logout"},
+	{Name: "confirmed", After: "verb:confirm", Until: "verb:update*"},
+	{Name: "third_strike", Broke: "peace", Count: 3, Within: 10 * time.Minute},
+	{Name: "cooling_down", After: "verb:attack", Within: 3 * time.Second},
+	{Name: "exchanged", After: "verb:exchange"},
+	{Name: "hunted", After: "verb:attack target:deer*"},
+	{Name: "warned", Broke: "no_spam", Count: 10, Within: 10 * time.Second},
+	{Name: "paid", After: "verb:pay", Until: "verb:leave"},
+	{Name: "late", After: "facts:night verb:knock|ring"},
+	{Name: "cursed", After: "verb:loot location:temple", Until: "verb:pray"},
+}
+
+func BenchmarkMemory(b *testing.B) {
+	pers := map[string]func(i int) string{
+		"one": func(int) string { return "agent" },
+		"few": func(i int) string { return []string{"agent", "agent target", "location", "world"}[i%4] },
+	}
+	for _, kind := range []string{"one", "few"} {
+		facts := make([]Fact, len(tenFacts))
+		for i, f := range tenFacts {
+			f.Per = pers[kind](i)
+			facts[i] = f
+		}
+		m := memoryOf(b, nil, facts...)
+		action := func(i int, verb string) *Prepared {
+			return prepare(Action{Agent: fmt.Sprint("agent", i), Verb: verb, Location: "market", Target: "wolf", Time: noon})
+		}
+		var idle, busy, acts []*Prepared
+		for i := range 1024 {
+			idle = append(idle, action(i+1024, "walk"))
+			busy = append(busy, action(i, "walk"))
+			acts = append(acts, action(i, []string{"login", "attack", "pay", "walk"}[i%4]))
+		}
+		for _, p := range acts {
+			m.HappenedPrepared(p)
+		}
+		room := make([]Word, 0, 16)
+		for _, bench := range []struct {
+			name string
+			do   func(i int)
+		}{
+			{"AppendFacts/none", func(i int) { room = m.AppendFacts(room[:0], idle[i%1024]) }},
+			{"AppendFacts/some", func(i int) { room = m.AppendFacts(room[:0], busy[i%1024]) }},
+			{"Happened/none", func(i int) { m.HappenedPrepared(idle[i%1024]) }},
+			{"Happened/some", func(i int) { m.HappenedPrepared(acts[i%1024]) }},
+		} {
+			b.Run("facts=10/pers="+kind+"/"+bench.name, func(b *testing.B) {
+				b.ReportAllocs()
+				i := 0
+				for b.Loop() {
+					bench.do(i)
+					i++
+				}
+			})
+		}
+	}
+	m := memoryOf(b, nil, tenFacts...)
+	b.Run("facts=10/parallel/AppendFacts", func(b *testing.B) {
+		var goroutines atomic.Int64
+		b.RunParallel(func(pb *testing.PB) {
+			p := prepare(Action{Agent: fmt.Sprint("agent", goroutines.Add(1)), Verb: "walk", Location: "market", Time: noon})
+			room := make([]Word, 0, 16)
+			for pb.Next() {
+				room = m.AppendFacts(room[:0], p)
+			}
+		})
+	})
 }

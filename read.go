@@ -15,7 +15,7 @@ import (
 
 // ReadNorms reads a JSON array of norms, or an object with such an array under
 // "norms", which is what [Report.WriteJSON] writes; it skips the object's other
-// keys. It reads norms as strictly as [Norm.UnmarshalJSON] and validates them. The
+// keys, such as "facts", which [ReadRules] reads. It reads norms as strictly as [Norm.UnmarshalJSON] and validates them. The
 // norms keep their order. ReadNorms does not check that names are unique; [Compile]
 // does.
 //
@@ -69,22 +69,10 @@ func readNorms(text []byte) ([]Norm, error) {
 	}
 	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
 	d := strictjson.NewDecoder(text)
-	norms := []Norm{}
-	readList := func() error {
-		return d.ReadArray(func() error {
-			at := d.NextOffset()
-			n, err := readNorm(d)
-			if err == nil {
-				if problem := n.problem(strict); problem != "" {
-					err = d.Errorf(at, "%s", problem)
-				}
-			}
-			if err != nil {
-				return position{1, 1}.locate(text, err, fmt.Sprintf("norm %d %s", len(norms)+1, quote(n.Name)))
-			}
-			norms = append(norms, n)
-			return nil
-		})
+	var norms []Norm
+	readList := func() (err error) {
+		norms, err = readNormArray(d, text)
+		return err
 	}
 	var err error
 	switch d.PeekKind() {
@@ -108,6 +96,26 @@ func readNorms(text []byte) ([]Norm, error) {
 		return nil, position{1, 1}.locate(text, err, "list of norms")
 	}
 	return norms, nil
+}
+
+// readNormArray reads an array of norms from a text, and validates them one by one.
+func readNormArray(d *strictjson.Decoder, text []byte) ([]Norm, error) {
+	norms := []Norm{}
+	err := d.ReadArray(func() error {
+		at := d.NextOffset()
+		n, err := readNorm(d)
+		if err == nil {
+			if problem := n.problem(strict); problem != "" {
+				err = d.Errorf(at, "%s", problem)
+			}
+		}
+		if err != nil {
+			return position{1, 1}.locate(text, err, fmt.Sprintf("norm %d %s", len(norms)+1, quote(n.Name)))
+		}
+		norms = append(norms, n)
+		return nil
+	})
+	return norms, err
 }
 
 const byteOrderMark = "\uFEFF" // in UTF-8

@@ -258,6 +258,7 @@ const (
 	inCondition part = iota
 	inUnless
 	inVerbs
+	inEvent // After and Until of a Fact
 )
 
 func tokensProblem(s string, in part, r rules) string {
@@ -390,13 +391,13 @@ func operatorProblem(tokens []string, at int, in part) string {
 	switch operator := tokens[at]; {
 	case operator == "=" || operator == "==":
 		advice = equalsAdvice(tokens, at, in)
-	case (operator == "&&" || operator == "AND") && in == inCondition:
+	case (operator == "&&" || operator == "AND") && (in == inCondition || in == inEvent):
 		advice = "leave it out: all tokens must be found"
 	case operator == "&&" || operator == "AND":
 		advice = "leave it out, and note that any token is enough"
 	case operator == "NOT":
 		advice = notAdvice(tokens, at, in)
-	case in == inCondition: // || and OR
+	case in == inCondition || in == inEvent: // || and OR
 		advice = orAdvice(tokens, at)
 	default:
 		advice = "leave it out: any token is enough"
@@ -408,6 +409,8 @@ func notAdvice(tokens []string, at int, in part) string {
 	switch {
 	case in == inVerbs:
 		return "write only the verbs that the norm names, and permit others by a norm with Permitted and a higher Priority"
+	case in == inEvent:
+		return "a fact has no exceptions; name what must be found"
 	case in == inUnless:
 		return "leave it out: each token here exempts the actions that have it"
 	case at+1 < len(tokens) && !isOperator(tokens[at+1], strict):

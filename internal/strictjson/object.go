@@ -78,6 +78,40 @@ func (d *Decoder) ReadObject(keys *Keys, value func(key string) error) error {
 	return nil
 }
 
+// ReadMap reads an object with any keys. It calls value for each key, which begins at
+// at, to read the key's value. It does not check that keys are unique. Errors of value
+// that are [Error]s get the key in front of their path.
+func (d *Decoder) ReadMap(value func(key string, at int) error) error {
+	if !d.eat('{') {
+		return d.Want("an object")
+	}
+	if d.eat('}') {
+		return nil
+	}
+	for {
+		if d.peek() != '"' {
+			return d.Want("a key in quotes")
+		}
+		at := d.pos
+		key, err := d.ReadString()
+		if err != nil {
+			return err
+		}
+		if !d.eat(':') {
+			return d.Want("a colon")
+		}
+		if err := value(key, at); err != nil {
+			return within(err, key)
+		}
+		if d.eat('}') {
+			return nil
+		}
+		if !d.eat(',') {
+			return d.Want("a comma or the end of the object")
+		}
+	}
+}
+
 // index returns the index of a key among the known keys, -1 if it is not known.
 // The search begins at next.
 func (k *Keys) index(key []byte, next int) int {

@@ -1,0 +1,695 @@
+package normsync
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync/internal/token"
+)
+
+// twinMemory is the readable definition of a Memory. It keeps the whole history of each key,
+// and computes facts from it each time.
+type twinMemory struct {
+	facts   []Fact // canonical
+	limit   int
+	keys    []string // by use, the oldest first
+	history map[string][]twinEvent
+	evicted uint64
+}
+
+// twinEvent says that a fact counted, or ended, at a time.
+type twinEvent struct {
+	fact int
+	at   time.Time
+	ends bool
+}
+
+func newTwinMemory(facts []Fact, limit int) *twinMemory {
+	t := &twinMemory{limit: limit, history: map[string][]twinEvent{}}
+	for _, f := range facts {
+		t.facts = append(t.facts, f.canonical())
+	}
+	return t
+}
+
+// pers returns the different Pers in order of declaration.
+func (t *twinMemory) pers() (pers []string) {
+	for _, f := range t.facts {
+		if !slices.Contains(pers, f.Per) {
+			pers = append(pers, f.Per)
+		}
+	}
+	return pers
+}
+
+func twinKey(per string, a Action) string {
+	key := per
+	fields := twinSplit(a)
+	for _, field := range strings.Fields(per) {
+		key += "\n"
+		for _, word := range fields.words[field] {
+			if field == "agent" {
+				key += " " + token.FoldAgent(word)
+			} else {
+				key += " " + token.Fold(word)
+			}
+		}
+	}
+	return key
+}
+
+// twinTime is the time at which an action counts: 1970 if it has none.
+func twinTime(a Action) time.Time {
+	if a.Time.IsZero() {
+		return time.Unix(0, 0)
+	}
+	return a.Time
+}
+
+func (t *twinMemory) holds(fact int, a Action) bool {
+	f := t.facts[fact]
+	var times []time.Time
+	var last time.Time // no time that a test has is before it
+	for _, e := range t.history[twinKey(f.Per, a)] {
+		if e.fact != fact {
+			continue
+		}
+		if e.at.After(last) {
+			last = e.at
+		}
+		if e.ends {
+			times = nil
+		} else {
+			times = append(times, last)
+		}
+	}
+	now := twinTime(a)
+	if now.Before(last) {
+		now = last
+	}
+	n := 0
+	for _, at := range times {
+		if f.Within == 0 || now.Before(at.Add(f.Within)) {
+			n++
+		}
+	}
+	return n >= f.Count
+}
+
+func (t *twinMemory) holding(a Action) string {
+	names := []string{}
+	for _, per := range t.pers() {
+		for i, f := range t.facts {
+			if f.Per == per && t.holds(i, a) {
+				names = append(names, f.Name)
+			}
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+func (t *twinMemory) happened(a Action) {
+	seen := a // its Facts are those that the memory knows, and no others of the same name
+	words := strings.FieldsFunc(twinVisible(a.Facts), unicode.IsSpace)
+	words = slices.DeleteFunc(words, func(word string) bool {
+		return slices.ContainsFunc(t.facts, func(f Fact) bool { return strings.EqualFold(f.Name, word) })
+	})
+	seen.Facts = strings.Join(append(words, t.holding(a)), " ")
+	matches := func(tokens string) bool {
+		return tokens != "" && twinSplit(seen).applies(Norm{Condition: tokens, Prohibited: "*"})
+	}
+	var events []twinEvent
+	for i, f := range t.facts {
+		if matches(f.Until) {
+			events = append(events, twinEvent{i, twinTime(a), true})
+		}
+		if matches(f.After) {
+			events = append(events, twinEvent{i, twinTime(a), false})
+		}
+	}
+	t.change(a, events)
+}
+
+func (t *twinMemory) violated(v Violation) {
+	var events []twinEvent
+	for i, f := range t.facts {
+		for _, name := range strings.Fields(f.Broke) {
+			beginning, prefix := strings.CutSuffix(name, "*")
+			if !v.Shadow && (name == v.NormName || prefix && strings.HasPrefix(v.NormName, beginning)) {
+				events = append(events, twinEvent{i, twinTime(v.Action), false})
+				break
+			}
+		}
+	}
+	if !v.Shadow {
+		t.change(v.Action, events)
+	}
+}
+
+func (t *twinMemory) change(a Action, events []twinEvent) {
+	for _, per := range t.pers() {
+		key := twinKey(per, a)
+		var mine []twinEvent
+		counts := false
+		for _, e := range events {
+			if t.facts[e.fact].Per == per {
+				mine = append(mine, e)
+				counts = counts || !e.ends
+			}
+		}
+		if per != "world" {
+			if at := slices.Index(t.keys, key); at >= 0 {
+				t.keys = append(slices.Delete(t.keys, at, at+1), key)
+			} else if !counts {
+				continue
+			} else {
+				if len(t.keys) == t.limit {
+					delete(t.history, t.keys[0])
+					t.keys = t.keys[1:]
+					t.evicted++
+				}
+				t.keys = append(t.keys, key)
+			}
+		}
+		t.history[key] = append(t.history[key], mine...)
+	}
+}
+
+// memoryWorld makes random facts, and a random log in which few agents often do the same.
+type memoryWorld struct {
+	*twinWorld
+	now    time.Time
+	agents []string
+}
+
+func newMemoryWorld(w *twinWorld) *memoryWorld {
+	start := []time.Time{time.Unix(1_000_000, 5), time.Unix(0, 0), time.Date(1247, 3, 1, 0, 0, 0, 0, time.UTC), time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)}
+	m := &memoryWorld{w, start[w.IntN(len(start))].UTC(), nil}
+	for range 6 {
+		m.agents = append(m.agents, w.text(2))
+	}
+	return m
+}
+
+func (w *memoryWorld) fact(i int, others []Fact) Fact {
+	condition := func() string {
+		text := w.condition(2)
+		if len(others) > 0 && w.IntN(3) == 0 {
+			text += " " + w.of("facts:", "", "FACTS:") + others[w.IntN(len(others))].Name
+		}
+		return text
+	}
+	f := Fact{Name: fmt.Sprint("fact", i), Until: w.of("", condition()), Count: w.IntN(4), Within: time.Duration(w.IntN(3)) * 2500 * time.Millisecond,
+		Per: w.of("", "agent", "target", "world", "verb agent", "Location Faction", "agent target")}
+	if f.After = condition(); f.After == "" || w.IntN(3) == 0 {
+		f.After, f.Broke = "", w.of("n0", "n1 n2", "n*", "n1 n* n", "*")
+	}
+	if isEmpty(f.After) {
+		f.After = ""
+	}
+	return f
+}
+
+// next returns the next action of the log. Sometimes it comes late, or has no time.
+func (w *memoryWorld) next() Action {
+	w.now = w.now.Add(time.Duration(w.IntN(5)) * 500 * time.Millisecond)
+	a := w.action()
+	a.Agent, a.Time = w.of(w.agents...), w.now
+	a.Target = w.of(a.Target, w.agents[0], w.agents[1])
+	switch w.IntN(12) {
+	case 0:
+		a.Time = w.now.Add(-time.Duration(w.IntN(8)) * time.Second)
+	case 1:
+		a.Time = time.Time{}
+	}
+	if w.IntN(4) == 0 {
+		a.Facts += " fact0 FACT1" // words that the memory decides about
+	}
+	return a
+}
+
+// worldFacts returns random facts.
+func (w *memoryWorld) facts(t *testing.T, n int) []Fact {
+	var facts []Fact
+	for i := range n {
+		f := w.fact(i, facts)
+		require.NoError(t, f.Validate(), "%+q", f)
+		facts = append(facts, f)
+	}
+	return facts
+}
+
+// step lets the next action of the log happen, or be violated, in all of the memories.
+func (w *memoryWorld) step(do func(a Action, vs []Violation)) {
+	a := w.next()
+	var vs []Violation
+	for w.IntN(3) == 0 {
+		vs = append(vs, Violation{NormName: fmt.Sprint("n", w.IntN(4)), Shadow: w.IntN(5) == 0, Action: a})
+	}
+	do(a, vs)
+}
+
+// tell passes an action to a memory, and its violations if it has some.
+func tell(m *Memory, a Action, vs []Violation, prepared bool) {
+	switch {
+	case len(vs) > 0:
+		m.Violated(vs...)
+	case prepared:
+		m.HappenedPrepared(prepare(a))
+	default:
+		m.Happened(a)
+	}
+}
+
+func (t *twinMemory) tell(a Action, vs []Violation) {
+	if len(vs) == 0 {
+		t.happened(a)
+	}
+	for _, v := range vs {
+		t.violated(v)
+	}
+}
+
+func memoryOf(t testing.TB, o *MemoryOptions, facts ...Fact) *Memory {
+	t.Helper()
+	m, err := NewMemory(facts, o)
+	require.NoError(t, err)
+	return m
+}
+
+// inMemoryWorlds runs a test in plain and in hostile worlds, and when every hash is the same.
+func inMemoryWorlds(t *testing.T, count uint64, test func(t *testing.T, w *memoryWorld)) {
+	worlds := func(t *testing.T, count uint64) {
+		for seed := range count {
+			test(t, newMemoryWorld(plainWorld(seed)))
+			test(t, newMemoryWorld(hostileWorld(seed)))
+		}
+	}
+	t.Run("in random worlds", func(t *testing.T) { worlds(t, count) })
+	t.Run("when every hash is the same", func(t *testing.T) {
+		defer token.Blunt()()
+		worlds(t, count/3)
+	})
+}
+
+func TestMemoryAgreesWithItsTwin(t *testing.T) {
+	held := 0
+	inMemoryWorlds(t, 60, func(t *testing.T, w *memoryWorld) {
+		facts := w.facts(t, 1+w.IntN(10))
+		limit := []int{3, 8, 1000}[w.IntN(3)]
+		m, twin := memoryOf(t, &MemoryOptions{Keys: limit}, facts...), newTwinMemory(facts, limit)
+		for range 80 {
+			w.step(func(a Action, vs []Violation) {
+				want := twin.holding(a)
+				require.Equal(t, want, m.Facts(a), "%+q\n%+q", a, facts)
+				if want != "" {
+					held++
+				}
+				var words []string
+				for _, word := range m.AppendFacts(nil, prepare(a)) {
+					words = append(words, word.String())
+				}
+				require.Equal(t, want, strings.Join(words, " "), "prepared: %+q", a)
+				for i, f := range twin.facts {
+					found, err := m.Explain(f.Name, a)
+					require.NoError(t, err)
+					require.Equal(t, twin.holds(i, a), found.Holds, "%s of %+q", found.Reason, a)
+					require.Equal(t, found.Holds, found.Count >= f.Count, "%+v", found)
+				}
+				tell(m, a, vs, w.IntN(2) == 0)
+				twin.tell(a, vs)
+			})
+		}
+		require.Equal(t, MemoryStats{len(twin.keys), twin.evicted}, m.Stats())
+	})
+	require.Greater(t, held, 2000, "the worlds are such that facts hold")
+}
+
+// A log that is judged again, by a new process or a new memory, gives the same facts.
+func TestReplayOfALogGivesTheSameFacts(t *testing.T) {
+	type step struct {
+		a  Action
+		vs []Violation
+	}
+	for seed := range uint64(20) {
+		w := newMemoryWorld(hostileWorld(seed))
+		facts := w.facts(t, 8)
+		var log []step
+		for range 300 {
+			w.step(func(a Action, vs []Violation) { log = append(log, step{a, vs}) })
+		}
+		replay := func() (lines []string, snapshot string) {
+			m := memoryOf(t, &MemoryOptions{Keys: 10}, facts...)
+			for _, s := range log {
+				lines = append(lines, m.Facts(s.a))
+				tell(m, s.a, s.vs, false)
+			}
+			return lines, snapshotOf(t, m)
+		}
+		lines, snapshot := replay()
+		restore := token.Reseed(seed) // as in another process
+		again, snapshotAgain := replay()
+		restore()
+		require.Equal(t, lines, again)
+		require.Equal(t, snapshot, snapshotAgain)
+	}
+}
+
+func snapshotOf(t testing.TB, m *Memory) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, m.Snapshot(&b))
+	return b.String()
+}
+
+func TestRestoreContinuesWhereTheSnapshotWasTaken(t *testing.T) {
+	inMemoryWorlds(t, 30, func(t *testing.T, w *memoryWorld) {
+		facts := w.facts(t, 1+w.IntN(8))
+		limit := []int{4, 1000}[w.IntN(2)]
+		m := memoryOf(t, &MemoryOptions{Keys: limit}, facts...)
+		for range 60 {
+			w.step(func(a Action, vs []Violation) { tell(m, a, vs, false) })
+		}
+		text := snapshotOf(t, m)
+		restored := memoryOf(t, &MemoryOptions{Keys: limit}, facts...)
+		tell(restored, w.next(), nil, false) // is forgotten
+		require.NoError(t, restored.Restore(strings.NewReader(text)), text)
+		require.Equal(t, text, snapshotOf(t, restored))
+		require.Equal(t, m.Stats().Keys, restored.Stats().Keys)
+		for range 60 {
+			w.step(func(a Action, vs []Violation) {
+				require.Equal(t, m.Facts(a), restored.Facts(a), "%+q\n%+q\n%s", a, facts, text)
+				tell(m, a, vs, false)
+				tell(restored, a, vs, false)
+			})
+		}
+		require.Equal(t, snapshotOf(t, m), snapshotOf(t, restored))
+	})
+}
+
+var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// at returns an action some seconds after noon.
+func at(seconds float64, agent, verb, target string) Action {
+	return Action{Agent: agent, Verb: verb, Target: target, Time: noon.Add(time.Duration(seconds * float64(time.Second)))}
+}
+
+func TestRestoreKeepsWhatTheDeclarationsStillNeed(t *testing.T) {
+	before := memoryOf(t, nil,
+		Fact{Name: "hot", After: "verb:run", Count: 2, Within: time.Minute},
+		Fact{Name: "seen", After: "*"},
+		Fact{Name: "gone", After: "*"},
+		Fact{Name: "moved", After: "*", Per: "target"})
+	for s := range 3 {
+		before.Happened(at(float64(s), "a", "run", ""))
+	}
+	after := memoryOf(t, nil,
+		Fact{Name: "hot", After: "verb:run", Count: 3, Within: time.Hour},
+		Fact{Name: "seen", After: "*", Count: 3},
+		Fact{Name: "moved", After: "*", Per: "agent"},
+		Fact{Name: "new", After: "*"})
+	require.NoError(t, after.Restore(strings.NewReader(snapshotOf(t, before))))
+	require.Equal(t, "", after.Facts(at(3, "a", "run", "")), "two times of hot, and one of seen, are known")
+	after.Happened(at(4, "a", "run", ""))
+	require.Equal(t, "hot moved new", after.Facts(at(5, "a", "run", "")))
+}
+
+func TestRestoreSaysWhatIsWrong(t *testing.T) {
+	m := memoryOf(t, nil, Fact{Name: "f", After: "*"})
+	m.Happened(at(0, "a", "run", ""))
+	before := snapshotOf(t, m)
+	state := func(s string) string {
+		return `{"format":1,"keys":[{"per":"agent","key":["a"],"facts":[{"name":"f",` + s + `}]}]}`
+	}
+	require.NoError(t, m.Restore(strings.NewReader(state(`"count":1,"last":2,"times":[1]`))))
+	require.NoError(t, m.Restore(strings.NewReader(before)))
+	for text, want := range map[string]string{
+		``:                         `snapshot in line 1, column 1: want an object, found the end of the text`,
+		`{"keys":[]}`:              `key "format" is missing`,
+		`{"format":2,"keys":[]}`:   `format 2 is unknown; read the snapshot with a newer version`,
+		`{"format":1,"keys":[]} 1`: `want the end of the text`,
+		`{"format":1,"keys":[{"per":"agent","key":[],"facts":[]}]}`:        `the key has 0 texts, and Per has 1 fields`,
+		`{"format":1,"keys":[{"per":"world","key":["a"],"facts":[]}]}`:     `the key of the world has no texts`,
+		`{"format":1,"keys":[{"per":"target agent","key":[],"facts":[]}]}`: `key "keys.per": want the Per of a fact, found "target agent"`,
+		`{"format":1,"keys":[{"per":"clan","key":["a"],"facts":[]}]}`:      `want the Per of a fact`,
+		state(`"count":-1,"last":1,"times":[]`):                            `-1 is not between 0 and 1000`,
+		state(`"count":1,"last":1,"times":[]`):                             `there are 0 times for a count of 1`,
+		state(`"count":1,"last":2,"times":[1,2]`):                          `there are 2 times for a count of 1`,
+		state(`"count":2,"last":2,"times":[2,1]`):                          `the times are not in order`,
+		state(`"count":1,"last":1,"times":[2]`):                            `the last time is before another one`,
+		state(`"count":0,"last":1,"ended":2,"times":[]`):                   `the last time is before another one`,
+		state(`"count":1,"last":1,"times":[1],"more":1`):                   `key "more" is unknown`,
+	} {
+		err := m.Restore(strings.NewReader(text))
+		require.ErrorIs(t, err, ErrInvalid, text)
+		require.ErrorContains(t, err, want, text)
+	}
+	require.Equal(t, before, snapshotOf(t, m), "an error changes nothing")
+	broken := errors.New("broken")
+	require.ErrorIs(t, m.Restore(brokenReader{broken}), broken)
+	require.ErrorIs(t, m.Snapshot(brokenReader{broken}), broken)
+}
+
+type brokenReader struct{ err error }
+
+func (r brokenReader) Read([]byte) (int, error)  { return 0, r.err }
+func (r brokenReader) Write([]byte) (int, error) { return 0, r.err }
+
+// What counts violations is built anew from the store after a restart.
+func TestReplayViolationsRebuildsAMemory(t *testing.T) {
+	var store MemStore
+	facts := []Fact{{Name: "strike", Broke: "peace", Count: 2, Within: time.Minute}, {Name: "wanted", Broke: "*", Per: "agent location"}}
+	m := memoryOf(t, nil, facts...)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range 200 {
+		v := Violation{NormName: []string{"peace", "quiet"}[r.IntN(2)], Severity: SeverityWarn, Shadow: r.IntN(4) == 0, Action: at(float64(5*i), fmt.Sprint("a", r.IntN(5)), "attack", "")}
+		m.Violated(v)
+		require.NoError(t, store.AppendViolations(t.Context(), v))
+	}
+	again := memoryOf(t, nil, facts...)
+	last, err := again.ReplayViolations(QueryViolations(t.Context(), &store, ViolationQuery{}))
+	require.NoError(t, err)
+	require.Equal(t, uint64(200), last)
+	require.Equal(t, snapshotOf(t, m), snapshotOf(t, again))
+
+	broken := errors.New("broken")
+	var fails iter.Seq2[StoredViolation, error] = func(yield func(StoredViolation, error) bool) {
+		_ = yield(StoredViolation{Number: 7}, nil) && yield(StoredViolation{}, broken)
+	}
+	last, err = again.ReplayViolations(fails)
+	require.ErrorIs(t, err, broken)
+	require.Equal(t, uint64(7), last)
+}
+
+func TestWithinIsUpToAndNotIncludingItsEnd(t *testing.T) {
+	m := memoryOf(t, nil, Fact{Name: "tired", After: "verb:run", Within: 10 * time.Second})
+	m.Happened(at(0, "a", "run", ""))
+	require.Equal(t, "tired", m.Facts(at(9.999, "a", "walk", "")))
+	require.Equal(t, "", m.Facts(at(10, "a", "walk", "")))
+	require.Equal(t, "tired", m.Facts(at(0, "A", "walk", "")), "the case of letters does not count")
+	require.Equal(t, "", m.Facts(at(0, "b", "walk", "")))
+}
+
+func TestTimeDoesNotGoBack(t *testing.T) {
+	m := memoryOf(t, nil, Fact{Name: "tired", After: "verb:run", Count: 2, Within: 10 * time.Second, Until: "verb:rest"})
+	m.Happened(at(20, "a", "run", ""))
+	m.Happened(at(1, "a", "run", "")) // comes late, and counts at 20
+	require.Equal(t, "tired", m.Facts(at(0, "a", "walk", "")))
+	require.Equal(t, "tired", m.Facts(at(29, "a", "walk", "")))
+	require.Equal(t, "tired", m.Facts(Action{Agent: "a", Verb: "walk"}), "without a time")
+	require.Equal(t, "", m.Facts(at(30, "a", "walk", "")))
+	m.Happened(at(2, "a", "rest", "")) // late, too: the order of the calls decides
+	require.Equal(t, "", m.Facts(at(21, "a", "walk", "")))
+}
+
+func TestAnActionThatEndsAFactAndMakesItMakesIt(t *testing.T) {
+	m := memoryOf(t, nil, Fact{Name: "confirmed", After: "verb:confirm", Until: "*"})
+	for _, step := range []struct{ verb, facts string }{{"confirm", ""}, {"confirm", "confirmed"}, {"pay", "confirmed"}, {"pay", ""}} {
+		a := at(0, "a", step.verb, "")
+		require.Equal(t, step.facts, m.Facts(a))
+		m.Happened(a)
+	}
+}
+
+func TestFactsOfFactsSeeWhatHeldBefore(t *testing.T) {
+	declarations := []Fact{
+		{Name: "ordered", After: "verb:order"},
+		{Name: "paid", After: "verb:pay facts:ordered"},
+		{Name: "shipped", After: "verb:ship facts:paid", Until: "facts:shipped"},
+	}
+	for _, facts := range [][]Fact{declarations, {declarations[2], declarations[1], declarations[0]}} {
+		m := memoryOf(t, nil, facts...)
+		m.Happened(Action{Agent: "a", Verb: "ship", Facts: "paid ordered"}) // the memory knows better
+		m.Happened(Action{Agent: "a", Verb: "pay order"})                   // at once, not one after the other
+		require.Equal(t, "ordered", m.Facts(Action{Agent: "a"}))
+		m.Happened(Action{Agent: "a", Verb: "pay"})
+		m.Happened(Action{Agent: "a", Verb: "ship"})
+		require.ElementsMatch(t, []string{"ordered", "paid", "shipped"}, strings.Fields(m.Facts(Action{Agent: "a"})))
+		m.Happened(Action{Agent: "a", Verb: "wait"})
+		require.ElementsMatch(t, []string{"ordered", "paid"}, strings.Fields(m.Facts(Action{Agent: "a"})))
+	}
+}
+
+func TestMemoryForgetsTheLeastRecentlyUsed(t *testing.T) {
+	m := memoryOf(t, &MemoryOptions{Keys: 2}, Fact{Name: "in", After: "verb:login"})
+	for _, agent := range []string{"a", "b"} {
+		m.Happened(at(0, agent, "login", ""))
+	}
+	m.Happened(at(1, "a", "walk", ""))
+	require.Equal(t, MemoryStats{Keys: 2}, m.Stats())
+	m.Happened(at(2, "c", "login", ""))
+	m.Happened(at(2, "d", "walk", "")) // nothing to remember
+	require.Equal(t, MemoryStats{Keys: 2, Evicted: 1}, m.Stats())
+	for agent, want := range map[string]string{"a": "in", "b": "", "c": "in", "d": ""} {
+		require.Equal(t, want, m.Facts(at(3, agent, "walk", "")), agent)
+	}
+}
+
+func TestExplainSaysWhyAFactHolds(t *testing.T) {
+	m := memoryOf(t, nil,
+		Fact{Name: "authenticated", After: "verb:login", Until: "verb:logout|quit"},
+		Fact{Name: "third_strike", Broke: "peace", Count: 3, Within: 10 * time.Minute},
+		Fact{Name: "exchanged", After: "verb:exchange", Per: "target agent"},
+		Fact{Name: "alarm", Broke: `peace "no fire"`, Per: "world", Within: time.Hour})
+	reason := func(fact string, a Action) string {
+		t.Helper()
+		f, err := m.Explain(fact, a)
+		require.NoError(t, err)
+		require.Equal(t, f.Holds, slices.Contains(strings.Fields(m.Facts(a)), f.Fact.Name))
+		return f.Reason
+	}
+	a := at(0, "bob", "walk", "o1")
+	require.Equal(t, "facts:authenticated is missing: no verb:login by this agent", reason("authenticated", a))
+	m.Happened(at(0, "bob", "login", ""))
+	require.Equal(t, "facts:authenticated holds: verb:login by this agent at 2026-07-01T12:00:00Z", reason("Authenticated", a))
+	m.Happened(at(60, "bob", "quit", ""))
+	require.Equal(t, "facts:authenticated is missing: no verb:login by this agent since verb:logout|quit at 2026-07-01T12:01:00Z", reason("authenticated", a))
+	require.Equal(t, "facts:third_strike is missing: 0 of 3 violations of peace by this agent within 10m0s", reason("third_strike", a))
+	for range 3 {
+		m.Violated(Violation{NormName: "peace", Action: a})
+	}
+	require.Equal(t, "facts:third_strike holds: 3 of 3 violations of peace by this agent within 10m0s, the last at 2026-07-01T12:00:00Z, until 2026-07-01T12:10:00Z", reason("third_strike", a))
+	require.Equal(t, "facts:third_strike is missing: 0 of 3 violations of peace by this agent within 10m0s, the last at 2026-07-01T12:00:00Z", reason("third_strike", at(600, "bob", "walk", "")))
+	require.Equal(t, `facts:alarm holds: violation of peace "no fire" by anybody within 1h0m0s at 2026-07-01T12:00:00Z, until 2026-07-01T13:00:00Z`, reason("alarm", at(1, "eve", "walk", "")))
+	m.Happened(at(0, "bob", "exchange", "O1"))
+	require.Equal(t, "facts:exchanged holds: verb:exchange by this agent on this target at 2026-07-01T12:00:00Z", reason("exchanged", a))
+	_, err := m.Explain("exchange", a)
+	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorContains(t, err, `fact "exchange": no such fact is declared; the nearest is "exchanged"`)
+}
+
+// A memory is used by many goroutines, some of which share keys, while keys are evicted, and
+// snapshots are taken. Each goroutine has an agent whose facts it knows.
+func TestMemoryIsSafeForManyAtOnce(t *testing.T) {
+	m := memoryOf(t, &MemoryOptions{Keys: 1000},
+		Fact{Name: "mine", After: "verb:count", Count: 50},
+		Fact{Name: "ours", After: "verb:count", Count: 400, Per: "world"},
+		Fact{Name: "odd", After: "verb:flip", Until: "verb:flop", Per: "world"},
+		Fact{Name: "even", After: "verb:flop", Until: "verb:flip", Per: "world"},
+		Fact{Name: "there", After: "verb:count", Per: "target"})
+	m.Happened(Action{Verb: "flip"})
+	var wait sync.WaitGroup
+	for g := range 8 {
+		wait.Go(func() {
+			a := Action{Agent: fmt.Sprint("agent", g), Verb: "count"}
+			for i := range 50 {
+				if got := m.Facts(a); strings.Contains(got, "mine") {
+					t.Errorf("after %d: %s", i, got)
+				}
+				a.Target = fmt.Sprint("t", i%7, g)
+				m.Happened(a)
+				m.Happened(Action{Verb: []string{"flip", "flop"}[i%2]})
+				if got := m.Facts(a); !strings.Contains(got, "there") || strings.Contains(got, "odd") == strings.Contains(got, "even") {
+					t.Errorf("after %d: %s", i, got)
+				}
+				if i%10 == 0 {
+					if err := m.Snapshot(&bytes.Buffer{}); err != nil {
+						t.Error(err)
+					}
+					if _, err := m.Explain("ours", a); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			if got := m.Facts(a); !strings.Contains(got, "mine") {
+				t.Errorf("at the end: %s", got)
+			}
+		})
+	}
+	wait.Wait()
+	require.Contains(t, m.Facts(Action{}), "ours")
+
+	small := memoryOf(t, &MemoryOptions{Keys: 3}, Fact{Name: "seen", After: "*"})
+	for g := range 8 {
+		wait.Go(func() {
+			for i := range 200 {
+				small.Happened(Action{Agent: fmt.Sprint(g, i%9), Verb: "walk"})
+				if n := small.Stats().Keys; n > 3 {
+					t.Errorf("%d keys", n)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	require.Equal(t, 3, small.Stats().Keys)
+}
+
+func TestMemoryAllocatesNothingOnceWarm(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	m := memoryOf(t, &MemoryOptions{Keys: 100},
+		Fact{Name: "authenticated", After: "verb:login", Until: "verb:logout"},
+		Fact{Name: "again", After: "verb:login facts:authenticated", Per: "agent target"},
+		Fact{Name: "strike", Broke: "peace town-*", Count: 3, Within: time.Minute},
+		Fact{Name: "alarm", After: "verb:login", Per: "world", Count: 5, Within: time.Minute})
+	var actions []Action
+	var prepared []*Prepared
+	for i := range 300 { // more than there are keys
+		a := Action{Agent: fmt.Sprint("agent ", i), Verb: []string{"login", "logout", "walk"}[i%3], Location: "town square", Target: "o1", Time: noon}
+		actions, prepared = append(actions, a), append(prepared, prepare(a))
+	}
+	violation := Violation{NormName: "town-peace", Action: actions[0]}
+	room := make([]Word, 0, 16)
+	for name, f := range map[string]func(i int){
+		"AppendFacts":      func(i int) { room = m.AppendFacts(room[:0], prepared[i]) },
+		"Happened":         func(i int) { m.Happened(actions[i]) },
+		"HappenedPrepared": func(i int) { m.HappenedPrepared(prepared[i]) },
+		"Violated":         func(i int) { m.Violated(violation) },
+		"Facts of nobody":  func(i int) { m.Facts(Action{Agent: "nobody"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range actions {
+				m.Happened(actions[i])
+				f(i)
+			}
+			i := 0
+			require.Zero(t, testing.AllocsPerRun(300, func() {
+				f(i % len(actions))
+				i++
+			}))
+		})
+	}
+}
+
+// A world that declares no facts pays nothing.
+func TestAMemoryWithoutFactsDoesNothing(t *testing.T) {
+	m := memoryOf(t, nil)
+	m.Happened(Action{Agent: "a", Verb: "walk"})
+	m.Violated(Violation{NormName: "n"})
+	require.Equal(t, "", m.Facts(Action{Agent: "a"}))
+	require.Nil(t, m.AppendFacts(nil, prepare(Action{Agent: "a"})))
+	require.Equal(t, MemoryStats{}, m.Stats())
+	require.Equal(t, "{\"format\":1,\"keys\":[\n]}\n", snapshotOf(t, m))
+}

@@ -1,0 +1,139 @@
+package normsync
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/normsync/normsync/internal/strictjson"
+	"github.com/normsync/normsync/internal/token"
+)
+
+// Rules is what a rule file holds: norms, the facts that they use, and the thresholds of
+// numbers.
+type Rules struct {
+	Norms   []Norm
+	Facts   []Fact                 // see [NewMemory]
+	Numbers map[string][]Threshold // by the name of the number; see [NewNumbers]
+}
+
+// ReadRules reads a rule file: an object with the keys norms, facts and numbers, of which one
+// is enough, or a JSON array of norms. It skips the object's other keys. It reads what it
+// knows as strictly as [ReadNorms] reads norms, and validates it with [Rules.Validate].
+//
+// An error of r is wrapped. All other errors wrap [ErrInvalid] and name the place. ReadRules
+// reads all of r into memory.
+func ReadRules(r io.Reader) (Rules, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return Rules{}, fmt.Errorf("normsync: read rules: %w", err)
+	}
+	if isUTF16(text) {
+		return Rules{}, fmt.Errorf("%w rules: they are in UTF-16; save them as UTF-8", ErrInvalid)
+	}
+	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
+	rules, err := readRules(text)
+	if err == nil {
+		err = rules.validateTogether()
+	}
+	if err != nil {
+		return Rules{}, position{1, 1}.locate(text, err, "rules")
+	}
+	return rules, nil
+}
+
+// ruleKeys are the keys of a rule file.
+var ruleKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms, keyFacts, keyNumbers}}
+
+const keyNumbers = "numbers"
+
+func readRules(text []byte) (r Rules, err error) {
+	d := strictjson.NewDecoder(text)
+	start, known := d.NextOffset(), false
+	switch d.PeekKind() {
+	case '[':
+		r.Norms, err = readNormArray(d, text)
+	case '{':
+		err = d.ReadObject(&ruleKeys, func(key string) (err error) {
+			known = known || key != keySchema
+			switch key {
+			case keyNorms:
+				r.Norms, err = readNormArray(d, text)
+			case keyFacts:
+				r.Facts, err = readFactArray(d, text)
+			case keyNumbers:
+				r.Numbers, err = readNumbers(d, text)
+			case keySchema:
+				_, err = d.ReadString()
+			}
+			return err
+		})
+		if err == nil && !known {
+			err = d.Errorf(start, `the object has none of the keys "norms", "facts" and "numbers"; write an array of norms under "norms"`)
+		}
+	default:
+		err = d.Want(`an array of norms, or an object with one under "norms"`)
+	}
+	if err == nil {
+		err = d.CheckEOF()
+	}
+	return r, err
+}
+
+// readFactArray reads an array of facts and validates them one by one.
+func readFactArray(d *strictjson.Decoder, text []byte) ([]Fact, error) {
+	facts := []Fact{}
+	err := d.ReadArray(func() error {
+		at := d.NextOffset()
+		f, err := readFact(d)
+		if err == nil {
+			if problem := f.problem(); problem != "" {
+				err = d.Errorf(at, "%s", problem)
+			}
+		}
+		if err != nil {
+			return position{1, 1}.locate(text, err, fmt.Sprintf("fact %d %s", len(facts)+1, quote(f.Name)))
+		}
+		facts = append(facts, f)
+		return nil
+	})
+	return facts, err
+}
+
+// Validate returns an error if a norm, a fact or a threshold is not valid, or if they do
+// not go together: two facts with the same name, a fact that needs itself, or a fact of a number with
+// the name of a fact that a [Memory] makes. It does not check that the names of norms are
+// unique, since a file may have a norm that is repealed beside its successor; [Compile]
+// checks that. The error wraps [ErrInvalid].
+func (r Rules) Validate() error {
+	for i, n := range r.Norms {
+		if err := n.Validate(); err != nil {
+			return opError(fmt.Sprintf("norm %d of %d", i+1, len(r.Norms)), err)
+		}
+	}
+	if err := validateThresholds(r.Numbers); err != nil {
+		return err
+	}
+	return r.validateTogether()
+}
+
+// validateTogether checks what concerns several facts.
+func (r Rules) validateTogether() error {
+	if err := validateFacts(r.Facts); err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for _, f := range r.Facts {
+		names[token.Fold(f.Name)] = true
+	}
+	for _, number := range slices.Sorted(maps.Keys(r.Numbers)) {
+		for _, t := range r.Numbers[number] {
+			if names[token.Fold(t.Fact)] {
+				return fmt.Errorf("%w number %s: the fact %s is declared among the facts, too; rename one of them", ErrInvalid, quote(number), quote(t.Fact))
+			}
+		}
+	}
+	return nil
+}
