@@ -95,6 +95,7 @@ func TestEventsComeAndAreResumed(t *testing.T) {
 	// What happens while nobody listens comes after the client is back.
 	w.object("DELETE", "/norms/old", "")
 	w.object("POST", "/check", attack)
+	require.Eventually(t, func() bool { return w.hub().position() == cursor{3, 3} }, 10*time.Second, time.Millisecond)
 	l = w.listen("", "Last-Event-ID", id)
 	id, name, _ = l.next()
 	require.Equal(t, "revision", name)

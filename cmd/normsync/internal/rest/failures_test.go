@@ -47,8 +47,8 @@ func TestShutdownLosesNothing(t *testing.T) {
 		require.Eventually(t, func() bool { return answered.Load() > 500 }, 30*time.Second, time.Millisecond)
 		require.NoError(t, w.stop())
 		clients.Wait()
-		require.NoError(t, w.service.Close(t.Context()))
 
+		// Before the service is closed, since closing it would store the rest.
 		s, err := service.Open(t.Context(), location, service.Read)
 		require.NoError(t, err)
 		var stored int64
@@ -177,5 +177,36 @@ func TestAStoreThatIsLocked(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, <-got, "200 OK", "it waits until the lock is given back")
 	cancel()
+	require.Len(t, w.list("/violations"), 1)
+}
+
+// A store that can be read and not written, and later works again.
+func TestAStoreThatTakesNoViolationsForAWhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "norms.db")
+	w := open(t, path, Options{Limits: Limits{Poll: time.Millisecond}})
+	w.object("POST", "/norm", peace)
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer db.Close()
+	var table string
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%violations'").Scan(&table))
+	_, err = db.ExecContext(t.Context(), "CREATE TRIGGER full BEFORE INSERT ON "+table+" BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+	require.NoError(t, err)
+
+	w.object("POST", "/check", attack)
+	require.Eventually(t, func() bool {
+		resp, text := w.do("GET", "/health", "")
+		return resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(text, "the disk is full")
+	}, 10*time.Second, time.Millisecond)
+	require.Equal(t, "1", w.metric("normsync_recorder_failed_total"))
+	require.Empty(t, w.list("/violations"))
+
+	_, err = db.ExecContext(t.Context(), "DROP TRIGGER full")
+	require.NoError(t, err)
+	w.object("POST", "/check", attack)
+	require.Eventually(t, func() bool {
+		resp, _ := w.do("GET", "/health", "")
+		return resp.StatusCode == http.StatusOK
+	}, 10*time.Second, time.Millisecond)
 	require.Len(t, w.list("/violations"), 1)
 }

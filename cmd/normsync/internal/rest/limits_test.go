@@ -48,6 +48,19 @@ func TestHugeBodiesAreRefused(t *testing.T) {
 		p := w.refused(http.StatusRequestEntityTooLarge, "POST", path, body(200<<10))
 		require.Contains(t, p.Detail, "too large limit=204800 bytes")
 	}
+	// Problems do not echo it.
+	_, text := w.do("POST", "/explain", `{"agent_id":"a","action":"x","timestamp":"`+strings.Repeat("1", 100<<10)+`"}`)
+	require.Less(t, len(text), 1000)
+	_, text = w.do("POST", "/explain", strings.Repeat("[", 100<<10))
+	require.Less(t, len(text), 1000)
+	_, text = w.do("POST", "/explain", `{"agent_id":"a","action":"x","`+strings.Repeat("k", 100<<10)+`":1}`)
+	require.Less(t, len(text), 1000)
+	var many strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&many, `,"k%d":1`, i)
+	}
+	_, text = w.do("POST", "/explain", `{"agent_id":"a","action":"x"`+many.String()+`}`)
+	require.Less(t, len(text), 10_000)
 	// A body that does not say how long it is, and does not end.
 	c := w.dial()
 	_, err := fmt.Fprintf(c, "POST /norm HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")

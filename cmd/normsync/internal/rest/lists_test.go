@@ -95,6 +95,7 @@ func TestRevisionsArePaged(t *testing.T) {
 		"":                             {{1, 2, 3, 4, 5}},
 		"?limit=2":                     {{1, 2}, {3, 4}, {5}},
 		"?limit=2&newest=true":         {{5, 4}, {3, 2}, {1}},
+		"?limit=1&newest=true":         {{5}, {4}, {3}, {2}, {1}},
 		"?after=3":                     {{4, 5}},
 		"?after=3&newest=true":         {{2, 1}},
 		"?norm=n0&limit=2":             {{1, 3}, {5}},

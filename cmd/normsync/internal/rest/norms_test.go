@@ -114,6 +114,7 @@ func TestProblemsNameTheField(t *testing.T) {
 		{"GET", "/revisions?limit=-1", "", 422, "query.limit"},
 		{"POST", "/allowed", `{"agent_id":"a","verbs":["x","\u200b"]}`, 422, "body.verbs[1]"},
 		{"POST", "/allowed", `{"agent_id":"a","action":"x"}`, 422, "body.action"},
+		{"POST", "/allowed", `{"agent_id":"a","verbs":["x"],"verbs":["y"]}`, 422, "body.verbs"},
 		{"POST", "/allowed", `{"verbs":["x"]}`, 422, "body.agent_id"},
 		{"POST", "/allowed", `{"agent_id":"a","verbs":[1]}`, 422, "body.verbs[0]"},
 		{"POST", "/allowed", `{"agent_id":"a","timestamp":1e300}`, 422, "body.timestamp"},

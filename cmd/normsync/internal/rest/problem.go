@@ -89,6 +89,9 @@ func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 	_, _ = w.Write(append(b, '\n')) // a client that has gone reads no answer
 }
 
+// maxErrors is the number of errors in a problem.
+const maxErrors = 50
+
 const missing = "this key is missing"
 
 // rank is less for an error that is named first.
@@ -128,6 +131,7 @@ func improveProblem(ctx huma.Context, _ string, v any) (any, error) {
 			e.Location += "." + key
 			e.Message = missing
 		}
+		e.Location, e.Message = fmt.Sprintf("%.200s", e.Location), fmt.Sprintf("%.1000s", e.Message)
 		if e.Message == validation.MsgUnexpectedProperty {
 			e.Message = "this key is unknown; remove it, or write it as /docs has it"
 		}
@@ -136,6 +140,7 @@ func improveProblem(ctx huma.Context, _ string, v any) (any, error) {
 	slices.SortStableFunc(p.Errors, func(a, b *huma.ErrorDetail) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Location, b.Location))
 	})
+	p.Errors = p.Errors[:min(len(p.Errors), maxErrors)]
 	switch {
 	case strings.HasPrefix(p.Detail, "normsync: "):
 	case len(p.Errors) > 0 && p.Errors[0].Location != "":

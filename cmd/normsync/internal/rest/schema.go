@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
 	"reflect"
 	"strconv"
 
@@ -135,14 +134,6 @@ type revision struct {
 
 // Finding is what became of one norm for an action.
 type Finding struct{ normsync.Finding }
-
-// MarshalJSON returns the finding. Its list of matched tokens is never null.
-func (f Finding) MarshalJSON() ([]byte, error) {
-	if f.Matched == nil {
-		f.Matched = []string{}
-	}
-	return json.Marshal(f.Finding)
-}
 
 // Schema implements huma.SchemaProvider.
 func (*Finding) Schema(r huma.Registry) *huma.Schema { return schemaOf[finding](r) }
