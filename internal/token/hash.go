@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"math/bits"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/normsync/normsync/internal/invisible"
@@ -175,26 +176,62 @@ func (h *hasher) writeByte(c byte) {
 
 func (h *hasher) sum() uint64 { return mix(h.state^h.block^uint64(h.n)<<53, keys.multiplier) }
 
+// writeThree adds three bytes at once.
+func (h *hasher) writeThree(bytes uint64) {
+	h.block |= bytes << h.n
+	if h.n += 24; h.n >= 64 {
+		h.n -= 64
+		h.state, h.block = mix(h.state^h.block, keys.multiplier), bytes>>(24-h.n)
+	}
+}
+
 // hashRunes returns the hash of the first token of s and the offset at which the
 // token ends. The offset is 0 if s has no token.
 func hashRunes(seed uint64, s string) (hash uint64, end int) {
 	h := hasher{state: seed}
-	for i, r := range s {
+	for i := 0; i < len(s); {
+		if i+3 <= len(s) && isSimple(s[i], s[i+1], s[i+2]) {
+			h.writeThree(uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16)
+			i += 3
+			end = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case !isSpace(r):
 			if !invisible.Ignorable(r) {
 				h.write(fold(r))
-				end = i + 1
+				end = i + size
 			}
 		case end > 0:
 			return h.sum(), i
 		}
+		i += size
 	}
 	if end > 0 {
 		end = len(s)
 	}
 	return h.sum(), end
 }
+
+// isSimple reports whether three bytes are a rune that is neither white space nor
+// invisible and has no other case, such as a Chinese character. It is false for some
+// of these.
+func isSimple(a, b, c byte) bool {
+	return a>>4 == 0xE && b>>6 == 2 && c>>6 == 2 && simple[int(a&0xF)<<6|int(b&0x3F)]
+}
+
+// simple reports for each block of 64 runes that take three bytes whether isSimple is
+// true for all of them.
+var simple = func() (t [1024]bool) {
+	for block := range t {
+		t[block] = block >= 0x800/64 && (block < 0xD800/64 || block >= 0xE000/64)
+		for r := rune(block * 64); r < rune(block+1)*64; r++ {
+			t[block] = t[block] && !isSpace(r) && !invisible.Ignorable(r) && unicode.SimpleFold(r) == r
+		}
+	}
+	return t
+}()
 
 // hashWord returns the hash of a word in which every character counts.
 func hashWord(seed uint64, word string) uint64 {

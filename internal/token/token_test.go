@@ -90,6 +90,21 @@ func TestHashesAreThoseOfTheTokens(t *testing.T) {
 	}
 }
 
+// Every rune, in the middle of a token and beside white space, has the hash that the
+// plain definition gives it.
+func TestEveryRuneIsHashedAsItsFold(t *testing.T) {
+	var dst [4]uint64
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		s := "睡" + string(r) + "觉睡\u3000" + string(r)
+		if want := slowHashes(s); !slices.Equal(want, dst[:Hashes(dst[:], 0, s)]) {
+			t.Fatalf("%U", r)
+		}
+	}
+	for _, s := range []string{"\xe4\xb8 \xe4", "\xe4\xb8\xe4\xb8\xad", "\xed\xa0\x80", "\xe0\x80\x80", "\xe7\x9d\xa1\xe8", "睡觉睡觉睡觉睡觉"} {
+		require.Equal(t, slowHashes(s), dst[:Hashes(dst[:], 0, s)], "%+q", s)
+	}
+}
+
 func TestEqualTokensHaveEqualHashesAndOthersDoNot(t *testing.T) {
 	words := []string{"kelvin", "KELVIN", "\u212Aelvin", "mask", "ma\u017Fk", "ΣΊΣΥΦΟΣ", "σίσυφος", "İ", "i", "ı", "straße", "STRAẞE", "strasse", "@", "`", "a", "a\x00", "\x00", "", "abcdefg", "abcdefg\x00", "abcdefgh", "abcdefgh\x00", "睡", "睡觉"}
 	for _, a := range words {
