@@ -19,33 +19,33 @@ import (
 	"github.com/normsync/normsync/internal/workload"
 )
 
-// ground is a world that is compiled, with actions to check in it.
-type ground struct {
+// fixture is a world that is compiled, with actions to check in it.
+type fixture struct {
 	workload.World
 	*Constitution
 	misses, hits []Action
 }
 
-// grounds are made when first used, and shared by benchmarks and tests.
-var grounds sync.Map
+// fixtures are made when first used, and shared by benchmarks and tests.
+var fixtures sync.Map
 
-func groundOf(tb testing.TB, w workload.World) *ground {
+func fixtureOf(tb testing.TB, w workload.World) *fixture {
 	tb.Helper()
 	if f := flag.Lookup("test.benchtime"); w.Size >= 1_000_000 && f != nil && f.Value.String() == "1x" {
 		tb.Skip("a million norms are too many to be looked at once")
 	}
-	made, _ := grounds.LoadOrStore(w, sync.OnceValues(func() (*ground, error) { return newGround(w) }))
-	g, err := made.(func() (*ground, error))()
+	made, _ := fixtures.LoadOrStore(w, sync.OnceValues(func() (*fixture, error) { return newFixture(w) }))
+	g, err := made.(func() (*fixture, error))()
 	require.NoError(tb, err)
 	return g
 }
 
-func newGround(w workload.World) (*ground, error) {
+func newFixture(w workload.World) (*fixture, error) {
 	c, err := Compile(normsOfWorld(w)...)
 	if err != nil {
 		return nil, err
 	}
-	g := &ground{World: w, Constitution: c}
+	g := &fixture{World: w, Constitution: c}
 	const enough = 2048
 	for i := 0; len(g.misses) < enough && i < 4*enough; i++ {
 		if a := actionOf(w.Action(i)); c.Check(a) == nil {
@@ -53,7 +53,7 @@ func newGround(w workload.World) (*ground, error) {
 		}
 	}
 	for i := 0; len(g.hits) < enough && i < 4*enough; i++ {
-		if a := actionOf(w.Breach(i * 7919 % w.Size)); len(c.Check(a)) == 1 || w.Kind == workload.EightOf32 {
+		if a := actionOf(w.Violating(i * 7919 % w.Size)); len(c.Check(a)) == 1 || w.Distribution == workload.EightOf32 {
 			g.hits = append(g.hits, a)
 		}
 	}
@@ -72,11 +72,14 @@ func normsOfWorld(w workload.World) []Norm {
 }
 
 func normOf(n workload.Norm) Norm {
-	return Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority}
+	return Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority, From: n.From}
 }
 
+// benchTime is the time of all actions.
+var benchTime = time.Unix(43_200, 0).UTC()
+
 func actionOf(a workload.Action) Action {
-	return Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
+	return Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction, Facts: a.Facts, Time: benchTime}
 }
 
 // benchmarkCheck checks actions in turn.
@@ -93,13 +96,13 @@ func benchmarkCheck(b *testing.B, c *Constitution, actions []Action) {
 }
 
 func BenchmarkAppendCheck(b *testing.B) {
-	for _, kind := range []workload.Kind{workload.Zipf, workload.Uniform} {
+	for _, kind := range []workload.Distribution{workload.Zipf, workload.Uniform} {
 		for _, n := range []int{100, 1_000, 10_000, 100_000, 1_000_000} {
 			if kind == workload.Uniform && n > 100_000 {
 				continue
 			}
-			b.Run(fmt.Sprintf("law=%v/norms=%d", kind, n), func(b *testing.B) {
-				g := groundOf(b, workload.World{Size: n, Kind: kind})
+			b.Run(fmt.Sprintf("distribution=%v/norms=%d", kind, n), func(b *testing.B) {
+				g := fixtureOf(b, workload.World{Size: n, Distribution: kind})
 				b.Run("miss", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.misses) })
 				b.Run("hit", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.hits) })
 			})
@@ -108,10 +111,10 @@ func BenchmarkAppendCheck(b *testing.B) {
 }
 
 // What a tenth of the norms costs that is more than words.
-func BenchmarkAppendCheckTwist(b *testing.B) {
-	for twist, name := range []string{"none", "prefixes", "qualified", "agents", "unless", "permits"} {
-		b.Run("norms=100000/twist="+name, func(b *testing.B) {
-			g := groundOf(b, workload.World{Size: 100_000, Twist: workload.Twist(twist)})
+func BenchmarkAppendCheckFeature(b *testing.B) {
+	for feature := range workload.Feature(len(workload.Features)) {
+		b.Run(fmt.Sprintf("norms=100000/feature=%v", feature), func(b *testing.B) {
+			g := fixtureOf(b, workload.World{Size: 100_000, Feature: feature})
 			b.Run("miss", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.misses) })
 			b.Run("hit", func(b *testing.B) { benchmarkCheck(b, g.Constitution, g.hits) })
 		})
@@ -121,15 +124,15 @@ func BenchmarkAppendCheckTwist(b *testing.B) {
 func BenchmarkAppendCheckHostile(b *testing.B) {
 	for kind := workload.OneVerb; kind <= workload.Colliding; kind++ {
 		for _, n := range []int{1_000, 100_000} {
-			b.Run(fmt.Sprintf("world=%v/norms=%d", kind, n), func(b *testing.B) {
-				benchmarkCheck(b, groundOf(b, workload.World{Size: n, Kind: kind}).Constitution, groundOf(b, workload.World{Size: n, Kind: kind}).misses)
+			b.Run(fmt.Sprintf("distribution=%v/norms=%d", kind, n), func(b *testing.B) {
+				benchmarkCheck(b, fixtureOf(b, workload.World{Size: n, Distribution: kind}).Constitution, fixtureOf(b, workload.World{Size: n, Distribution: kind}).misses)
 			})
 		}
 	}
 }
 
 func BenchmarkAppendCheckLong(b *testing.B) {
-	g := groundOf(b, workload.World{Size: 100_000})
+	g := fixtureOf(b, workload.World{Size: 100_000})
 	for _, size := range []int{1 << 10, 64 << 10} {
 		a := actionOf(g.Long(0, size))
 		b.Run(fmt.Sprintf("norms=100000/bytes=%d", size), func(b *testing.B) {
@@ -143,9 +146,36 @@ func BenchmarkAppendCheckLong(b *testing.B) {
 	}
 }
 
+// An action of Chinese words, and of English ones.
+func BenchmarkAppendCheckScripts(b *testing.B) {
+	c, err := Compile(prohibition("quiet", "图书馆 夜晚", "说话"), prohibition("peace", "library night", "talk"))
+	require.NoError(b, err)
+	for name, a := range map[string]Action{
+		"chinese": {Agent: "伊莎贝拉", Verb: "谈论 生日派对", Location: "霍布斯咖啡馆 吧台 后面", Target: "玛丽亚", Faction: "居民", Facts: "夜晚 下雨"},
+		"english": {Agent: "isabella", Verb: "discuss birthday", Location: "hobbs_cafe counter behind", Target: "maria", Faction: "resident", Facts: "night rain"},
+	} {
+		b.Run("script="+name, func(b *testing.B) { benchmarkCheck(b, c, []Action{a}) })
+	}
+}
+
+// An action with more words that violates nothing, beside splitting and hashing it.
+func BenchmarkAppendCheckWords(b *testing.B) {
+	g := fixtureOf(b, workload.World{Size: 1_000})
+	for _, n := range []int{4, 16, 64} {
+		var actions []Action
+		for i := 0; len(actions) < 1024; i++ {
+			if a := actionOf(g.Words(i, n)); g.Allows(a) {
+				actions = append(actions, a)
+			}
+		}
+		b.Run(fmt.Sprintf("words=%d/check", n), func(b *testing.B) { benchmarkCheck(b, g.Constitution, actions) })
+		b.Run(fmt.Sprintf("words=%d/floor", n), func(b *testing.B) { benchmarkFloor(b, actions) })
+	}
+}
+
 // BenchmarkFloor splits, folds and hashes the words of an action, and looks nothing up.
 func BenchmarkFloor(b *testing.B) {
-	benchmarkFloor(b, groundOf(b, workload.World{Size: 1_000}).misses)
+	benchmarkFloor(b, fixtureOf(b, workload.World{Size: 1_000}).misses)
 }
 
 func benchmarkFloor(b *testing.B, actions []Action) {
@@ -166,7 +196,7 @@ func benchmarkFloor(b *testing.B, actions []Action) {
 func BenchmarkAllows(b *testing.B) {
 	for _, n := range []int{100, 1_000, 100_000} {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
-			g := groundOf(b, workload.World{Size: n})
+			g := fixtureOf(b, workload.World{Size: n})
 			for name, actions := range map[string][]Action{"miss": g.misses, "hit": g.hits} {
 				b.Run(name, func(b *testing.B) {
 					b.ReportAllocs()
@@ -184,7 +214,7 @@ func BenchmarkAllows(b *testing.B) {
 }
 
 func BenchmarkAppendCheckParallel(b *testing.B) {
-	g := groundOf(b, workload.World{Size: 100_000})
+	g := fixtureOf(b, workload.World{Size: 100_000})
 	b.Run(fmt.Sprintf("norms=%d/goroutines=%d", g.Size, runtime.GOMAXPROCS(0)), func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			dst := make([]Violation, 0, 1<<10)
@@ -554,7 +584,7 @@ func BenchmarkMemory(b *testing.B) {
 		}
 		m := memoryOf(b, nil, facts...)
 		action := func(i int, verb string) *Prepared {
-			return prepare(Action{Agent: fmt.Sprint("agent", i), Verb: verb, Location: "market", Target: "wolf", Time: noon})
+			return prepare(Action{Agent: fmt.Sprint("agent", i), Verb: verb, Location: "market", Target: "wolf", Time: benchTime})
 		}
 		var idle, busy, acts []*Prepared
 		for i := range 1024 {
@@ -589,7 +619,7 @@ func BenchmarkMemory(b *testing.B) {
 	b.Run("facts=10/parallel/AppendFacts", func(b *testing.B) {
 		var goroutines atomic.Int64
 		b.RunParallel(func(pb *testing.PB) {
-			p := prepare(Action{Agent: fmt.Sprint("agent", goroutines.Add(1)), Verb: "walk", Location: "market", Time: noon})
+			p := prepare(Action{Agent: fmt.Sprint("agent", goroutines.Add(1)), Verb: "walk", Location: "market", Time: benchTime})
 			room := make([]Word, 0, 16)
 			for pb.Next() {
 				room = m.AppendFacts(room[:0], p)

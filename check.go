@@ -222,6 +222,7 @@ func (c *Constitution) violated(found *candidates, s subject) ([]uint32, *scratc
 	}
 	m := scratchPool.Get().(*scratch)
 	m.slots = m.findCandidates(m.slots, &c.forbid, s)
+	m.slots = m.withoutKeys(c, m.slots)
 	if len(m.slots) == 0 {
 		return nil, m
 	}
@@ -337,7 +338,8 @@ func (n *Norm) namesVerb(word string) bool {
 // candidates. It is pooled.
 type scratch struct {
 	slots, permits []uint32
-	keys           []uint64
+	buf, keys      []uint64 // keys is a part of buf
+	listed         []uint64 // the keys that clauses may be filed under
 	tokens         actionTokens
 }
 
@@ -349,7 +351,7 @@ const maxPooledTokens = 1 << 16
 
 // free returns a scratch, which may be nil, to the pool.
 func (m *scratch) free() {
-	if m == nil || len(m.keys) > 4*maxPooledTokens || m.tokens.Cap() > maxPooledTokens {
+	if m == nil || len(m.buf) > 4*maxPooledTokens || m.tokens.Cap() > maxPooledTokens {
 		return
 	}
 	m.tokens.Clear()
@@ -359,15 +361,19 @@ func (m *scratch) free() {
 // findCandidates overwrites dst with the norms that an index does not rule out
 // for an action of any length. It returns the slice, which it may have grown.
 func (m *scratch) findCandidates(dst []uint32, x *normIndex, s subject) []uint32 {
-	var keys []uint64
 	var verbs uint64
-	m.keys, keys, verbs = x.features.grownKeys(m.keys, s)
-	signature := index.Signature(keys)
-	keys = slices.DeleteFunc(keys, func(key uint64) bool { return !x.clauses.Lists(key, verbs) })
-	slices.Sort(keys)
+	m.buf, m.keys, verbs = x.features.grownKeys(m.buf, s)
+	signature := index.Signature(m.keys)
+	m.listed = m.listed[:0]
+	for _, key := range m.keys {
+		if x.clauses.Lists(key, verbs) {
+			m.listed = append(m.listed, key)
+		}
+	}
+	slices.Sort(m.listed)
 	dst = dst[:cap(dst)]
 	n := 0
-	for _, key := range slices.Compact(keys) {
+	for _, key := range slices.Compact(m.listed) {
 		for start := n; ; dst = append(dst, make([]uint32, len(dst)+16)...) {
 			if n = x.clauses.Scan(dst, start, key, verbs, signature); n >= 0 {
 				break
@@ -375,6 +381,27 @@ func (m *scratch) findCandidates(dst []uint32, x *normIndex, s subject) []uint32
 		}
 	}
 	return dst[:n]
+}
+
+// manyKeys is the number of keys from which on it takes longer to look for a key among
+// them than to split an action.
+const manyKeys = 128
+
+// withoutKeys removes the candidates whose words are not all among the keys of the
+// action. The signature of an action of many words has most bits set, so it rules out
+// few.
+func (m *scratch) withoutKeys(c *Constitution, slots []uint32) []uint32 {
+	if len(m.keys) > manyKeys {
+		return slots
+	}
+	return slices.DeleteFunc(slots, func(slot uint32) bool {
+		var words [maxTokens]uint64
+		if !c.norms.meta(slot).plain {
+			return false
+		}
+		n := token.Hashes(words[:], 0, c.norms.norm(slot).Condition)
+		return n > 0 && slices.ContainsFunc(words[:n], func(word uint64) bool { return !slices.Contains(m.keys, word) })
+	})
 }
 
 // actionTokens are the tokens and the time of an action. They decide whether a norm

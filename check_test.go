@@ -390,7 +390,7 @@ func FuzzCheck(f *testing.F) {
 }
 
 // meanProbes returns the mean number of index entries that a check reads.
-func (g *ground) meanProbes(actions []Action) float64 {
+func (g *fixture) meanProbes(actions []Action) float64 {
 	total := 0
 	for _, a := range actions {
 		total += probes(g.Constitution, a)
@@ -402,25 +402,25 @@ func (g *ground) meanProbes(actions []Action) float64 {
 // and of those that break a norm. It is the same in every process.
 func probesIn(t *testing.T, w workload.World) (misses, hits float64) {
 	t.Helper()
-	grounds := 0.0
+	fixtures := 0.0
 	underFixedKeys(func() {
-		g, err := newGround(w) // groundOf would keep it for other tests, which have other keys
+		g, err := newFixture(w) // fixtureOf would keep it for other tests, which have other keys
 		require.NoError(t, err)
 		misses += g.meanProbes(g.misses)
 		hits += g.meanProbes(g.hits)
-		grounds++
+		fixtures++
 	})
-	return misses / grounds, hits / grounds
+	return misses / fixtures, hits / fixtures
 }
 
 func TestCostDoesNotGrowWithNorms(t *testing.T) {
 	if raceEnabled {
 		t.Skip("what is counted is the same under the race detector")
 	}
-	for _, kind := range []workload.Kind{workload.Zipf, workload.Uniform} {
+	for _, kind := range []workload.Distribution{workload.Zipf, workload.Uniform} {
 		t.Run(kind.String(), func(t *testing.T) {
-			few, fewHit := probesIn(t, workload.World{Size: 1_000, Kind: kind})
-			many, manyHit := probesIn(t, workload.World{Size: 100_000, Kind: kind})
+			few, fewHit := probesIn(t, workload.World{Size: 1_000, Distribution: kind})
+			many, manyHit := probesIn(t, workload.World{Size: 100_000, Distribution: kind})
 			require.Less(t, few, 5.0)
 			require.Less(t, fewHit, 12.0)
 			require.Less(t, many, 1.2*few)
@@ -433,9 +433,9 @@ func TestCostIsBoundedInHostileWorlds(t *testing.T) {
 	if raceEnabled {
 		t.Skip("what is counted is the same under the race detector")
 	}
-	for _, kind := range []workload.Kind{workload.OneVerb, workload.OneWord, workload.OnlyWord, workload.Colliding} {
+	for _, kind := range []workload.Distribution{workload.OneVerb, workload.OneWord, workload.OnlyWord, workload.Colliding} {
 		t.Run(kind.String(), func(t *testing.T) {
-			misses, hits := probesIn(t, workload.World{Size: 100_000, Kind: kind})
+			misses, hits := probesIn(t, workload.World{Size: 100_000, Distribution: kind})
 			require.Less(t, misses, 30.0)
 			require.Less(t, hits, 30.0)
 		})
@@ -451,7 +451,7 @@ func TestCostWhereNoWordIsRareIsThatOfTheEntriesOfTheVerb(t *testing.T) {
 	}
 	for _, n := range []int{1_000, 100_000} {
 		defer token.Reseed(0)()
-		g, err := newGround(workload.World{Size: n, Kind: workload.EightOf32})
+		g, err := newFixture(workload.World{Size: n, Distribution: workload.EightOf32})
 		require.NoError(t, err)
 		require.Less(t, g.meanProbes(g.misses), 0.1*float64(n))
 		actions := slices.Clone(g.misses)
@@ -465,7 +465,7 @@ func TestCostWhereNoWordIsRareIsThatOfTheEntriesOfTheVerb(t *testing.T) {
 
 // A word that stands in an action a thousand times is looked up once.
 func TestCostOfALongActionIsThatOfItsDifferentWords(t *testing.T) {
-	g := groundOf(t, workload.World{Size: 100_000, Kind: workload.OneVerb})
+	g := fixtureOf(t, workload.World{Size: 100_000, Distribution: workload.OneVerb})
 	a := g.hits[0]
 	once := probes(g.Constitution, a)
 	a.Location += strings.Repeat(" "+strings.Fields(a.Location)[0], 1_000)
@@ -486,7 +486,7 @@ func TestCheckAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	plain := groundOf(t, workload.World{Size: 1_000})
+	plain := fixtureOf(t, workload.World{Size: 1_000})
 	long := actionOf(plain.Long(0, 64<<10))
 	crowded := plain.hits[0]
 	crowded.Faction = strings.Repeat("word ", 100)
@@ -497,20 +497,22 @@ func TestCheckAllocatesNothing(t *testing.T) {
 		varied.Location += fmt.Sprintf(" w%dx", i)
 	}
 	room := make([]Violation, 0, 1_024)
-	check := func(g *ground, a Action) func() { return func() { room = g.AppendCheck(room[:0], a) } }
-	twisted := func(twist workload.Twist) *ground { return groundOf(t, workload.World{Size: 1_000, Twist: twist}) }
+	check := func(g *fixture, a Action) func() { return func() { room = g.AppendCheck(room[:0], a) } }
+	with := func(feature workload.Feature) *fixture {
+		return fixtureOf(t, workload.World{Size: 1_000, Feature: feature})
+	}
 	for name, f := range map[string]func(){
 		"where nothing is violated":                 check(plain, plain.misses[0]),
 		"where nothing is violated, in a new slice": func() { plain.Check(plain.misses[0]) },
 		"where the slice has room":                  check(plain, plain.hits[0]),
 		"for an action of 64 KiB":                   check(plain, long),
 		"for an action of many words":               check(plain, crowded),
-		"with prefixes":                             check(twisted(workload.Prefixed), twisted(workload.Prefixed).hits[0]),
+		"with prefixes":                             check(with(workload.Prefixed), with(workload.Prefixed).hits[0]),
 		"with prefixes, for many different words":   func() { prefixes.Check(varied) },
-		"with names of fields":                      check(twisted(workload.Qualified), twisted(workload.Qualified).hits[0]),
-		"with words of the agent":                   check(twisted(workload.OfAgents), twisted(workload.OfAgents).hits[0]),
-		"with exceptions":                           check(twisted(workload.Excepted), twisted(workload.Excepted).hits[0]),
-		"with permits":                              check(twisted(workload.Permitted), twisted(workload.Permitted).hits[0]),
+		"with names of fields":                      check(with(workload.Qualified), with(workload.Qualified).hits[0]),
+		"with words of the agent":                   check(with(workload.OfAgents), with(workload.OfAgents).hits[0]),
+		"with exceptions":                           check(with(workload.Excepted), with(workload.Excepted).hits[0]),
+		"with permits":                              check(with(workload.Permitted), with(workload.Permitted).hits[0]),
 		"in Allows, where nothing is violated":      func() { plain.Allows(plain.misses[0]) },
 		"in Allows, where something is":             func() { plain.Allows(plain.hits[0]) },
 		"in Allows, for an action of 64 KiB":        func() { plain.Allows(long) },
@@ -555,7 +557,7 @@ func TestMemoryDoesNotGrowWithChanges(t *testing.T) {
 	}
 	const n = 10_000
 	w := workload.World{Size: n}
-	c := groundOf(t, w).Constitution
+	c := fixtureOf(t, w).Constitution
 	heap := func() int64 {
 		runtime.GC()
 		runtime.GC()

@@ -19,13 +19,20 @@ type bench struct {
 	rounds  int
 	million int // the greatest number of norms
 	curves  []curve
+	log     actionLog
+}
+
+// actionLog is a log of actions, and the norms that it is judged by.
+type actionLog struct {
+	norms   []normsync.Norm
+	actions []normsync.Action
 }
 
 func (b *bench) run() {
 	printHead(os.Stdout, "What must hold")
 	b.sizes()
 	b.uniform()
-	g := newGround(workload.World{Size: 100_000})
+	g := newFixture(workload.World{Size: 100_000})
 	b.allocations(g)
 	b.long(g)
 	b.changes(g)
@@ -33,44 +40,56 @@ func (b *bench) run() {
 	b.memory()
 	b.goroutines(g)
 	b.latency(g)
+	b.tick()
+	b.words()
+
+	printHead(os.Stdout, "What else costs")
+	b.cold(1_000)
+	b.cold(100_000)
+	b.scripts()
+	b.collector()
+	if b.log.actions != nil {
+		b.judge()
+	}
 
 	printHead(os.Stdout, "Hostile worlds: a check at 100,000 norms ÷ at 1,000")
 	b.hostile()
 
 	printHead(os.Stdout, "100,000 norms of which a tenth have more than words: a check ÷ one where none has")
-	b.twists()
+	b.features()
 }
 
 func (b *bench) print(r row) { fmt.Println(r) }
 
-// sizes races check, floor, scan and verb map at each number of norms.
+// sizes measures check, floor, scan and verb map at each number of norms.
 func (b *bench) sizes() {
 	check, hit := curve{name: "check"}, curve{name: "check, violated"}
 	bottom, scans, maps := curve{name: "split and hash only"}, curve{name: "scan"}, curve{name: "map by verb"}
-	small := newGround(workload.World{Size: 100})
+	small := newFixture(workload.World{Size: 100})
 	for n := 100; n <= b.million; n *= 10 {
-		g := newGround(workload.World{Size: n})
-		split := rules(g.norms)
+		g := newFixture(workload.World{Size: n})
+		split := splitNorms(g.norms)
 		f, c, h := splitOnly(g.misses), g.check(g.misses), g.check(g.hits)
 		s, m := g.scan(split), g.verbMap(split)
-		race(b.rounds, f, c, h)
+		measure(b.rounds, f, c, h)
 		check.add(n, c.time())
 		hit.add(n, h.time())
 		bottom.add(n, f.time())
 		switch n {
 		case 1_000:
 			b.print(row{"a check that finds nothing ÷ splitting and hashing alone, 1,000 norms", atMost(3), atMost(2), c.over(f), fmt.Sprintf("%.0f ns ÷ %.0f ns", c.time(), f.time())})
-			b.print(row{"a check that finds one violation ÷ splitting and hashing alone, 1,000 norms", bound{}, bound{}, h.over(f), fmt.Sprintf("%.0f ns ÷ %.0f ns", h.time(), f.time())})
+			b.print(row{"a check that finds one violation ÷ one that finds none, 1,000 norms", atMost(3.3), atMost(2.2), h.over(c), fmt.Sprintf("%.0f ns ÷ %.0f ns", h.time(), c.time())})
 		case b.million:
+			b.print(row{"a check that finds one violation ÷ one that finds none, " + figure(float64(b.million)) + " norms", atMost(12), atMost(6), h.over(c), fmt.Sprintf("%.0f ns ÷ %.0f ns", h.time(), c.time())})
 			few := small.check(small.misses)
-			race(b.rounds, few, c)
+			measure(b.rounds, few, c)
 			b.print(row{"a check at " + figure(float64(n)) + " norms ÷ at 100", atMost(4), atMost(2.5), c.over(few), fmt.Sprintf("%.0f ns ÷ %.0f ns", c.time(), few.time())})
 		}
 		run(b.rounds/10, c, s, m)
 		scans.add(n, s.mean())
 		maps.add(n, m.mean())
 		if n == 1_000 || n == 100_000 {
-			b.rivals(g, c, s, m)
+			b.baselines(g, c, s, m)
 		}
 	}
 	b.curves = []curve{scans, maps, hit, check, bottom}
@@ -78,26 +97,26 @@ func (b *bench) sizes() {
 
 func (b *bench) uniform() {
 	for _, n := range []int{1_000, 100_000} {
-		g := newGround(workload.World{Size: n, Kind: workload.Uniform})
-		split := rules(g.norms)
+		g := newFixture(workload.World{Size: n, Distribution: workload.Uniform})
+		split := splitNorms(g.norms)
 		c, s, m := g.check(g.misses), g.scan(split), g.verbMap(split)
 		run(b.rounds/10, c, s, m)
-		b.rivals(g, c, s, m)
+		b.baselines(g, c, s, m)
 	}
 }
 
 // law says how often a world's verbs are.
-var law = map[workload.Kind]string{workload.Zipf: "Zipf's law", workload.Uniform: "equal chance"}
+var law = map[workload.Distribution]string{workload.Zipf: "Zipf's law", workload.Uniform: "equal chance"}
 
-func (b *bench) rivals(g *ground, check, scan, verbs *contestant) {
+func (b *bench) baselines(g *fixture, check, scan, verbs *task) {
 	overScan, overMap, aim := atLeast(100), atLeast(8), atLeast(20)
 	if g.Size > 1_000 {
 		overScan, overMap, aim = atLeast(10_000), atLeast(900), atLeast(3_000)
 	}
-	if g.Kind != workload.Zipf {
+	if g.Distribution != workload.Zipf {
 		aim = bound{}
 	}
-	where := fmt.Sprintf(" ÷ check, %s norms, verbs by %s", figure(float64(g.Size)), law[g.Kind])
+	where := fmt.Sprintf(" ÷ check, %s norms, verbs by %s", figure(float64(g.Size)), law[g.Distribution])
 	b.print(row{"scan" + where, overScan, bound{}, scan.mean() / check.mean(), nanoseconds(scan.mean()) + " ÷ " + nanoseconds(check.mean())})
 	b.print(row{"map by verb" + where, overMap, aim, verbs.mean() / check.mean(), nanoseconds(verbs.mean()) + " ÷ " + nanoseconds(check.mean())})
 }
@@ -106,7 +125,7 @@ func nanoseconds(x float64) string {
 	return time.Duration(x).Round(time.Duration(max(1, x/100))).String()
 }
 
-func (b *bench) allocations(g *ground) {
+func (b *bench) allocations(g *fixture) {
 	room := make([]normsync.Violation, 0, 1024)
 	long := actionOf(g.Long(0, 64<<10))
 	for _, c := range []struct {
@@ -118,23 +137,23 @@ func (b *bench) allocations(g *ground) {
 	}
 }
 
-func (b *bench) long(g *ground) {
+func (b *bench) long(g *fixture) {
 	var actions []normsync.Action
 	for i := range 8 {
 		actions = append(actions, actionOf(g.Long(i, 64<<10)))
 	}
 	c, f := g.check(actions), splitOnly(actions)
-	race(b.rounds, c, f)
+	measure(b.rounds, c, f)
 	b.print(row{"an action of 64 KiB of known words ÷ splitting and hashing it, 100,000 norms", atMost(30), atMost(15), c.over(f), nanoseconds(c.time())})
 }
 
 // changes compares a change with compiling everything. Both make garbage, so here it is collected.
-func (b *bench) changes(g *ground) {
+func (b *bench) changes(g *fixture) {
 	m, err := normsync.NewMonitor(g.norms...)
 	if err != nil {
 		panic(err)
 	}
-	compile := enter(func(n int) {
+	compile := newTask(func(n int) {
 		for range n {
 			if _, err := normsync.Compile(g.norms...); err != nil {
 				panic(err)
@@ -142,29 +161,29 @@ func (b *bench) changes(g *ground) {
 		}
 	})
 	next := 0
-	apply := enter(func(n int) {
+	apply := newTask(func(n int) {
 		for range n {
 			amend(m, g, next)
 			next++
 		}
 	})
 	compile.n, apply.n = 1, 2_000
-	wall := func(c *contestant) float64 { // the collector has goroutines of its own
+	wall := func(c *task) float64 { // the collector has goroutines of its own
 		settle()
 		start := time.Now()
 		c.run(c.n)
 		return float64(time.Since(start)) / float64(c.n)
 	}
 	for range b.rounds / 40 {
-		compile.laps = append(compile.laps, wall(compile))
-		apply.laps = append(apply.laps, wall(apply))
+		compile.samples = append(compile.samples, wall(compile))
+		apply.samples = append(apply.samples, wall(apply))
 	}
-	keepQuiet([]*contestant{compile, apply})
+	keepQuiet([]*task{compile, apply})
 	b.print(row{"compiling all ÷ Apply of one change, 100,000 norms", atLeast(1_000), atLeast(5_000), compile.over(apply), nanoseconds(compile.time()) + " ÷ " + nanoseconds(apply.time())})
 }
 
 // batches compares Apply of a thousand new norms with ten times Apply of a hundred.
-func (b *bench) batches(g *ground) {
+func (b *bench) batches(g *fixture) {
 	m, err := normsync.NewMonitor(g.norms...)
 	if err != nil {
 		panic(err)
@@ -189,17 +208,17 @@ func (b *bench) batches(g *ground) {
 		}
 		return float64(took)
 	}
-	hundred, thousand := new(contestant), new(contestant)
+	hundred, thousand := new(task), new(task)
 	for range b.rounds / 20 {
-		hundred.laps = append(hundred.laps, 10*apply(100))
-		thousand.laps = append(thousand.laps, apply(1_000))
+		hundred.samples = append(hundred.samples, 10*apply(100))
+		thousand.samples = append(thousand.samples, apply(1_000))
 	}
-	keepQuiet([]*contestant{hundred, thousand})
+	keepQuiet([]*task{hundred, thousand})
 	b.print(row{"Apply of 1,000 changes ÷ ten times Apply of 100, 100,000 norms", atMost(2), atMost(1.2), thousand.over(hundred), nanoseconds(thousand.time()) + " ÷ " + nanoseconds(hundred.time())})
 }
 
 // amend gives a norm the condition of another.
-func amend(m *normsync.Monitor, g *ground, i int) {
+func amend(m *normsync.Monitor, g *fixture, i int) {
 	n := g.norms[i*7919%len(g.norms)]
 	n.Condition = g.norms[(i*7919+i+1)%len(g.norms)].Condition
 	n.Priority = i + 1
@@ -208,20 +227,122 @@ func amend(m *normsync.Monitor, g *ground, i int) {
 	}
 }
 
-// memory compares the heap before and after compiling. The caller keeps
-// the norms' strings, so they do not count.
+// memory compares the heap before and after compiling. The constitution has its own
+// copy of the norms' texts, so the caller lets go of the norms.
 func (b *bench) memory() {
-	g := newGround(workload.World{Size: b.million})
-	g.c = nil
+	w := workload.World{Size: b.million}
+	settle()
 	before := heap()
-	c, err := normsync.Compile(g.norms...)
+	c, texts := compileOnly(w)
+	bytes := float64(heap()-before-texts)/float64(w.Size) - float64(unsafe.Sizeof(normsync.Norm{}))
+	runtime.KeepAlive(c)
+	b.print(row{"bytes per norm beyond its strings and its struct, " + figure(float64(b.million)) + " norms", atMost(64), atMost(40), bytes, ""})
+}
+
+// compileOnly compiles a world and returns the constitution and the bytes of the norms'
+// texts.
+func compileOnly(w workload.World) (*normsync.Constitution, uint64) {
+	norms := make([]normsync.Norm, w.Size)
+	texts := 0
+	for i := range norms {
+		norms[i] = normOf(w.Norm(i))
+		n := &norms[i]
+		texts += len(n.Name) + len(n.Condition) + len(n.Prohibited)
+	}
+	start := time.Now()
+	c, err := normsync.Compile(norms...)
 	if err != nil {
 		panic(err)
 	}
-	bytes := float64(heap()-before)/float64(len(g.norms)) - float64(unsafe.Sizeof(g.norms[0]))
+	compileTime = time.Since(start)
+	return c, uint64(texts)
+}
+
+// compileTime is how long the last call of compileOnly compiled.
+var compileTime time.Duration
+
+// collector measures what a constitution of a million norms costs the garbage collector.
+func (b *bench) collector() {
+	w := workload.World{Size: b.million}
+	var before, after runtime.MemStats
+	settle()
+	runtime.ReadMemStats(&before)
+	empty := b.collect()
+	c, _ := compileOnly(w)
+	settle()
+	runtime.ReadMemStats(&after)
+	full := b.collect()
+	n := figure(float64(b.million)) + " norms"
+	b.print(row{"seconds to compile " + n + " on " + fmt.Sprint(runtime.GOMAXPROCS(0)) + " processors", atMost(1), bound{}, compileTime.Seconds(), ""})
+	b.print(row{"objects that the garbage collector has for each of " + n, atMost(0.1), bound{}, float64(after.HeapObjects-before.HeapObjects) / float64(w.Size), ""})
+	b.print(row{"milliseconds of a full collection while " + n + " are held", bound{}, bound{}, full, fmt.Sprintf("%.2f without them", empty)})
+	runtime.ReadMemStats(&after)
+	worst := uint64(0)
+	for i := range uint32(16) {
+		worst = max(worst, after.PauseNs[(after.NumGC-i+255)%256])
+	}
+	b.print(row{"microseconds of the longest of its last 16 pauses", bound{}, bound{}, float64(worst) / 1e3, ""})
 	runtime.KeepAlive(c)
-	runtime.KeepAlive(g)
-	b.print(row{"bytes per norm beyond its strings and its struct, " + figure(float64(b.million)) + " norms", atMost(64), atMost(40), bytes, ""})
+}
+
+// collect returns the median time of a collection, in milliseconds.
+func (b *bench) collect() float64 {
+	var times []float64
+	for range 15 {
+		start := time.Now()
+		runtime.GC()
+		times = append(times, float64(time.Since(start))/1e6)
+	}
+	return median(times)
+}
+
+// words measures actions of more words.
+func (b *bench) words() {
+	g := newFixture(workload.World{Size: 1_000})
+	for _, n := range []int{4, 16, 64} {
+		var actions []normsync.Action
+		for i := 0; len(actions) < enough; i++ {
+			if a := actionOf(g.Words(i, n)); g.c.Allows(a) {
+				actions = append(actions, a)
+			}
+		}
+		c, f := g.check(actions), splitOnly(actions)
+		measure(b.rounds/2, c, f)
+		b.print(row{fmt.Sprintf("a check of a verb and %d words ÷ splitting and hashing them, 1,000 norms", n), atMost(4), bound{}, c.over(f), fmt.Sprintf("%.0f ns ÷ %.0f ns", c.time(), f.time())})
+	}
+}
+
+// scripts compares an action of Chinese words with an English one of as many words.
+func (b *bench) scripts() {
+	c, err := normsync.Compile(
+		normsync.Norm{Name: "quiet", Condition: "图书馆 夜晚", Prohibited: "说话"}, normsync.Norm{Name: "peace", Condition: "library night", Prohibited: "talk"})
+	if err != nil {
+		panic(err)
+	}
+	g := &fixture{c: c}
+	chinese := g.check([]normsync.Action{{Agent: "伊莎贝拉", Verb: "谈论 生日派对", Location: "霍布斯咖啡馆 吧台 后面", Target: "玛丽亚", Faction: "居民", Facts: "夜晚 下雨"}})
+	english := g.check([]normsync.Action{{Agent: "isabella", Verb: "discuss birthday", Location: "hobbs_cafe counter behind", Target: "maria", Faction: "resident", Facts: "night rain"}})
+	measure(b.rounds, chinese, english)
+	b.print(row{"a check of nine Chinese words ÷ of nine English ones", bound{}, bound{}, chinese.over(english), fmt.Sprintf("%.0f ns ÷ %.0f ns", chinese.time(), english.time())})
+}
+
+// judge checks the actions of a log against its norms.
+func (b *bench) judge() {
+	c, err := normsync.Compile(b.log.norms...)
+	if err != nil {
+		panic(err)
+	}
+	g := &fixture{c: c}
+	violating := 0
+	for _, a := range b.log.actions {
+		if len(c.Check(a)) > 0 {
+			violating++
+		}
+	}
+	check, split := g.check(b.log.actions), splitOnly(b.log.actions)
+	measure(b.rounds/2, check, split)
+	b.print(row{fmt.Sprintf("a check of the log's %s actions against its %d norms ÷ splitting and hashing", figure(float64(len(b.log.actions))), len(b.log.norms)), bound{}, bound{},
+		check.over(split), fmt.Sprintf("%.0f ns ÷ %.0f ns, %.1f %% violate a norm", check.time(), split.time(), 100*float64(violating)/float64(len(b.log.actions)))})
 }
 
 func heap() uint64 {
@@ -233,31 +354,31 @@ func heap() uint64 {
 
 // goroutines compares what two goroutines check with what one does. What two
 // can do that share nothing tells how much of a second core there is.
-func (b *bench) goroutines(g *ground) {
-	gain := func(make func() *contestant) float64 {
+func (b *bench) goroutines(g *fixture) {
+	gain := func(make func() *task) float64 {
 		one, two := make(), make()
-		race(4, one, two) // for how often each is done
+		measure(4, one, two) // for how often each is done
 		n := one.n
-		alone, together := new(contestant), new(contestant) // on the wall: they have threads of their own
+		alone, together := new(task), new(task) // on the wall: they have threads of their own
 		for range b.rounds {
 			start := time.Now()
 			one.run(n)
 			one.run(n)
-			alone.laps = append(alone.laps, float64(time.Since(start)))
+			alone.samples = append(alone.samples, float64(time.Since(start)))
 			var wg sync.WaitGroup
 			start = time.Now()
-			for _, c := range []*contestant{one, two} {
+			for _, c := range []*task{one, two} {
 				wg.Go(func() { c.run(n) })
 			}
 			wg.Wait()
-			together.laps = append(together.laps, float64(time.Since(start)))
+			together.samples = append(together.samples, float64(time.Since(start)))
 		}
-		keepQuiet([]*contestant{alone, together})
+		keepQuiet([]*task{alone, together})
 		return alone.over(together)
 	}
-	checks := gain(func() *contestant { return g.check(g.misses) })
-	possible := gain(func() *contestant {
-		return enter(func(n int) {
+	checks := gain(func() *task { return g.check(g.misses) })
+	possible := gain(func() *task {
+		return newTask(func(n int) {
 			x := 1
 			for range n {
 				x = x*1664525 + 1
@@ -271,7 +392,7 @@ func (b *bench) goroutines(g *ground) {
 }
 
 // latency takes the time of single checks, with and without another goroutine that applies changes without pause.
-func (b *bench) latency(g *ground) {
+func (b *bench) latency(g *fixture) {
 	m, err := normsync.NewMonitor(g.norms...)
 	if err != nil {
 		panic(err)
@@ -324,30 +445,41 @@ func (b *bench) hostile() {
 		"conditions of 8 out of 32 words, actions with 16 of them",
 		"all words share their 32-bit FNV-1a hash",
 	} {
-		kind := workload.OneVerb + workload.Kind(i)
-		small, large := newGround(workload.World{Size: 1_000, Kind: kind}), newGround(workload.World{Size: 100_000, Kind: kind})
+		kind := workload.OneVerb + workload.Distribution(i)
+		small, large := newFixture(workload.World{Size: 1_000, Distribution: kind}), newFixture(workload.World{Size: 100_000, Distribution: kind})
 		c, d := small.check(small.misses), large.check(large.misses)
-		race(b.rounds, c, d)
-		b.print(row{what, bound{}, bound{}, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
+		measure(b.rounds, c, d)
+		must, aim := bound{}, bound{}
+		if kind == workload.EightOf32 {
+			must, aim = atMost(7), atMost(3)
+		}
+		b.print(row{what, must, aim, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
 	}
-	small, large := newGround(workload.World{Size: 1_000}), newGround(workload.World{Size: 100_000})
+	small, large := newFixture(workload.World{Size: 1_000}), newFixture(workload.World{Size: 100_000})
 	c := small.check([]normsync.Action{actionOf(small.Long(0, 64<<10))})
 	d := large.check([]normsync.Action{actionOf(large.Long(0, 64<<10))})
-	race(b.rounds, c, d)
+	measure(b.rounds, c, d)
 	b.print(row{"a location of 64 KiB of known words", bound{}, bound{}, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
 }
 
-// twists compiles both worlds several times, because two compilations of the same
+// features compiles both worlds several times, because two compilations of the same
 // world differ by their placement in memory. The first row shows by how much.
-func (b *bench) twists() {
-	for twist, what := range []string{"nothing more (the noise of this table)", "a prefix", "`field:` tokens", "an `agent:` token", "`Unless`", "`Permitted`"} {
+func (b *bench) features() {
+	for feature, what := range []string{"nothing more (the noise of this table)", "a prefix", "`field:` tokens", "an `agent:` token", "`Unless`", "`Permitted`", "`From`", "a token of two alternatives", "a `facts:` token"} {
 		var misses, hits []float64
 		for range 7 {
-			plain, g := newGround(workload.World{Size: 100_000}), newGround(workload.World{Size: 100_000, Twist: workload.Twist(twist)})
+			plain, g := newFixture(workload.World{Size: 100_000}), newFixture(workload.World{Size: 100_000, Feature: workload.Feature(feature)})
 			miss, hit, c, h := plain.check(plain.misses), plain.check(plain.hits), g.check(g.misses), g.check(g.hits)
-			race(b.rounds/8, miss, c, hit, h)
+			measure(b.rounds/8, miss, c, hit, h)
 			misses, hits = append(misses, c.over(miss)), append(hits, h.over(hit))
 		}
-		b.print(row{what, bound{}, bound{}, median(misses), figure(median(hits)) + " where one norm is violated"})
+		must, aim := bound{}, bound{}
+		switch workload.Feature(feature) {
+		case workload.Prefixed:
+			must, aim = atMost(2.2), atMost(1.5)
+		case workload.Windowed:
+			must = atMost(1.05)
+		}
+		b.print(row{what, must, aim, median(misses), figure(median(hits)) + " where one norm is violated"})
 	}
 }

@@ -117,8 +117,10 @@ func (x *Index) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
 	if n < 0 {
 		return n
 	}
-	for _, e := range x.entries(key, verbs) {
-		if e.mayHold(key, verbs, signature) {
+	entries, exact := x.entries(key, verbs)
+	for i := range entries {
+		e := &entries[i]
+		if e.signature&^signature == 0 && (exact || e.isFor(key, verbs)) {
 			if n == len(dst) {
 				return -1
 			}
@@ -129,15 +131,16 @@ func (x *Index) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
 	return n
 }
 
-// entries returns the entries that Scan reads.
-func (x *Index) entries(key, verbs uint64) []entry {
+// entries returns the entries that Scan reads, and whether all of them are filed under
+// the key and have one of the verbs.
+func (x *Index) entries(key, verbs uint64) (entries []entry, exact bool) {
 	b := key >> (x.shift & 63)
 	bucket := x.pages[b/pageSize].bucket(b)
 	if len(bucket) >= long && bits.OnesCount64(verbs) == 2 {
 		verb := tag(key, verbNumber(verbs))
-		bucket = between(bucket, verb, verb)
+		return between(bucket, verb, verb), true
 	}
-	return bucket
+	return bucket, false
 }
 
 // Probed returns the number of entries that Scan reads for key, or 0 if Lists
@@ -146,7 +149,8 @@ func (x *Index) Probed(key, verbs uint64) int {
 	if !x.Lists(key, verbs) {
 		return 0
 	}
-	return len(x.entries(key, verbs))
+	entries, _ := x.entries(key, verbs)
+	return len(entries)
 }
 
 // WithVerbs yields the slots of all clauses that may have one of the verbs. It
@@ -219,8 +223,9 @@ type entry struct {
 	signature uint64 // of the verb and the tokens of the condition
 }
 
-func (e *entry) mayHold(key, verbs, signature uint64) bool {
-	return e.tag&^verbMask == uint32(key>>32)&^verbMask && e.signature&^signature == 0 && both(verbs&verbBitsOf(uint64(e.tag)))
+// isFor reports whether the entry is filed under a key and has one of the verbs.
+func (e *entry) isFor(key, verbs uint64) bool {
+	return e.tag&^verbMask == uint32(key>>32)&^verbMask && both(verbs&verbBitsOf(uint64(e.tag)))
 }
 
 // filter returns the bits that an entry sets in the filter word of its bucket.

@@ -36,13 +36,13 @@ func TestWordsDiffer(t *testing.T) {
 }
 
 func TestABreachHasWhatItsNormAsksFor(t *testing.T) {
-	for k := range Kinds {
-		w := World{Size: 1000, Kind: Kind(k)}
+	for k := range Distributions {
+		w := World{Size: 1000, Distribution: Distribution(k)}
 		for i := range w.Size {
-			n, a := w.Norm(i), w.Breach(i)
+			n, a := w.Norm(i), w.Violating(i)
 			require.Equal(t, n.Prohibited, a.Verb)
 			words := strings.Fields(a.Location + " " + a.Target + " " + a.Faction)
-			require.Subset(t, words, strings.Fields(n.Condition), w.Kind)
+			require.Subset(t, words, strings.Fields(n.Condition), w.Distribution)
 		}
 	}
 }

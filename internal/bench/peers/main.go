@@ -71,7 +71,7 @@ func compare(size int) error {
 	}
 	requests := cedarRequests(allowed)
 	for i := range 64 {
-		a := action(world.Breach(i * 7919 % size))
+		a := action(world.Violating(i * 7919 % size))
 		if err := agree(a, len(rules.Check(a)), len(byVerb.check(&a)), policies.check(cedarRequest(a))); err != nil {
 			return err
 		}

@@ -20,18 +20,18 @@ func floor(buf []uint64, a *normsync.Action) int {
 	return token.Hashes(buf, n, a.Faction)
 }
 
-// rule is a norm that was split and folded beforehand.
-type rule struct {
+// splitNorm is a norm that was split and folded beforehand.
+type splitNorm struct {
 	normsync.Norm
 	verbs, condition []string
 }
 
-func rules(norms []normsync.Norm) []rule {
-	rules := make([]rule, len(norms))
+func splitNorms(norms []normsync.Norm) []splitNorm {
+	split := make([]splitNorm, len(norms))
 	for i, n := range norms {
-		rules[i] = rule{n, fields(n.Prohibited), fields(n.Condition)}
+		split[i] = splitNorm{n, fields(n.Prohibited), fields(n.Condition)}
 	}
-	return rules
+	return split
 }
 
 func fields(s string) []string { return strings.Fields(strings.ToLower(s)) }
@@ -67,10 +67,10 @@ func (s set) hasAny(words []string) bool {
 }
 
 // scan compares each norm with the action, its verb first.
-func scan(rules []rule, a *normsync.Action) (violations []normsync.Violation) {
+func scan(norms []splitNorm, a *normsync.Action) (violations []normsync.Violation) {
 	verbs, words := setOf(a.Verb), setOf(a.Verb, a.Location, a.Target, a.Faction)
-	for i := range rules {
-		if r := &rules[i]; verbs.hasAny(r.verbs) && words.hasAll(r.condition) {
+	for i := range norms {
+		if r := &norms[i]; verbs.hasAny(r.verbs) && words.hasAll(r.condition) {
 			violations = append(violations, normsync.Violation{NormName: r.Name, Severity: r.Severity, Action: *a})
 		}
 	}
@@ -78,11 +78,11 @@ func scan(rules []rule, a *normsync.Action) (violations []normsync.Violation) {
 }
 
 // verbMap has the norms by verb.
-type verbMap map[string][]rule
+type verbMap map[string][]splitNorm
 
-func mapVerbs(rules []rule) verbMap {
+func mapVerbs(norms []splitNorm) verbMap {
 	m := verbMap{}
-	for _, r := range rules {
+	for _, r := range norms {
 		for _, v := range r.verbs {
 			m[v] = append(m[v], r)
 		}
@@ -93,9 +93,9 @@ func mapVerbs(rules []rule) verbMap {
 func (m verbMap) check(a *normsync.Action) (violations []normsync.Violation) {
 	words := setOf(a.Verb, a.Location, a.Target, a.Faction)
 	for _, v := range fields(a.Verb) {
-		rules := m[v]
-		for i := range rules {
-			if r := &rules[i]; words.hasAll(r.condition) {
+		norms := m[v]
+		for i := range norms {
+			if r := &norms[i]; words.hasAll(r.condition) {
 				violations = append(violations, normsync.Violation{NormName: r.Name, Severity: r.Severity, Action: *a})
 			}
 		}

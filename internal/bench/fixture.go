@@ -1,12 +1,14 @@
 package main
 
 import (
+	"time"
+
 	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/internal/workload"
 )
 
-// ground is a world that is compiled, with actions to check in it.
-type ground struct {
+// fixture is a world that is compiled, with actions to check in it.
+type fixture struct {
 	workload.World
 	norms        []normsync.Norm
 	c            *normsync.Constitution
@@ -16,11 +18,10 @@ type ground struct {
 // enough is how many different actions are checked in turn: too many for their part of the index to be in the nearest cache.
 const enough = 4096
 
-func newGround(w workload.World) *ground {
-	g := &ground{World: w, norms: make([]normsync.Norm, w.Size)}
+func newFixture(w workload.World) *fixture {
+	g := &fixture{World: w, norms: make([]normsync.Norm, w.Size)}
 	for i := range g.norms {
-		n := w.Norm(i)
-		g.norms[i] = normsync.Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority}
+		g.norms[i] = normOf(w.Norm(i))
 	}
 	c, err := normsync.Compile(g.norms...)
 	if err != nil {
@@ -33,24 +34,31 @@ func newGround(w workload.World) *ground {
 		}
 	}
 	for i := 0; len(g.hits) < enough && i < 10*enough; i++ {
-		if a := actionOf(w.Breach(i * 7919 % w.Size)); len(c.Check(a)) == 1 {
+		if a := actionOf(w.Violating(i * 7919 % w.Size)); len(c.Check(a)) == 1 {
 			g.hits = append(g.hits, a)
 		}
 	}
 	return g
 }
 
-func actionOf(a workload.Action) normsync.Action {
-	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
+func normOf(n workload.Norm) normsync.Norm {
+	return normsync.Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority, From: n.From}
 }
 
-// check returns a contestant that checks actions in turn. It has a loop of its own,
+// noon is the time of all actions.
+var noon = time.Unix(43_200, 0).UTC()
+
+func actionOf(a workload.Action) normsync.Action {
+	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction, Facts: a.Facts, Time: noon}
+}
+
+// check returns a task that checks actions in turn. It has a loop of its own,
 // as floor has, because a call through a function value costs as much as some words of
 // an action.
-func (g *ground) check(actions []normsync.Action) *contestant {
+func (g *fixture) check(actions []normsync.Action) *task {
 	room := make([]normsync.Violation, 0, 1024)
 	next := 0
-	return enter(func(n int) {
+	return newTask(func(n int) {
 		i, found := next, room // on the stack: goroutines that do the same share no cache line
 		for range n {
 			found = g.c.AppendCheck(found[:0], actions[i])
@@ -64,11 +72,11 @@ func (g *ground) check(actions []normsync.Action) *contestant {
 
 var sink int // of results, so that nobody leaves out what makes them
 
-// splitOnly returns a contestant that is at the floor.
-func splitOnly(actions []normsync.Action) *contestant {
+// splitOnly returns a task that is at the floor.
+func splitOnly(actions []normsync.Action) *task {
 	buf := make([]uint64, 32<<10)
 	next := 0
-	return enter(func(n int) {
+	return newTask(func(n int) {
 		i, sum := next, 0
 		for range n {
 			sum += floor(buf, &actions[i])
@@ -80,18 +88,18 @@ func splitOnly(actions []normsync.Action) *contestant {
 	})
 }
 
-func (g *ground) scan(rules []rule) *contestant {
-	return g.rival(func(a *normsync.Action) []normsync.Violation { return scan(rules, a) })
+func (g *fixture) scan(norms []splitNorm) *task {
+	return g.baseline(func(a *normsync.Action) []normsync.Violation { return scan(norms, a) })
 }
 
-func (g *ground) verbMap(rules []rule) *contestant {
-	return g.rival(mapVerbs(rules).check)
+func (g *fixture) verbMap(norms []splitNorm) *task {
+	return g.baseline(mapVerbs(norms).check)
 }
 
-// rival returns a contestant that checks actions in turn that break nothing.
-func (g *ground) rival(check func(a *normsync.Action) []normsync.Violation) *contestant {
+// rival returns a task that checks actions in turn that break nothing.
+func (g *fixture) baseline(check func(a *normsync.Action) []normsync.Violation) *task {
 	next := 0
-	return enter(func(n int) {
+	return newTask(func(n int) {
 		for range n {
 			sink += len(check(&g.misses[next]))
 			next = (next + 1) % len(g.misses)
