@@ -93,7 +93,9 @@ func (t *tester) run(ctx context.Context, paths []string) (err error) {
 		}
 	}
 	if t.coverage {
-		t.unexercised = rules.Unexercised(t.constitution, t.set.Cases)
+		if t.unexercised, err = rules.Unexercised(t.constitution, t.set.Cases); err != nil {
+			return err
+		}
 	}
 	if err := t.write(); err != nil {
 		return err

@@ -90,15 +90,32 @@ func suggest(word string, words []string) string {
 }
 
 // Unexercised returns the norms that no test exercises, by name: prohibitions that no
-// action violates, and permits that match no action. A norm that is a dry run is
-// exercised if it would have counted.
-func Unexercised(c *normsync.Constitution, cases []Case) []normsync.Norm {
+// action violates, and permits that apply to no action. A dry run is exercised if it
+// would have counted.
+func Unexercised(c *normsync.Constitution, cases []Case) ([]normsync.Norm, error) {
+	// Check finds prohibitions only, and is much faster than Explain. So the permits
+	// become prohibitions of a constitution of their own.
+	var permits []normsync.Norm
+	for n := range c.All() {
+		if n.Permitted != "" {
+			n.Prohibited, n.Permitted = n.Permitted, ""
+			permits = append(permits, n)
+		}
+	}
+	permitted, err := normsync.Compile(permits...)
+	if err != nil {
+		return nil, err
+	}
 	exercised := map[string]bool{}
 	for _, test := range cases {
-		for _, f := range c.Explain(test.Action) {
-			switch f.Outcome {
-			case normsync.OutcomeViolated, normsync.OutcomeShadow, normsync.OutcomePermits:
-				exercised[f.Norm.Name] = true
+		for _, v := range c.Check(test.Action) {
+			exercised[v.NormName] = true
+		}
+		for _, v := range permitted.Check(test.Action) {
+			n, _ := permitted.Norm(v.NormName)
+			// An action without a time is outside the window of a permit.
+			if !test.Action.Time.IsZero() || n.From.IsZero() && n.Until.IsZero() {
+				exercised[n.Name] = true
 			}
 		}
 	}
@@ -108,5 +125,5 @@ func Unexercised(c *normsync.Constitution, cases []Case) []normsync.Norm {
 			norms = append(norms, n)
 		}
 	}
-	return norms
+	return norms, nil
 }
