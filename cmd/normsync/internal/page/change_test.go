@@ -11,6 +11,8 @@ import (
 )
 
 func TestANormIsEnactedAmendedAndRepealed(t *testing.T) {
+	peace := peace
+	peace.Description = "No fights\tin safe zones.\r\nGuards may fight.\n"
 	w := newWorld(t, "secret", peace)
 	w.check(`{"agent_id": "hero", "action": "attack", "location": "safe_zone"}`)
 	w.check(`{"agent_id": "hero", "action": "attack", "location": "safe_zone arena"}`)

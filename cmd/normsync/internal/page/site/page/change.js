@@ -73,6 +73,8 @@ export class Change {
     if (!/^-?[0-9]{1,10}$/.test(priority)) throw new Error("The priority is not a whole number. Enter one such as 10.");
     const norm = { name: input.name.value, description: input.description.value, condition: input.condition.value, prohibited: "", priority: Number(priority) };
     norm[input.kind.value] = input.verbs.value;
+    // A text area has its own ends of lines. What nobody touched stays as it is.
+    if (this.norm && norm.description === this.norm.description.replace(/\r\n?/g, "\n")) norm.description = this.norm.description;
     for (const field of ["unless", "scope", "advice", "from", "until"]) if (input[field].value !== "") norm[field] = input[field].value;
     if (input.severity.value !== "warn") norm.severity = input.severity.value;
     if (input.shadow.checked) norm.shadow = true;
@@ -90,7 +92,7 @@ export class Change {
       this.report(norm, answer);
       this.ready(true);
       byId("preview").focus({ preventScroll: true });
-      byId("preview").scrollIntoView({ block: "nearest" });
+      byId("preview").scrollIntoView({ block: "start" });
     } catch (e) {
       if (turn === this.turn) this.error(e.message);
     }
