@@ -188,6 +188,20 @@ func TestTheFormExplains(t *testing.T) {
 	b.wait(`document.querySelectorAll("#violation-list > li").length === 1`)
 }
 
+func TestARecordedActionIsExplainedAsItWas(t *testing.T) {
+	w := newWorld(t, "", peace)
+	b := openTab(t, 1280, 900)
+	b.load(w.url)
+	w.check(`{"agent_id": "hero", "action": "attack\nrun", "location": "safe_zone", "timestamp": 1}`)
+	b.wait(`document.querySelectorAll("#violation-list > li").length === 1`)
+	b.press("#violation-list > li", "Explain")
+	b.wait(`document.querySelector("#try-result .verdict")?.textContent === "Denied"`)
+	require.Contains(t, b.text("#try-result"), "1970-01-01 00:00:01")
+	b.enter("#try-form [name=action]", "run")
+	b.run(chromedp.KeyEvent(kb.Enter))
+	b.wait(`document.querySelector("#try-result .verdict")?.textContent === "Allowed"`)
+}
+
 func TestNormsAreSearched(t *testing.T) {
 	window := normsync.Norm{Name: "festival", Description: "Once", Condition: "market", Permitted: "steal", From: normsync.Action{}.Time.AddDate(2029, 0, 0)}
 	w := newWorld(t, "", peace, arena, noFire, window)

@@ -1,5 +1,5 @@
 // The form that tries an action and explains the verdict.
-import { byId, chip, code, el } from "./dom.js";
+import { byId, chip, code, el, when } from "./dom.js";
 import { shown } from "./visible.js";
 import * as api from "./api.js";
 
@@ -19,6 +19,7 @@ export class Attempt {
     byId("try-check").addEventListener("click", () => this.check());
     this.form.addEventListener("reset", () => {
       this.extra = {};
+      this.filled = undefined;
       this.result();
       this.error("");
     });
@@ -27,7 +28,12 @@ export class Attempt {
 
   // fill puts an action into the form and explains it.
   fill(action) {
-    for (const name of fields) this.form.elements[name].value = action[name] ?? "";
+    this.filled = new Map();
+    for (const name of fields) {
+      const input = this.form.elements[name];
+      input.value = action[name] ?? "";
+      this.filled.set(name, { shown: input.value, text: action[name] ?? "" });
+    }
     this.extra = action.timestamp ? { timestamp: action.timestamp } : {};
     byId("try").scrollIntoView({ block: "nearest" });
     this.explain();
@@ -38,10 +44,14 @@ export class Attempt {
     if (byId("try-result").hasChildNodes()) this.explain(false);
   }
 
+  // action returns the action of the form. A field drops the ends of lines, so what
+  // was filled in and not touched is taken from its source.
   action() {
     const action = { ...this.extra };
     for (const name of fields) {
-      const value = this.form.elements[name].value;
+      let { value } = this.form.elements[name];
+      const filled = this.filled?.get(name);
+      if (value === filled?.shown) value = filled.text;
       if (value !== "") action[name] = value;
     }
     return { agent_id: "", ...action };
@@ -102,7 +112,7 @@ export class Attempt {
     node.replaceChildren(
       el("p", { class: `verdict ${answer.allowed ? (dry ? "warn" : "good") : "bad"}` },
         answer.allowed ? (dry ? "Allowed. A norm on a dry run would count it." : "Allowed") : "Denied"),
-      el("p", { class: "detail text" }, fields.filter((name) => action[name]).flatMap((name, i) => [i ? " · " : "", shown(action[name])])),
+      el("p", { class: "detail text" }, fields.filter((name) => action[name]).flatMap((name, i) => [i ? " · " : "", shown(action[name])]), action.timestamp ? [" · ", when(action.timestamp)] : ""),
       findings.length === 0
         ? el("p", { class: "empty" }, "No norm names this verb.")
         : el("ul", { class: "rows", "aria-label": "What each norm says" }, findings.map((f) => this.finding(f))));
