@@ -24,15 +24,49 @@ var actionKeys = strictjson.Keys{
 
 // UnmarshalJSON reads an action. The error names the key.
 func (a *Action) UnmarshalJSON(b []byte) error {
-	if err := checkKeys(b, &actionKeys); err != nil {
+	d := strictjson.NewDecoder(b)
+	d.AllowInvalidUTF8 = true
+	var read normsync.Action
+	exact := false // the library has to read it
+	err := d.ReadObject(&actionKeys, func(key string) (err error) {
+		if d.SkipNull() {
+			return nil
+		}
+		switch key {
+		case "agent_id":
+			read.Agent, err = d.ReadString()
+		case "action":
+			read.Verb, err = d.ReadString()
+		case "location":
+			read.Location, err = d.ReadString()
+		case "target":
+			read.Target, err = d.ReadString()
+		case "faction":
+			read.Faction, err = d.ReadString()
+		case "facts":
+			read.Facts, err = d.ReadString()
+		case "id":
+			err = d.SkipValue()
+		default: // a time or metadata
+			exact, err = true, d.SkipValue()
+		}
 		return err
+	})
+	if err == nil {
+		err = d.CheckEOF()
 	}
-	if err := a.Action.UnmarshalJSON(b); err != nil {
-		return err
+	if err != nil {
+		return actionError(err)
 	}
-	if !hasWord(a.Verb) {
+	if exact {
+		if err := read.UnmarshalJSON(b); err != nil {
+			return err
+		}
+	}
+	if !hasWord(read.Verb) {
 		return actionError(errors.New(`key "action": it has no word that can be seen; name the verb, such as "attack"`))
 	}
+	a.Action = read
 	return nil
 }
 
