@@ -70,7 +70,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Accel-Buffering", "no") // for nginx
 	e := &eventWriter{hub: s.hub, out: newPatientWriter(w, s.options.Limits.Write), at: *from}
 	err := e.run(ctx, subscriber, at)
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() == nil {
 		s.log.InfoContext(ctx, "a stream of events ended", "error", err)
 	}
 }
@@ -83,7 +83,7 @@ type eventWriter struct {
 	buffer bytes.Buffer
 }
 
-// run writes events until ctx ends. The subscriber gets every event after reached.
+// run writes events until ctx ends, or the client does not take them, and returns why. The subscriber gets every event after reached.
 func (e *eventWriter) run(ctx context.Context, s *subscriber, reached cursor) error {
 	e.buffer.WriteString("retry: 2000\n\n")
 	for {
