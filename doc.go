@@ -84,6 +84,15 @@
 // [Recorder], which stores them in the background and never makes a tick wait.
 // [QueryViolations] finds stored violations by agent, norm, severity or time.
 //
+// # Prepared actions
+//
+// Making the text of an action can take longer than checking it. If the words of
+// places and creatures are known, keep them as [Word] values in components, join them
+// into a [Prepared], and call [Constitution.AppendCheckPrepared]. The text is made
+// for violations only. [Constitution.AppendAllowed] tells which of several verbs an
+// agent may do, for the price of few checks. The strings of an Action are kept by its
+// violations, so make them from no buffer that is written again.
+//
 // # Concurrency
 //
 // Norm, Action, Violation and Revision are comparable values that share no

@@ -84,6 +84,12 @@ var claims = []struct{ phrase, tests string }{
 
 	{"finds stored violations", "TestQueryViolationsAgreesWithLookingAtAll"},
 
+	{"can take longer than checking", ""},
+	{"join them into a [Prepared]", "TestAPreparedActionIsJudgedAsTheAction"},
+	{"for violations only", "TestPreparedAllocations"},
+	{"which of several verbs", "TestAppendAllowedIsAllowsForEachVerb"},
+	{"are kept by its violations", ""},
+
 	{"no mutable state", "TestTheValuesAreComparable"},
 	{"safe for concurrent use", "TestMonitorReadersSeeAllOfAnApplyOrNothing TestRecorderWithManyAtOnceAddsUp TestMonitorZeroValueIsReadyForManyAtOnce"},
 	{"all of an Apply or none", "TestMonitorReadersSeeAllOfAnApplyOrNothing"},

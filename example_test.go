@@ -1004,3 +1004,34 @@ func ExampleReport_WriteJSON() {
 	// "has_violations": false
 	// }
 }
+
+// Components keep the words of places and agents, and a tick joins them.
+func ExampleConstitution_AppendCheckPrepared() {
+	rules, err := normsync.Compile(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack steal"})
+	check(err)
+	// Made once, when an agent or a place is created:
+	hero := normsync.AppendWords(nil, "hero")
+	town := normsync.AppendWords(nil, "town safe_zone")
+	attack := normsync.AppendWords(nil, "attack")
+	night := normsync.AppendWords(nil, "night")
+
+	// In each tick, for each agent:
+	var action normsync.Prepared // reused
+	var violations []normsync.Violation
+	action.Agent, action.Verb, action.Location = hero, attack, town
+	action.Facts = append(action.Facts[:0], night...)
+	violations = rules.AppendCheckPrepared(violations[:0], &action)
+	fmt.Println(violations)
+	// Output:
+	// [Agent 'hero' performed 'attack' in 'town safe_zone', violating norm 'peace']
+}
+
+// A planner asks for all verbs at once what an agent may do.
+func ExampleConstitution_AppendAllowed() {
+	rules, err := normsync.Compile(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack steal"})
+	check(err)
+	here := normsync.Action{Agent: "hero", Location: "town safe_zone", Target: "bandit"}
+	fmt.Println(rules.AppendAllowed(nil, here, "attack", "talk", "steal", "trade"))
+	// Output:
+	// [talk trade]
+}
