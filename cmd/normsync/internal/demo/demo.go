@@ -35,7 +35,7 @@ type demo struct {
 	options Options
 	service *service.Service
 	watch   *watch
-	began   time.Time
+	passed  time.Duration // in the world, tick by tick, so that a slow machine misses nothing
 
 	unsaid  error // of the first line that could not be written
 	actions int
@@ -136,9 +136,8 @@ var script = []struct {
 
 // run lets the agents act until the demo is over.
 func (d *demo) run(ctx context.Context) error {
-	d.began = time.Now()
 	var begin []normsync.Change
-	for _, n := range constitution(d.began.UTC().Truncate(time.Second)) {
+	for _, n := range constitution(time.Now().UTC().Truncate(time.Second)) {
 		begin = append(begin, normsync.Enact(n).Attributed("founders", "the world begins"))
 	}
 	if _, err := d.service.Monitor().Apply(ctx, begin...); err != nil {
@@ -154,10 +153,10 @@ func (d *demo) run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	next := 0
-	for !d.over() {
-		for passed := time.Since(d.began); next < len(script)*int(passed/cycle+1); next++ {
+	for ; !d.over(); d.passed += tick {
+		for ; ; next++ {
 			event := script[next%len(script)]
-			if passed < time.Duration((float64(next/len(script))+event.at)*float64(cycle)) {
+			if d.passed < time.Duration((float64(next/len(script))+event.at)*float64(cycle)) {
 				break
 			}
 			if err := d.carryOut(ctx, event.what, event.change); err != nil {
@@ -177,7 +176,7 @@ func (d *demo) run(ctx context.Context) error {
 }
 
 func (d *demo) tell(format string, args ...any) {
-	d.say("%6.1f s  %s", time.Since(d.began).Seconds(), fmt.Sprintf(format, args...))
+	d.say("%6.1f s  %s", d.passed.Seconds(), fmt.Sprintf(format, args...))
 }
 
 // over reports whether the demo has to end.
@@ -186,7 +185,7 @@ func (d *demo) over() bool {
 		return true
 	}
 	if d.options.For > 0 {
-		return time.Since(d.began) >= d.options.For
+		return d.passed >= d.options.For
 	}
 	return d.watch.unseen() >= d.options.Idle
 }
