@@ -106,7 +106,7 @@ func (i *importer) show(current []normsync.Norm) error {
 		return err
 	}
 	i.warn(wanted)
-	return i.write(current, wanted)
+	return i.write(diffOf(current, wanted))
 }
 
 // maxTries is how often an import is tried while others change the same norms.
@@ -123,7 +123,7 @@ func (i *importer) apply(ctx context.Context, s *service.Service) error {
 		for k := range changes {
 			changes[k] = changes[k].Attributed(i.author.by, i.author.reason)
 		}
-		_, err = s.Monitor().Apply(ctx, changes...)
+		revisions, err := s.Monitor().Apply(ctx, changes...)
 		if changed := errors.Is(err, normsync.ErrExists) || errors.Is(err, normsync.ErrNotFound); changed && try < maxTries {
 			continue // Apply has read what another process has changed since
 		}
@@ -131,13 +131,17 @@ func (i *importer) apply(ctx context.Context, s *service.Service) error {
 			return err
 		}
 		i.warn(wanted)
-		return i.write(current, wanted)
+		made := map[string]bool{} // another process may have made some of the changes meanwhile
+		for _, r := range revisions {
+			made[r.Norm.Name] = true
+		}
+		return i.write(slices.DeleteFunc(diffOf(current, wanted), func(d normDiff) bool { return !made[d.Norm.Name] }))
 	}
 }
 
 // write writes what the import changes.
-func (i *importer) write(current, wanted []normsync.Norm) error {
-	r := imported{Plan: i.plan, Changes: diffOf(current, wanted)}
+func (i *importer) write(changes []normDiff) error {
+	r := imported{Plan: i.plan, Changes: changes}
 	for _, c := range r.Changes {
 		switch c.Change {
 		case normsync.KindEnact:

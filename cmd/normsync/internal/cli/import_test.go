@@ -66,9 +66,15 @@ func TestImportsAtTheSameTimeAgree(t *testing.T) {
 		all.Go(func() { results[i] = run(t, "", "import", "rules.json") })
 	}
 	all.Wait()
+	added := 0
 	for _, r := range results {
 		require.Equal(t, 0, r.code, r.stderr)
+		if r.stdout != "Imported: 0 added, 0 amended, 0 repealed, 3 unchanged.\n" {
+			require.Equal(t, "Imported: 3 added, 0 amended, 0 repealed, 0 unchanged.\n", r.stdout)
+			added++
+		}
 	}
+	require.Equal(t, 1, added)
 	require.Contains(t, ok(t, "status"), "Norms: 4\nViolations: 0\nRevisions: 4\n")
 }
 
