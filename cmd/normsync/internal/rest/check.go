@@ -39,18 +39,18 @@ func (s *server) addCheck() {
 }
 
 // check is the slow way of quickCheck. It names all faults of a request.
-func (s *server) check(ctx context.Context, in *checkInput) (*checkOutput, error) {
-	v, err := s.checkAction(ctx, in.Body.Action)
+func (s *server) check(_ context.Context, in *checkInput) (*checkOutput, error) {
+	v, err := s.checkAction(in.Body.Action)
 	return &checkOutput{Body: v}, err
 }
 
-func (s *server) checkAction(ctx context.Context, a normsync.Action) (Verdict, error) {
+func (s *server) checkAction(a normsync.Action) (Verdict, error) {
 	if s.service.ReadOnly() {
 		return Verdict{}, newProblem(http.StatusForbidden, "normsync: check action: the server was started with --read-only, and a check records violations; use /explain")
 	}
 	v, err := s.service.Check(a)
 	if err != nil {
-		s.log.ErrorContext(ctx, "cannot record violations", "error", err)
+		s.hub.recordFailed(err) // which logs it once
 		return Verdict{}, newProblem(http.StatusServiceUnavailable, err.Error())
 	}
 	s.metrics.checked(v)
@@ -98,7 +98,7 @@ func (s *server) quickCheck(w http.ResponseWriter, r *http.Request) bool {
 		r.Body = readCloser{io.MultiReader(bytes.NewReader(bytes.Clone(m.body[:n])), r.Body), r.Body}
 		return false
 	}
-	v, err := s.checkAction(r.Context(), a.Action)
+	v, err := s.checkAction(a.Action)
 	if err == nil {
 		m.answer, err = v.AppendJSON(append(m.answer[:0], '{'))
 	}
