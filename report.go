@@ -29,6 +29,7 @@ import (
 // after it.
 type Report struct {
 	Norms      []Norm
+	Facts      []Fact
 	Violations []Violation
 	Revisions  []Revision
 	Compliance []Compliance
@@ -41,12 +42,12 @@ type Report struct {
 
 // WriteJSON writes the report as one JSON object, with a record per line. It always
 // has the keys norms, norm_count, active_count, violations, violation_count and
-// has_violations. The keys revisions, compliance, conflicts, findings, coverage and
+// has_violations. The keys facts, revisions, compliance, conflicts, findings, coverage and
 // warnings are there if those lists are given. JSON has all records, whatever MaxRows
 // says. No value is null. The violation_count is the length of
 // Violations. If there are none, it is the number of violations in Compliance, or
 // else the number of Findings with the outcome violated, or shadow for a
-// prohibition; has_violations reports whether it is positive. [ReadNorms] reads the norms back. Control
+// prohibition; has_violations reports whether it is positive. [ReadRules] reads the norms and the facts back. Control
 // characters, characters that override the direction of writing, and invisible
 // characters are escaped.
 //
@@ -60,6 +61,9 @@ func (r Report) WriteJSON(w io.Writer) error {
 	writeList(j, "violations", r.Violations)
 	j.field("violation_count", r.violationCount())
 	j.field("has_violations", r.violationCount() > 0)
+	if r.Facts != nil {
+		writeList(j, "facts", r.Facts)
+	}
 	if r.Revisions != nil {
 		writeList(j, "revisions", r.Revisions)
 	}
@@ -263,6 +267,9 @@ func (r Report) tables() []*texttable.Table {
 	if r.Norms != nil {
 		ts = append(ts, normTable(r.Norms))
 	}
+	if r.Facts != nil {
+		ts = append(ts, factTable(r.Facts))
+	}
 	if len(r.Violations) > 0 || r.violationCount() == 0 && (r.Violations != nil || r.Compliance == nil && r.Findings == nil) {
 		ts = append(ts, violationTable(r.Violations))
 	}
@@ -375,6 +382,22 @@ func violationTable(violations []Violation) *texttable.Table {
 			}
 			return []string{v.Action.Agent, v.Action.Verb, v.NormName, string(cmp.Or(v.Severity, SeverityWarn)), state,
 				v.Action.Location, v.Action.Target, v.Action.Faction, v.Action.Facts, v.Advice, edition, timeCell(v.Action.Time)}
+		},
+	}
+}
+
+func factTable(facts []Fact) *texttable.Table {
+	return &texttable.Table{
+		Name:    "facts",
+		Columns: []string{"Fact", "After", "Broke", "#Count", "Within", "Per", "Until"},
+		Rows:    len(facts),
+		Row: func(i int) []string {
+			f := facts[i]
+			within := ""
+			if f.Within != 0 {
+				within = f.Within.String()
+			}
+			return []string{f.Name, f.After, f.Broke, strconv.Itoa(max(f.Count, 1)), within, cmp.Or(f.Per, perFields[0].name), f.Until}
 		},
 	}
 }

@@ -68,6 +68,11 @@ func fullReport(t *testing.T) Report {
 	r.Conflicts, err = Conflicts(norms)
 	require.NoError(t, err)
 	r.Coverage = Cover(c, slices.Values(actions))
+	r.Facts = []Fact{
+		{Name: "authenticated", After: "verb:login", Until: "verb:logout|quit"},
+		{Name: "third_strike", Broke: `peace "no looting"`, Count: 3, Within: 10 * time.Minute, Per: "agent location"},
+		{Name: "evil", After: evil, Until: evil},
+	}
 	r.Warnings = []Warning{{Norm: evil, Field: "Condition", Token: evil, Detail: evil, Suggestion: evil}}
 	return r
 }

@@ -141,10 +141,16 @@ func rational(n json.Number) *big.Rat {
 	return r
 }
 
-// agree checks that the schema and ReadNorms both accept a text, or both refuse it.
+// agree checks that the schema and ReadRules both accept a text, or both refuse it, and that
+// ReadNorms reads the same norms.
 func (e evaluator) agree(text []byte) (accepted bool) {
-	_, err := ReadNorms(bytes.NewReader(text))
-	require.Equal(e.t, err == nil, e.accepts(e.root, decodeJSON(e.t, text)), "%s\nReadNorms says: %v", text, err)
+	rules, err := ReadRules(bytes.NewReader(text))
+	require.Equal(e.t, err == nil, e.accepts(e.root, decodeJSON(e.t, text)), "%s\nReadRules says: %v", text, err)
+	if rules.Norms != nil {
+		norms, err := ReadNorms(bytes.NewReader(text))
+		require.NoError(e.t, err, "%s", text)
+		require.Equal(e.t, rules.Norms, norms, "%s", text)
+	}
 	return err == nil
 }
 
@@ -182,18 +188,22 @@ func TestTheSchemaAcceptsTheFilesOfNorms(t *testing.T) {
 
 func TestTheSchemaDescribesEveryKey(t *testing.T) {
 	e := readSchema(t)
-	properties := e.root["$defs"].(map[string]any)["norm"].(map[string]any)["properties"].(map[string]any)
-	require.ElementsMatch(t, normKeys.Known, slices.Collect(maps.Keys(properties)))
-	for key, property := range properties {
-		require.NotEmpty(t, property.(map[string]any)["description"], key)
+	for name, keys := range map[string][]string{"norm": normKeys.Known, "fact": factKeys.Known, "threshold": thresholdKeys.Known} {
+		properties := e.root["$defs"].(map[string]any)[name].(map[string]any)["properties"].(map[string]any)
+		require.ElementsMatch(t, keys, slices.Collect(maps.Keys(properties)))
+		for key, property := range properties {
+			require.NotEmpty(t, property.(map[string]any)["description"], key)
+		}
 	}
+	file := e.root["oneOf"].([]any)[1].(map[string]any)["properties"].(map[string]any)
+	require.ElementsMatch(t, ruleKeys.Known, slices.Collect(maps.Keys(file)))
 }
 
 // structures are values of every kind of JSON, and texts that only some keys take.
 var structures = []string{`"x"`, `""`, `" "`, `5`, `-2147483648`, `2147483648`, `1.5`, `true`, `false`, `null`, `[]`, `{}`, `["x"]`, `[{}]`,
 	`"warn"`, `"WARN"`, `"global"`, `"0123456789ABCDEF"`, `"2026-12-24"`, `"2026-12-24T18:00:00"`}
 
-func TestTheSchemaAgreesWithReadNorms(t *testing.T) {
+func TestTheSchemaAgreesWithReadRules(t *testing.T) {
 	e := readSchema(t)
 	accepted, refused := 0, 0
 	check := func(text string) {
@@ -206,7 +216,7 @@ func TestTheSchemaAgreesWithReadNorms(t *testing.T) {
 	for _, value := range structures {
 		check(value)
 		check(`[` + value + `]`)
-		for _, key := range []string{"norms", "$schema", "other", "Norms", "NORMſ", "$SCHEMA", "norm", "norms ", ""} {
+		for _, key := range []string{"norms", "facts", "numbers", "$schema", "other", "Norms", "FACTſ", "Numbers", "NORMſ", "$SCHEMA", "norm", "norms ", ""} {
 			check(`{"` + key + `":` + value + `}`)
 			if key != "norms" {
 				check(`{"norms":[],"` + key + `":` + value + `}`)
@@ -238,6 +248,40 @@ func TestTheSchemaAgreesWithReadNorms(t *testing.T) {
 			members = append(members, `"id":`+structures[r.IntN(len(structures))])
 		}
 		check(`[{` + strings.Join(members, ",") + `}]`)
+	}
+	require.Greater(t, accepted, 1000)
+	require.Greater(t, refused, 1000)
+
+	accepted, refused = 0, 0
+	durations := []string{`"10s"`, `"1h30m"`, `".5s"`, `"1.s"`, `"+1µs"`, `"-1s"`, `"1"`, `"s"`, `"1 s"`, `"1d"`}
+	for range 6000 {
+		var members []string
+		for key, value := range map[string]string{"name": `"f"`, "after": `"verb:login"`, "broke": `"peace \"no loot\""`, "count": "3", "within": durations[r.IntN(len(durations))],
+			"per": `"agent  target"`, "until": `"verb:logout|quit"`} {
+			switch {
+			case key == "broke" && r.IntN(4) > 0 || key != "name" && key != "after" && r.IntN(2) == 0 || r.IntN(16) == 0:
+				continue
+			case r.IntN(12) == 0:
+				value = structures[r.IntN(len(structures))]
+			case r.IntN(64) == 0:
+				key = []string{strings.ToUpper(key), key + "s", "", "facts"}[r.IntN(4)]
+			}
+			members = append(members, `"`+key+`":`+value)
+		}
+		check(`{"facts":[{` + strings.Join(members, ",") + `}]}`)
+	}
+	for _, value := range structures {
+		check(`{"numbers":{"health":` + value + `}}`)
+		check(`{"numbers":{"health":[` + value + `]}}`)
+		check(`{"facts":[` + value + `],"norms":[]}`)
+		for _, key := range []string{"fact", "from", "below", "Below", "above", ""} {
+			for _, rest := range []string{`"fact":"f"`, `"below":20`, `"fact":"f","from":-3e9`, `"fact":"f","below":3.5e9`} {
+				if !strings.Contains(rest, `"`+key+`"`) {
+					check(`{"numbers":{"health":[{` + rest + `,"` + key + `":` + value + `}]}}`)
+				}
+			}
+		}
+		check(`{"numbers":{"a":[],"":` + value + `}}`)
 	}
 	require.Greater(t, accepted, 1000)
 	require.Greater(t, refused, 1000)
