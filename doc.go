@@ -55,6 +55,17 @@
 // warns of what is legal but probably a mistake. [Cover] names the words of
 // norms that no action of a log has.
 //
+// # Facts that remember
+//
+// A norm judges each action by itself. For rules such as "log in first", "once per
+// order" and "the third offence", declare a [Fact]: which actions or violations
+// make a word hold, how many it takes, for how long, and for whom. A [Memory] is
+// told what happened and what was violated, and returns the words that hold for
+// the next action, to be added to its Facts. It uses the times of actions, so a
+// replay in the same order gives the same facts. It is bounded, and it can be
+// saved and restored. [ReadRules] reads norms, facts and the thresholds of [Numbers] from one
+// file.
+//
 // # Changes
 //
 // [Monitor.Apply] carries out all of its changes or none. It stores the changes

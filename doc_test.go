@@ -64,6 +64,13 @@ var claims = []struct{ phrase, tests string }{
 	{"warns of what is legal", "TestSilentRulesTable"},
 	{"that no action of a log has", "TestSilentRulesTable"},
 
+	{"by itself", ""},
+	{"declare a [Fact]", "TestStoriesOfFacts TestMemoryAgreesWithItsTwin"},
+	{"to be added to its Facts", "TestStoriesOfFacts TestMemoryAgreesWithItsTwin"},
+	{"uses the times of actions", "TestReplayOfALogGivesTheSameFacts TestCheckingReadsNoClock"},
+	{"is bounded", "TestMemoryForgetsTheLeastRecentlyUsed TestRestoreContinuesWhereTheSnapshotWasTaken"},
+	{"from one file", "TestReadRulesReadsWhatAFileHas TestNumbersTurnNumbersIntoFacts"},
+
 	{"all of its changes or none", "TestMonitorErrorsNameThePlaceAndTheMend TestMonitorReadersSeeAllOfAnApplyOrNothing"},
 	{"before it publishes", "TestMonitorPublishesNothingThatTheStoreDoesNotHold"},
 	{"has an Edition", "TestMonitorCarriesOutChangesInTurn"},

@@ -22,7 +22,7 @@ import (
 // and the norm {Prohibited: "*", Unless: "verb:login facts:authenticated"} make an agent
 // log in first.
 type Fact struct {
-	Name   string        // the word, such as authenticated; norms look for it as facts:authenticated
+	Name   string        // the word, such as authenticated; norms name it as facts:authenticated
 	After  string        // tokens of an action that counts, in the language of Norm.Condition
 	Broke  string        // names of norms whose violations count: peace "no looting" town-*
 	Count  int           // how many of them it takes; 0: 1
@@ -44,7 +44,7 @@ const perWorld = "world"
 // the fact and the field, and says how to correct it.
 //
 // Validate refuses:
-//   - a name that a norm could not look for: an empty one, one with white space, an
+//   - a name that no token of a norm could match: an empty one, one with white space, an
 //     invisible or a control character, *, | or :, an operator such as AND, and one of
 //     more than 128 bytes
 //   - both or neither of After and Broke

@@ -31,17 +31,17 @@ type MemoryStats struct {
 //  2. Check the action.
 //  3. Call Happened if it was carried out, and Violated with its violations.
 //
-// A Memory reads no clock. An action counts at its own Time, so whoever passes the same
-// actions and violations to a new Memory in the same order gets the same facts. Time does
-// not go back: if an action is older than the last one that counted for the same fact and
-// key, or ended it, it is judged, and counts, as if it were at the time of that one. The zero
-// Time is that of January 1, 1970.
+// A Memory reads no clock. An action counts at its own Time, so the same calls in the
+// same order give the same facts again. Time does not go back: if an action is older
+// than the last one that counted for the same fact and key, or ended it, it is judged,
+// and counts, as if both were at the same time. An action without a Time is at January
+// 1, 1970.
 //
-// Each fact is remembered by key: the values of the fields in Per, as a norm would compare
-// them. The words of a field must be equal and in the same order. If there are more keys than
-// [MemoryOptions] allows, the key that has not acted for the longest time is forgotten,
-// and counted. A key has acted if an action with it is passed to Happened or Violated. The facts of
-// the world have no key, and are never forgotten.
+// Each fact is remembered by key: the values of the fields in Per, compared word by word,
+// as norms compare words. If there are more keys than [MemoryOptions] allows, the key that
+// has not acted for the longest time is forgotten, and counted. A key has acted if an
+// action with it is passed to Happened or Violated. A fact whose Per is world has no key,
+// and is never forgotten.
 //
 // Any number of goroutines may call any methods at the same time. Goroutines with
 // different keys rarely wait for each other.
@@ -73,7 +73,7 @@ type factGroup struct {
 	facts  []*memoryFact
 	times  int // how many times a key of the group has
 	seed   uint64
-	world  *worldKey // nil unless the group is that of the world
+	world  *worldKey // not nil if Per is world
 }
 
 // effect is what an action or a violation does to a fact: it ends it, or counts for it.
@@ -269,13 +269,13 @@ func (m *Memory) Facts(a Action) string {
 // ends the fact first, and then counts. An action without a verb does nothing, since it
 // matches no condition.
 //
-// After and Until see the facts of the memory as they were before the action, whether
-// its Facts has them or not: among the words of Facts, those that are names of the memory's facts are
-// ignored, and those that hold are added. So the order in which facts are declared does not
+// After and Until see the facts of the memory as they were before the action, whether or
+// not its Facts has them: words of Facts that are names of the memory's facts are ignored,
+// and the names of those that hold are added. So the order of the declarations does not
 // matter.
 //
-// Happened allocates nothing once the memory has seen as many keys as it has now, unless the action is
-// very long.
+// Happened allocates memory for a new key, until there are as many keys as there may be,
+// and nothing else.
 func (m *Memory) Happened(a Action) {
 	if len(m.facts) == 0 {
 		return
@@ -369,9 +369,10 @@ func (m *Memory) appendBroke(s *preparedAction, norm string) {
 	}
 }
 
-// ReplayViolations tells the memory of stored violations, for example after a restart: those of
-// [QueryViolations] or of [Store].Violations, oldest first. It returns the number of the
-// last one, after which a program can go on, and the first error of the sequence.
+// ReplayViolations tells the memory of stored violations, for example after a restart.
+// The sequence is the result of [QueryViolations], or of the method Violations of a
+// [Store], oldest first. ReplayViolations returns the number of the last violation, and
+// the first error of the sequence.
 //
 // A violation counts again if the memory has seen it before. So replay into a new memory,
 // or after [Memory.Restore] only what is newer than the snapshot.

@@ -140,7 +140,7 @@ func (k *memoryKey) reset(g *factGroup) {
 	}
 }
 
-// setWords sets the words to those of an action.
+// setWords sets the words to the key that an action has.
 func (k *memoryKey) setWords(p *Prepared) {
 	for i, f := range k.group.fields {
 		if i > 0 {
@@ -394,8 +394,8 @@ func (s *keyShard) unlink(k *memoryKey) {
 	}
 }
 
-// worldKey is the key of the facts that all agents share. To read which of them hold takes no lock,
-// since all agents would share it, too.
+// worldKey is the key of the facts that all agents share. Reading which of them hold
+// takes no lock, because all agents would share that, too.
 type worldKey struct {
 	mu  sync.Mutex // guards key
 	key memoryKey

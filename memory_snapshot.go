@@ -36,11 +36,11 @@ func (m *Memory) Snapshot(w io.Writer) error {
 	return nil
 }
 
-// Restore replaces what the memory remembers by a snapshot, which may be that of a memory
-// with other facts. What is remembered of a fact is kept if a fact with the same Name and Per is
-// declared now, with at most as many times as its Count and its Within need. The rest is left out. If there are
-// more keys than the memory may have, those that have not acted for the longest time are
-// forgotten.
+// Restore replaces what the memory remembers by a snapshot, which a memory with other
+// facts may have written. It restores a fact of the snapshot if a fact with the same Name
+// and Per is declared now, as far as its Count and Within need that, and leaves out other
+// facts. If there are more keys than the memory may have, it forgets those that have not
+// acted for the longest time.
 //
 // An error of r is wrapped. All other errors wrap [ErrInvalid] and name the place. After an
 // error the memory is unchanged. Other goroutines that use the memory meanwhile may see a

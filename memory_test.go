@@ -466,7 +466,7 @@ type brokenReader struct{ err error }
 func (r brokenReader) Read([]byte) (int, error)  { return 0, r.err }
 func (r brokenReader) Write([]byte) (int, error) { return 0, r.err }
 
-// What counts violations is built anew from the store after a restart.
+// Facts that count violations are rebuilt from the store after a restart.
 func TestReplayViolationsRebuildsAMemory(t *testing.T) {
 	var store MemStore
 	facts := []Fact{{Name: "strike", Broke: "peace", Count: 2, Within: time.Minute}, {Name: "wanted", Broke: "*", Per: "agent location"}}

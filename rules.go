@@ -19,9 +19,10 @@ type Rules struct {
 	Numbers map[string][]Threshold // by the name of the number; see [NewNumbers]
 }
 
-// ReadRules reads a rule file: an object with the keys norms, facts and numbers, of which one
-// is enough, or a JSON array of norms. It skips the object's other keys. It reads what it
-// knows as strictly as [ReadNorms] reads norms, and validates it with [Rules.Validate].
+// ReadRules reads a rule file: an object with the keys norms, facts and numbers, of which
+// one is enough, or a JSON array of norms. It skips the object's other keys. It reads
+// these as strictly as [ReadNorms] reads norms, and validates them as [Rules.Validate]
+// does.
 //
 // An error of r is wrapped. All other errors wrap [ErrInvalid] and name the place. ReadRules
 // reads all of r into memory.
@@ -102,9 +103,9 @@ func readFactArray(d *strictjson.Decoder, text []byte) ([]Fact, error) {
 	return facts, err
 }
 
-// Validate returns an error if a norm, a fact or a threshold is not valid, or if they do
-// not go together: two facts with the same name, a fact that needs itself, or a fact of a number with
-// the name of a fact that a [Memory] makes. It does not check that the names of norms are
+// Validate returns an error if a norm, a fact or a threshold is not valid, if two facts
+// have the same name, if a fact needs itself, or if a threshold has the name of a fact in
+// Facts. It does not check that the names of norms are
 // unique, since a file may have a norm that is repealed beside its successor; [Compile]
 // checks that. The error wraps [ErrInvalid].
 func (r Rules) Validate() error {

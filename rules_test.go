@@ -178,7 +178,7 @@ func TestThresholdJSONIsTheThreshold(t *testing.T) {
 	require.ErrorIs(t, new(Threshold).UnmarshalJSON([]byte(`{"fact":"f","above":1}`)), ErrInvalid)
 }
 
-// What ReadRules reads is valid, makes a memory, and comes back from its JSON.
+// What ReadRules reads is valid, makes a memory, and survives the way through JSON.
 func FuzzReadRules(f *testing.F) {
 	f.Add([]byte(ruleFile))
 	f.Add([]byte(`{"facts":[{"name":"a","after":"facts:b|c x","per":"TARGET agent"},{"name":"b","broke":"\"x y\" z*","within":"1h1ns"}]}`))
