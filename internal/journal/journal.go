@@ -104,7 +104,7 @@ type Log struct {
 // position is a place between two lines of a file.
 type position struct {
 	sequence uint64 // of the record that comes next
-	line     int    // counted from 1
+	line     int    // counted from 1; negative if reading did not begin at the first
 	offset   int64
 }
 
@@ -118,6 +118,9 @@ func (l *Log) durable() uint64 {
 func (l *Log) path(name string) string { return filepath.Join(l.Dir, name) }
 
 func (l *Log) corrupt(name string, at position, format string, args ...any) error {
+	if at.line < 0 {
+		at.line = l.lineAt(name, at.offset)
+	}
 	return &CorruptError{Path: l.path(name), Line: at.line, Offset: at.offset, Err: fmt.Errorf(format, args...)}
 }
 

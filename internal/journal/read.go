@@ -128,6 +128,8 @@ func (l *Log) readSegment(ctx context.Context, s segment, last bool, end *positi
 		if checkpoint := l.start(s, *done); checkpoint.offset <= limit {
 			at = checkpoint
 		}
+	} else {
+		at = l.near(f, s, limit, *done)
 	}
 	var stopped error
 	checkpoint := at.offset

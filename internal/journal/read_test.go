@@ -102,6 +102,54 @@ func TestReadingTheLatestReadsLittle(t *testing.T) {
 	}
 }
 
+// The same in segments before the last one.
+func TestReadingAfterANumberReadsLittleOfAnOlderSegment(t *testing.T) {
+	m := newMemFS()
+	m.put("/data/other", "")
+	read := 0
+	fsys := hookFS{m, func(op, _ string) error {
+		if op == "read" {
+			read++
+		}
+		return nil
+	}}
+	big := func(o *Options) { o.FS, o.SegmentBytes = fsys, 4<<20 }
+	w := open(t, m, big)
+	line := func(i int) string { return fmt.Sprintf(`"%d%s"`, i, strings.Repeat("x", 20000)) }
+	for i := range 500 { // 10 MB
+		write(t, w, line(i+1))
+	}
+	require.Greater(t, len(w.segments), 2)
+	second := w.segments[1].first
+	for name, l := range map[string]*Log{"the writer": w, "a reader": follow(t, m, big)} {
+		for after := range second - 1 {
+			read = 0
+			for got, err := range l.Read(t.Context(), after) {
+				require.NoError(t, err)
+				require.Equal(t, line(int(after+1)), string(got.JSON), name)
+				break
+			}
+			require.LessOrEqual(t, read, 10, "%s reads at most a third of the segment, which takes 32 reads, after %d", name, after)
+		}
+	}
+
+	// A fault behind the place where reading begins is reported with its line.
+	text := m.files()["/data/"+w.segments[0].name]
+	lines := strings.SplitAfter(text, "\n")
+	faulty := len(lines) - 5
+	lines[faulty] = strings.Replace(lines[faulty], "xx", "xy", 1)
+	m.put("/data/"+w.segments[0].name, strings.Join(lines, ""))
+	var damage *CorruptError
+	for _, err := range follow(t, m, big).Read(t.Context(), second-10) {
+		if err != nil {
+			require.ErrorAs(t, err, &damage)
+		}
+	}
+	require.NotNil(t, damage)
+	require.Equal(t, faulty+1, damage.Line)
+	require.Equal(t, int64(len(strings.Join(lines[:faulty], ""))), damage.Offset)
+}
+
 func TestLongLines(t *testing.T) {
 	m := newMemFS()
 	w := open(t, m, nil)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 )
 
 // lineReader reads the lines of a file from off up to limit. Its memory is that
@@ -106,6 +107,50 @@ func (l *Log) unlessTorn(f File, err error, at position, limit int64) error {
 			return err
 		case proves(line, l.Key, at.sequence, first):
 			return err
+		}
+	}
+}
+
+// near returns a position near the record after a number in an older segment, of
+// so many bytes, from which scan may begin. It reads a few lines, by bisection. If it
+// meets something that is no line, it stops looking, so that scan reports it if it
+// matters. The number of the line is not known.
+func (l *Log) near(f File, s segment, size int64, after uint64) position {
+	at := s.begin()
+	for low, high := int64(0), size; high-low > 2*readBytes; {
+		r := lineReader{file: f, off: low + (high-low)/2, limit: high}
+		if _, err := r.next(); err != nil { // the rest of a line
+			break
+		}
+		offset := r.off - int64(len(r.buf))
+		text, err := r.next()
+		if err != nil {
+			break
+		}
+		p, err := parseLine(text, l.Key)
+		if err != nil {
+			break
+		}
+		if p.first-1 <= after {
+			at, low = position{p.first, math.MinInt32, offset}, offset
+		} else {
+			high = low + (high-low)/2
+		}
+	}
+	return at
+}
+
+// lineAt returns the number of the line at an offset, or 0 if the file cannot be read.
+func (l *Log) lineAt(name string, offset int64) int {
+	f, size, err := l.openRead(name)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	line := 1
+	for r := (lineReader{file: f, limit: min(size, offset)}); ; line++ {
+		if _, err := r.next(); err != nil {
+			return line
 		}
 	}
 }
