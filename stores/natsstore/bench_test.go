@@ -19,7 +19,7 @@ func BenchmarkAppendViolations(b *testing.B) {
 			return s
 		},
 		"nats/sync=always": func(b *testing.B) normsync.Store {
-			return openStore(b, startServer(b, serverConfig{Dir: b.TempDir(), Port: -1}).ClientURL(), newName(), nil)
+			return openStore(b, runServer(b, serverConfig{Dir: b.TempDir(), Port: -1}.options()).ClientURL(), newName(), nil)
 		},
 		"nats/sync=2m": func(b *testing.B) normsync.Store {
 			o := serverConfig{Dir: b.TempDir(), Port: -1}.options()

@@ -19,14 +19,18 @@
 // AppendRevisions publishes one message, on the condition that the stream has not
 // grown since the store last looked. So all of a batch is stored or nothing, and of
 // two servers that take the same edition one gets [normsync.ErrConflict]. If the
-// server does not answer, the store asks again until the context ends, and publishes
-// again under the same message ID, which the server stores once.
-// [ErrUnknownOutcome] means that the context ended before the server could say
-// whether the batch is stored.
+// server does not answer, the store publishes again under the same message ID, which
+// the server stores once. [ErrUnknownOutcome] means that the context ended before the
+// server could say whether the batch is stored.
 //
 // AppendViolations publishes a message for each violation and waits for all the
 // acknowledgments. It is no transaction: after an error, any of the batch may be
 // stored, each violation whole.
+//
+// While there is no connection or no leader, every call but Open waits for it, until
+// its context or, if that has no deadline, Options.Timeout ends. So a restart of a
+// server goes unnoticed, apart from violations that were sent and not yet
+// acknowledged.
 //
 // A nil error means that a server has acknowledged the batch: with one replica,
 // the one server; with three or five, a majority of them. What an acknowledgment is

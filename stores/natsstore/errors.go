@@ -42,8 +42,8 @@ func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, nats.ErrNoServers) || notSent(err):
-		return fmt.Errorf("%w; there is no connection to a server, so nothing was stored; try again when it is back", err)
+	case noConnection(err):
+		return fmt.Errorf("%w; there is no connection to a server; try again when it is back", err)
 	case errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired):
 		return fmt.Errorf("%w; check the credentials in Options.Connect", err)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
@@ -60,15 +60,27 @@ func explain(err error) error {
 
 // Error codes of the JetStream API that the client library does not name.
 const (
+	codeClusterNotAvailable   jetstream.ErrorCode = 10008
 	codeInsufficientResources jetstream.ErrorCode = 10023
 	codeStorageResources      jetstream.ErrorCode = 10047
 	codeStreamStoreFailed     jetstream.ErrorCode = 10077
 )
 
+// noConnection reports whether a request failed because there is no connection.
+func noConnection(err error) bool {
+	return notSent(err) && !errors.Is(err, nats.ErrMaxPayload) ||
+		errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrConnectionClosed)
+}
+
 // notSent reports whether a publish with this error did not leave the process.
 func notSent(err error) bool {
-	return errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrInvalidConnection) ||
-		errors.Is(err, nats.ErrMaxPayload)
+	return errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrInvalidConnection) || errors.Is(err, nats.ErrMaxPayload)
+}
+
+// isRefused reports whether the server answered a publish by an error.
+func isRefused(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api)
 }
 
 // noLeader reports whether a publish found nobody to take the message, so that it

@@ -1,14 +1,15 @@
 package natsstore_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,14 +25,19 @@ import (
 // TestMain lets the test binary be a server or a writer in a process of its own,
 // which a test can kill.
 func TestMain(m *testing.M) {
-	switch text := os.Getenv("NATSSTORE_TEST_PROCESS"); {
+	text := os.Getenv(taskVariable)
+	run := write
+	switch {
 	case text == "":
 		os.Exit(m.Run())
 	case strings.HasPrefix(text, "{"):
-		serve(text)
-	default:
-		write(text)
+		run = serve
 	}
+	if err := run(text); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // serverConfig is what a server process is told.
@@ -56,10 +62,13 @@ func (c serverConfig) options() *server.Options {
 	return o
 }
 
-// startServer starts a server in this process. Its port is free if c.Port is -1.
+// startServer starts a server in this process. Its port is free if c.Port is -1. It
+// is never killed, so it need not sync every message.
 func startServer(t testing.TB, c serverConfig) *server.Server {
 	t.Helper()
-	return runServer(t, c.options())
+	o := c.options()
+	o.SyncAlways = false
+	return runServer(t, o)
 }
 
 func runServer(t testing.TB, o *server.Options) *server.Server {
@@ -67,63 +76,51 @@ func runServer(t testing.TB, o *server.Options) *server.Server {
 	s, err := server.NewServer(o)
 	require.NoError(t, err)
 	s.Start()
-	require.True(t, s.ReadyForConnections(10*time.Second), "the server starts")
+	require.True(t, s.ReadyForConnections(limit), "the server starts")
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	return s
 }
 
-// serve is the main function of a server process.
-func serve(text string) {
+// serve is the main function of a server process, which ends with the test.
+func serve(text string) error {
 	var c serverConfig
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		panic(err)
+		return err
 	}
 	s, err := server.NewServer(c.options())
 	if err != nil {
-		panic(err)
+		return err
 	}
 	s.Start()
-	if !s.ReadyForConnections(20 * time.Second) {
-		panic("the server does not start")
+	if !s.ReadyForConnections(limit) {
+		return fmt.Errorf("the server does not start on port %d", c.Port)
 	}
 	fmt.Println("ready")
-	bufio.NewReader(os.Stdin).ReadByte() // until the test ends
-	os.Exit(0)
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
 }
 
-// process starts this binary as another process, which ends with the test.
-func process(t testing.TB, task string) *exec.Cmd {
+func serverProcess(t testing.TB, c serverConfig) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "NATSSTORE_TEST_PROCESS="+task)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "ready\n", line)
-	return cmd
-}
-
-func serverProcess(t testing.TB, c serverConfig) *exec.Cmd {
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
-	return process(t, string(text))
+	return startProcess(t, "server", string(text))
 }
 
+// freePort returns a port that nothing listens on. It is not one of those that the
+// system gives to outgoing connections, so it stays free while the server is away.
 func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Helper()
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		if err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
+	require.FailNow(t, "no port is free")
+	return 0
 }
 
 func urlOf(port int) string { return fmt.Sprintf("nats://127.0.0.1:%d", port) }
@@ -132,6 +129,17 @@ var stores atomic.Int64
 
 // newName returns a name that no store has yet.
 func newName() string { return fmt.Sprintf("world-%d-%d", os.Getpid(), stores.Add(1)) }
+
+// receive returns what comes from a channel.
+func receive[T any](t testing.TB, c <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(limit):
+		require.FailNow(t, "it did not happen in time", "%s, within %v", what, limit)
+	}
+	return v
+}
 
 func openStore(t testing.TB, url, name string, o *natsstore.Options) *natsstore.Store {
 	t.Helper()
@@ -182,58 +190,69 @@ func wholeLog(t testing.TB, s normsync.Store) []normsync.Revision {
 }
 
 // write is the main function of a writer process: it applies changes of two norms
-// and appends violations until it has done so many, and says what was acknowledged.
-// Its task is URL|name|writer|count|log.
-func write(task string) {
+// and appends violations, and says what was acknowledged. It ends after a number of
+// Applies, if that is not 0, or when its standard input ends. Its task is
+// URL|name|writer|applies.
+func write(task string) error {
 	parts := strings.Split(task, "|")
 	url, name, writer := parts[0], parts[1], parts[2]
-	var count int
-	fmt.Sscan(parts[3], &count)
-	log, err := os.OpenFile(parts[4], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	applies, err := strconv.Atoi(parts[3])
 	if err != nil {
-		panic(err)
+		return err
 	}
+	var told atomic.Bool // to end
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		told.Store(true)
+	}()
 	ctx := context.Background()
-	s, err := natsstore.Open(ctx, url, name, &natsstore.Options{Timeout: 20 * time.Second})
+	s, m, err := openWriter(ctx, url, name, &told)
 	if err != nil {
-		panic(err)
+		return err
 	}
-	m, err := normsync.Open(ctx, s, nil)
-	if err != nil {
-		panic(err)
-	}
+	defer s.Close()
 	fmt.Println("ready")
-	for i := 0; i < count; {
+	for i := 0; (applies == 0 || i < applies) && !told.Load(); i++ {
 		a, b := fmt.Sprintf("%s-%d-a", writer, i), fmt.Sprintf("%s-%d-b", writer, i)
 		revs, err := m.Apply(ctx, normsync.Enact(forbid(a, "attack")), normsync.Enact(forbid(b, "heal")))
-		switch {
-		case err == nil:
-			for _, r := range revs {
-				fmt.Fprintf(log, "revision %d %s\n", r.Edition, r.ID())
-			}
-			i++
-		default:
-			// The outcome may be unknown: take other names.
-			fmt.Fprintf(log, "failed %v\n", err)
-			time.Sleep(50 * time.Millisecond)
-			if _, err := m.Sync(ctx); err == nil {
-				i++
-			}
+		if err != nil {
+			// The outcome may be unknown: the next Apply takes other names.
+			fmt.Println("failed", strings.ReplaceAll(err.Error(), "\n", " "))
 			continue
+		}
+		for _, r := range revs {
+			fmt.Println("revision", r.Edition, r.ID())
 		}
 		v := violation(i)
 		v.NormName = a
 		if err := s.AppendViolations(ctx, v); err == nil {
-			fmt.Fprintf(log, "violation %s\n", v.ID())
+			fmt.Println("violation", v.ID())
 		}
 	}
-	fmt.Fprintln(log, "done")
-	os.Exit(0)
+	return nil
 }
 
-// acknowledged checks that all that the writers' logs say was acknowledged is in the
-// store, and returns the number of revisions and violations and of failed calls.
-func acknowledged(t testing.TB, s normsync.Store, dir string) (revs, vs, failed int) {
+// openWriter opens a store and a monitor on it, and tries again while the server is
+// away.
+func openWriter(ctx context.Context, url, name string, told *atomic.Bool) (*natsstore.Store, *normsync.Monitor, error) {
+	for start := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		s, err := natsstore.Open(ctx, url, name, &natsstore.Options{Timeout: 20 * time.Second})
+		if err == nil {
+			m, openErr := normsync.Open(ctx, s, nil)
+			if openErr == nil {
+				return s, m, nil
+			}
+			err = errors.Join(openErr, s.Close())
+		}
+		if told.Load() || time.Since(start) > limit {
+			return nil, nil, err
+		}
+	}
+}
+
+// acknowledged checks that all that the writers say was acknowledged is in the store,
+// and returns the number of revisions and violations and of failed calls.
+func acknowledged(t testing.TB, s normsync.Store, writers []*process) (revs, vs, failed int) {
 	t.Helper()
 	stored := map[string]bool{}
 	for _, r := range wholeLog(t, s) {
@@ -242,12 +261,8 @@ func acknowledged(t testing.TB, s normsync.Store, dir string) (revs, vs, failed 
 	for _, v := range violations(t, s, 0) {
 		stored["violation "+v.ID().String()] = true
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.log"))
-	require.NoError(t, err)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for line := range strings.Lines(string(text)) {
+	for _, w := range writers {
+		for line := range strings.Lines(w.out.String()) {
 			line = strings.TrimSuffix(line, "\n")
 			switch word, _, _ := strings.Cut(line, " "); word {
 			case "revision":
@@ -257,6 +272,7 @@ func acknowledged(t testing.TB, s normsync.Store, dir string) (revs, vs, failed 
 				vs++
 				require.True(t, stored[line], "acknowledged and not there: %s", line)
 			case "failed":
+				t.Log(w.name, line)
 				failed++
 			}
 		}

@@ -57,12 +57,12 @@ func (s *Store) message(ctx context.Context, subject string, data []byte) (*nats
 		m.Data = data
 		return m, nil
 	}
-	store, err := s.large.open(ctx)
+	store, err := ask(ctx, s, patience, s.large.open)
 	if err != nil {
 		return nil, err
 	}
 	name := nuid.Next()
-	if _, err := store.PutBytes(ctx, name, data); err != nil {
+	if _, err := ask(ctx, s, 0, func(ctx context.Context) (*jetstream.ObjectInfo, error) { return store.PutBytes(ctx, name, data) }); err != nil {
 		return nil, fmt.Errorf("object %s in %s: %w", name, s.large.bucket, err)
 	}
 	m.Header.Set(headerObject, name)
@@ -75,11 +75,11 @@ func (s *Store) data(ctx context.Context, header nats.Header, data []byte) ([]by
 	if name == "" {
 		return data, nil
 	}
-	store, err := s.large.open(ctx)
+	store, err := ask(ctx, s, patience, s.large.open)
 	if err != nil {
 		return nil, err
 	}
-	data, err = store.GetBytes(ctx, name)
+	data, err = ask(ctx, s, 0, func(ctx context.Context) ([]byte, error) { return store.GetBytes(ctx, name) })
 	if err != nil {
 		return nil, fmt.Errorf("object %s in %s: %w", name, s.large.bucket, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"regexp"
 	"sync"
 	"time"
@@ -28,12 +29,20 @@ type Options struct {
 	MaxViolationAge   time.Duration
 
 	// Timeout is how long a call waits for the server if its context has no
-	// deadline. The default is 10 s.
+	// deadline. A call that reads many messages waits so long for each of its
+	// requests. The default is 10 s.
 	Timeout time.Duration
 
 	// Connect has more options for the connection that Open makes, such as
 	// credentials and TLS.
 	Connect []nats.Option
+}
+
+func (o *Options) timeout() time.Duration {
+	if o.Timeout > 0 {
+		return o.Timeout
+	}
+	return 10 * time.Second
 }
 
 // Store is a [normsync.Store] on NATS JetStream. It is also a
@@ -66,25 +75,23 @@ var (
 // Open connects to the NATS servers at url, which may be several with commas
 // between them, and returns the store of that name there; see [New]. The
 // connection is made again whenever it is lost, until Close.
+//
+// If no server listens at url, Open returns an error at once. If it has to wait for a
+// server that starts later, put nats.RetryOnFailedConnect(true) into Options.Connect.
 func Open(ctx context.Context, url, name string, o *Options) (*Store, error) {
 	if o == nil {
 		o = new(Options)
 	}
-	options := append([]nats.Option{
+	ctx, cancel := withTimeout(ctx, o.timeout())
+	defer cancel()
+	nc, err := connect(ctx, url, append([]nats.Option{
 		nats.Name("normsync " + name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(100 * time.Millisecond),
 		// Without a buffer, a publish without a connection fails at once, and
 		// is not sent behind the caller's back later.
 		nats.ReconnectBufSize(-1),
-	}, o.Connect...)
-	if deadline, ok := ctx.Deadline(); ok {
-		options = append(options, nats.Timeout(time.Until(deadline)))
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, opError("open store", err)
-	}
-	nc, err := nats.Connect(url, options...)
+	}, o.Connect...))
 	if err != nil {
 		return nil, opError("open store", fmt.Errorf("connect to %s: %w", url, explain(err)))
 	}
@@ -95,6 +102,42 @@ func Open(ctx context.Context, url, name string, o *Options) (*Store, error) {
 	}
 	s.owned = true
 	return s, nil
+}
+
+// connect connects to a server. While servers are too slow to answer, it tries again
+// until ctx ends.
+func connect(ctx context.Context, url string, options []nats.Option) (*nats.Conn, error) {
+	type result struct {
+		nc  *nats.Conn
+		err error
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		made := make(chan result, 1)
+		go func() {
+			nc, err := nats.Connect(url, options...)
+			made <- result{nc, err}
+		}()
+		select {
+		case r := <-made:
+			if r.err == nil {
+				return r.nc, nil
+			}
+			var slow net.Error
+			if !errors.Is(r.err, nats.ErrTimeout) && !(errors.As(r.err, &slow) && slow.Timeout()) || pause(ctx, retryDelay) != nil {
+				return nil, ended(ctx, r.err)
+			}
+		case <-ctx.Done():
+			go func() {
+				if r := <-made; r.err == nil {
+					r.nc.Close()
+				}
+			}()
+			return nil, ctx.Err()
+		}
+	}
 }
 
 var nameSyntax = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
@@ -117,10 +160,7 @@ func New(ctx context.Context, nc *nats.Conn, name string, o *Options) (*Store, e
 	if err != nil {
 		return nil, opError("open store", explain(err))
 	}
-	s := &Store{nc: nc, js: js, name: name, timeout: o.Timeout}
-	if s.timeout <= 0 {
-		s.timeout = 10 * time.Second
-	}
+	s := &Store{nc: nc, js: js, name: name, timeout: o.timeout()}
 	s.closed, s.end = context.WithCancel(context.Background())
 	ctx, cancel := s.deadline(ctx)
 	defer cancel()
@@ -164,12 +204,22 @@ func limit(n int64) int64 {
 
 // stream returns the stream of that configuration, and creates it if it is not there.
 func (s *Store) stream(ctx context.Context, c jetstream.StreamConfig) (jetstream.Stream, error) {
-	stream, err := s.js.Stream(ctx, c.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = s.js.CreateStream(ctx, c)
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process was faster
-			stream, err = s.js.Stream(ctx, c.Name)
+	var absent error // JetStream, probably: an operator has to do something
+	stream, err := ask(ctx, s, patience, func(ctx context.Context) (jetstream.Stream, error) {
+		stream, err := s.js.Stream(ctx, c.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			stream, err = s.js.CreateStream(ctx, c)
+			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process was faster
+				stream, err = s.js.Stream(ctx, c.Name)
+			}
 		}
+		if noLeader(err) {
+			absent, err = err, nil
+		}
+		return stream, err
+	})
+	if err == nil {
+		err = absent
 	}
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", c.Name, err)
@@ -199,12 +249,4 @@ func (s *Store) ready(ctx context.Context) error {
 		return fs.ErrClosed
 	}
 	return ctx.Err()
-}
-
-// deadline returns ctx with the store's timeout if it has no deadline of its own.
-func (s *Store) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, s.timeout)
 }

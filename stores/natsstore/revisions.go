@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"strconv"
 	"time"
@@ -45,7 +46,9 @@ func positionOf(sequence uint64, h nats.Header) (position, error) {
 
 // endOfLog returns the position of the stream's last message.
 func (s *Store) endOfLog(ctx context.Context) (position, error) {
-	m, err := s.revisions.GetLastMsgForSubject(ctx, s.revisionSubject())
+	m, err := ask(ctx, s, patience, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return s.revisions.GetLastMsgForSubject(ctx, s.revisionSubject())
+	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return position{}, nil
 	}
@@ -130,20 +133,25 @@ func (s *Store) appendRevisions(ctx context.Context, revs []normsync.Revision) e
 	return s.publishRevisions(ctx, m, batch[0], after, own)
 }
 
-// retryDelay is how long an append waits before it publishes again.
-const retryDelay = 50 * time.Millisecond
-
 // publishRevisions publishes a batch until it knows what became of it.
 func (s *Store) publishRevisions(ctx context.Context, m *nats.Msg, first normsync.Revision, after, own position) error {
 	sent := false // whether the server may have got the message
 	for {
-		ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequence(after.sequence), jetstream.WithRetryAttempts(0))
+		if s.closed.Err() != nil && !sent {
+			return fs.ErrClosed
+		}
+		one, end := s.attempt(ctx, patience)
+		ack, err := s.js.PublishMsg(one, m, jetstream.WithExpectLastSequence(after.sequence), jetstream.WithRetryAttempts(0))
+		if cause := context.Cause(one); cause != nil && errors.Is(err, context.Canceled) {
+			err = cause
+		}
+		end()
 		if err == nil {
 			own.sequence = ack.Sequence
 			s.saw(own)
 			return nil
 		}
-		var api *jetstream.APIError
+		goesAway := true // the reason for the error
 		switch {
 		case isWrongLastSequence(err):
 			// The stream has grown: by another server's batch, or by this
@@ -169,21 +177,21 @@ func (s *Store) publishRevisions(ctx context.Context, m *nats.Msg, first normsyn
 			}
 			after = end
 			continue
-		case noLeader(err):
-			// The message was not stored. A leader is elected within seconds.
-		case errors.As(err, &api) || notSent(err):
-			if !sent {
-				return explain(err)
-			}
+		case noLeader(err) || notSent(err) || isRefused(err):
+			// This message was not stored. A leader is elected within seconds.
+			goesAway = passing(err)
 		default:
 			sent = true
+			goesAway = !errors.Is(err, nats.ErrConnectionClosed)
 		}
-		if waitErr := pause(ctx, retryDelay); waitErr != nil {
-			if !sent {
-				return explain(err)
-			}
-			return fmt.Errorf("%w: %w; read the store to see whether the batch is there", ErrUnknownOutcome, explain(err))
+		if (goesAway || sent) && pause(ctx, retryDelay) == nil && !s.nc.IsClosed() {
+			continue
 		}
+		err = explain(ended(ctx, err))
+		if sent {
+			return fmt.Errorf("%w: %w; read the store to see whether the batch is there", ErrUnknownOutcome, err)
+		}
+		return err
 	}
 }
 
@@ -274,15 +282,14 @@ func (s *Store) readRevisions(ctx context.Context, after uint64) iter.Seq2[norms
 	}
 }
 
-func (s *Store) decodeRevisions(ctx context.Context, m jetstream.Msg) ([]normsync.Revision, error) {
-	data, err := s.data(ctx, m.Headers(), m.Data())
+func (s *Store) decodeRevisions(ctx context.Context, m *jetstream.RawStreamMsg) ([]normsync.Revision, error) {
+	data, err := s.data(ctx, m.Header, m.Data)
 	if err != nil {
 		return nil, err
 	}
 	var batch []normsync.Revision
 	if err := json.NewDecoder(bytes.NewReader(data)).Decode(&batch); err != nil {
-		sequence, _ := sequenceOf(m)
-		return nil, fmt.Errorf("stream %s: message %d: %w; restore the stream from a backup", s.name+"_REVISIONS", sequence, err)
+		return nil, fmt.Errorf("stream %s: message %d: %w; restore the stream from a backup", s.name+"_REVISIONS", m.Sequence, err)
 	}
 	return batch, nil
 }
@@ -299,7 +306,7 @@ func (s *Store) find(ctx context.Context, edition uint64, guess position) (posit
 		low, probe = guess.sequence+1, guess.sequence+1
 	}
 	for low <= high {
-		m, err := s.revisions.GetMsg(ctx, probe)
+		m, err := s.get(ctx, s.revisions, probe)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			high = probe - 1
 		} else if err != nil {
@@ -348,35 +355,20 @@ func (s *Store) waitMessages(ctx context.Context, after uint64) error {
 	if err != nil || end.last > after {
 		return err
 	}
-	consumer, messages, err := s.consume(ctx, s.revisions, end.sequence+1, "", true)
-	if err != nil {
-		return err
-	}
-	defer s.stop(s.revisions, consumer, messages)
-	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
+	r := &reader{s: s, stream: s.revisions, next: end.sequence + 1, headersOnly: true}
+	defer func() { r.drop(ctx) }()
+	for end.last <= after {
+		var bad error
+		err := r.fetch(ctx, 1, longWait, func(m jetstream.Msg, sequence uint64) bool {
+			end, bad = positionOf(sequence, m.Headers())
+			return bad == nil
+		})
+		if err == nil && r.failures > 1 && time.Since(r.since) > s.timeout {
+			err = r.failed
 		}
-		sequence, err := sequenceOf(m)
-		if err != nil {
-			return err
-		}
-		p, err := positionOf(sequence, m.Headers())
-		if err != nil || p.last > after {
+		if err := errors.Join(err, bad); err != nil {
 			return err
 		}
 	}
-}
-
-// pause waits for d or until ctx ends, and returns the error of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"iter"
 	"strings"
 
@@ -46,25 +47,30 @@ func (s *Store) appendViolations(ctx context.Context, vs []normsync.Violation) e
 		return err
 	}
 	for {
-		acknowledged, err := s.publishViolations(ctx, messages)
-		if err == nil || acknowledged || !noLeader(err) {
+		if s.closed.Err() != nil {
+			return fs.ErrClosed
+		}
+		stored, err := s.publishViolations(ctx, messages)
+		if err == nil || stored || !passing(err) {
 			return err
 		}
-		// The stream has no leader, so nothing of the batch was stored.
+		// There is no connection or no leader, so nothing of the batch was stored.
 		if pause(ctx, retryDelay) != nil {
-			return err
+			return ended(ctx, err)
 		}
 	}
 }
 
 // publishViolations publishes the messages and waits for the answers. It returns
-// the first error, and whether any message may be stored all the same.
+// whether any message may be stored, and the first error.
 func (s *Store) publishViolations(ctx context.Context, messages []*nats.Msg) (stored bool, failed error) {
 	fail := func(err error) {
 		if failed == nil {
 			failed = err
 		}
 	}
+	one, end := s.attempt(ctx, 0)
+	defer end()
 	acks := make([]jetstream.PubAckFuture, 0, len(messages))
 	for _, m := range messages {
 		m.Reply = "" // set if the message was published before
@@ -81,11 +87,11 @@ func (s *Store) publishViolations(ctx context.Context, messages []*nats.Msg) (st
 		case <-ack.Ok():
 			stored = true
 		case err := <-ack.Err():
-			stored = stored || !noLeader(err)
+			stored = stored || !isRefused(err) && !noLeader(err)
 			fail(unknown(err))
-		case <-ctx.Done():
+		case <-one.Done():
 			stored = true
-			fail(unknown(ctx.Err()))
+			fail(unknown(context.Cause(one)))
 		}
 	}
 	return stored, failed
@@ -93,8 +99,7 @@ func (s *Store) publishViolations(ctx context.Context, messages []*nats.Msg) (st
 
 // unknown returns the error of a violation that was sent and not acknowledged.
 func unknown(err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) || noLeader(err) {
+	if isRefused(err) || noLeader(err) {
 		return explain(err) // it is not stored
 	}
 	return fmt.Errorf("%w: %w; some of the batch may be stored", ErrUnknownOutcome, explain(err))
@@ -150,7 +155,7 @@ func (s *Store) query(ctx context.Context, q normsync.ViolationQuery) iter.Seq2[
 			fail(err)
 			return
 		}
-		info, err := s.violations.Info(ctx)
+		info, err := ask(ctx, s, patience, func(ctx context.Context) (*jetstream.StreamInfo, error) { return s.violations.Info(ctx) })
 		if err != nil {
 			fail(err)
 			return
@@ -229,7 +234,9 @@ func (s *Store) readViolations(ctx context.Context, first, last uint64, filter s
 		fail := func(err error) { yield(normsync.StoredViolation{}, err) }
 		if filter != "" {
 			// read needs a last message that passes the filter.
-			m, err := s.violations.GetLastMsgForSubject(ctx, filter)
+			m, err := ask(ctx, s, patience, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+				return s.violations.GetLastMsgForSubject(ctx, filter)
+			})
 			if errors.Is(err, jetstream.ErrMsgNotFound) {
 				return
 			}
@@ -261,11 +268,9 @@ func (s *Store) readViolations(ctx context.Context, first, last uint64, filter s
 	}
 }
 
-func (s *Store) decodeViolation(ctx context.Context, m jetstream.Msg) (v normsync.StoredViolation, err error) {
-	if v.Number, err = sequenceOf(m); err != nil {
-		return v, err
-	}
-	data, err := s.data(ctx, m.Headers(), m.Data())
+func (s *Store) decodeViolation(ctx context.Context, m *jetstream.RawStreamMsg) (v normsync.StoredViolation, err error) {
+	v.Number = m.Sequence
+	data, err := s.data(ctx, m.Header, m.Data)
 	if err == nil {
 		err = v.Violation.UnmarshalJSON(data)
 	}
