@@ -170,8 +170,11 @@ func (i *importer) write(changes []normDiff) error {
 	return i.printf("Plan: %d to add, %d to amend, %d to repeal, %d unchanged.\n", r.Added, r.Amended, r.Repealed, r.Unchanged)
 }
 
-// warn warns of what is legal in the norms of the files and likely not meant.
+// warn warns of what is legal in the files and likely not meant.
 func (i *importer) warn(wanted []normsync.Norm) {
+	if n := i.set.Facts(); n > 0 {
+		i.notef("normsync: note: a store keeps norms only; the files declare %s, for which a program reads the files", plural(n, "fact"))
+	}
 	for _, w := range normsync.Lint(wanted) {
 		place := i.set.TokenPlace(w.Norm, w.Field, w.Token)
 		if place == (rules.Place{}) {

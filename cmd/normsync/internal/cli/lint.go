@@ -20,7 +20,7 @@ func newLintCommand(a *app) *cobra.Command {
 		Short: "find faults in files",
 		Long: `Lint checks rule files, without a store, and names the line and column of each fault:
 what is malformed or invalid, norms that share a name, norms that clash or can never
-apply, and words that are legal and likely not meant.
+apply, words that are legal and likely not meant, and facts that nothing names.
 
 With --actions it also says which norms no action of a log meets, and which of their words
 the log has in a similar spelling only.

@@ -15,7 +15,7 @@ func (s *Set) NormPlace(name string) Place {
 	if !ok {
 		return Place{}
 	}
-	return s.fieldPlace(i, "name")
+	return s.entries[i].place("name", "")
 }
 
 // TokenPlace returns the place of a token in a field of the norm in force with that
@@ -27,14 +27,7 @@ func (s *Set) TokenPlace(name, field, token string) Place {
 	if !ok {
 		return Place{}
 	}
-	e := s.entries[i]
-	text := e.file.text[e.at.start:e.at.end]
-	offset := fieldOffset(text, field)
-	if offset > 0 { // the norm has the field, whose text was read before without an error
-		value, _, _ := strictjson.NewDecoder(text[offset:]).ReadValue()
-		offset += tokenOffset(value, string(strictjson.AppendEscaped(nil, token)))
-	}
-	return e.file.place(e.at.start + offset)
+	return s.entries[i].place(field, token)
 }
 
 // AnyTokenPlace is TokenPlace for a token of any of the fields that have tokens.
@@ -50,10 +43,16 @@ func (s *Set) AnyTokenPlace(n normsync.Norm, token string) Place {
 	return s.NormPlace(n.Name)
 }
 
-// fieldPlace returns the place of a field of the norm with that index.
-func (s *Set) fieldPlace(i int, field string) Place {
-	e := s.entries[i]
-	return e.file.place(e.at.start + fieldOffset(e.file.text[e.at.start:e.at.end], field))
+// place returns the place of a token in a field of the entry, or of the whole text of the
+// field if the token is empty or cannot be found.
+func (e entry) place(field, token string) Place {
+	text := e.file.text[e.at.start:e.at.end]
+	offset := fieldOffset(text, field)
+	if offset > 0 { // the entry has the field, whose text was read before without an error
+		value, _, _ := strictjson.NewDecoder(text[offset:]).ReadValue()
+		offset += tokenOffset(value, string(strictjson.AppendEscaped(nil, token)))
+	}
+	return e.file.place(e.at.start + offset)
 }
 
 // fieldOffset returns the offset of the value of a field in the text of a norm. It is 0

@@ -54,6 +54,7 @@ func Examine(s *Set, actions iter.Seq[normsync.Action]) (found []Finding, gaveUp
 			Text: fmt.Sprintf("norm %s: %s %s: %s", quote(w.Norm), w.Field, quote(w.Token), w.Detail),
 		})
 	}
+	found = append(found, s.lintFacts()...)
 	if actions != nil {
 		constitution, err := normsync.Compile(s.Norms...)
 		if err != nil {

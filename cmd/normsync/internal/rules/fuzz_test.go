@@ -17,7 +17,8 @@ func FuzzRead(f *testing.F) {
 	for _, text := range []string{
 		"", "[]", "[" + peace + "]", `{"norms": [` + peace + `], "tests": []}`, "[{}]", "\uFEFF[1]", "\xff\xfe[", `[{"name": "a", "prohibited": "b:c *d"}]`,
 		`{"tests": [{"name": "n", "action": {"action": "a", "timestamp": 1}, "expect": "denied", "violates": ["x"], "time": "2026-01-02T03:04:05Z"}]}`,
-		"[\n" + peace + ",\n" + peace + "]", `[{"name": "\ud800"}]`, `{"norms": [{"name": 1}], "test": 1}`,
+		"[\n" + peace + ",\n" + peace + "]", `[{"name": "\ud800"}]`,
+		`{"norms": [], "facts": [{"name": "a", "after": "facts:b"}, {"name": "b", "broke": "x \"y z\" t-*"}], "numbers": {"n": [{"below": 2, "fact": "c"}]}}`, `{"norms": [{"name": 1}], "test": 1}`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -37,6 +38,9 @@ func FuzzRead(f *testing.F) {
 		}
 		if s.Err() == nil {
 			require.Equal(t, append([]normsync.Norm{}, norms...), append([]normsync.Norm{}, s.Norms...))
+		}
+		if _, err := normsync.ReadRules(bytes.NewReader(text)); err != nil {
+			require.True(t, s.Err() != nil || len(s.Norms)+s.Facts() == 0, "ReadRules: %v", err)
 		}
 		for _, n := range s.Norms {
 			s.AnyTokenPlace(n, n.Prohibited)

@@ -38,7 +38,7 @@ func (s *Set) Plan(current []normsync.Norm, o PlanOptions) ([]normsync.Norm, err
 			}
 			if old, ok := wanted[n.Name]; ok && o.Scoped && scopeOf(old) != cmp.Or(o.Scope, globalScope) {
 				return nil, fmt.Errorf("%w in another scope: %s: norm %s is in force in the scope %s; rename it, or import it into that scope",
-					normsync.ErrExists, s.fieldPlace(i, "name"), quote(n.Name), quote(scopeOf(old)))
+					normsync.ErrExists, s.entries[i].place("name", ""), quote(n.Name), quote(scopeOf(old)))
 			}
 			if o.Scoped {
 				n.Scope = o.Scope

@@ -6,21 +6,32 @@ import (
 	"github.com/normsync/normsync/internal/strictjson"
 )
 
-// contents says where the norms and the tests of a file are.
-type contents struct{ norms, cases []span }
+// contents says where the parts of a file are.
+type contents struct {
+	norms, facts, cases []span
+	thresholds          []numberSpan
+}
+
+// numberSpan is a threshold of a number.
+type numberSpan struct {
+	number string
+	at     span
+}
 
 const (
-	keyNorms  = "norms"
-	keyTests  = "tests"
-	keySchema = "$schema"
+	keyNorms   = "norms"
+	keyFacts   = "facts"
+	keyNumbers = "numbers"
+	keyTests   = "tests"
+	keySchema  = "$schema"
 )
 
 // fileKeys are the keys of a file. Others are skipped, as [normsync.ReadNorms] skips
 // them, but not "norm" and "test": rules under these would be skipped, too.
-var fileKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms, keyTests, "norm", "test"}}
+var fileKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms, keyFacts, keyNumbers, keyTests, "norm", "test"}}
 
-// scan finds the norms and the tests in the text of a file. It checks the syntax of
-// the text, but not what norms and tests hold.
+// scan finds the parts of a file in its text. It checks the syntax of the text, but not
+// what the parts hold.
 func scan(text []byte) (found contents, problem *strictjson.Error) {
 	d := strictjson.NewDecoder(text)
 	readList := func(list *[]span) error {
@@ -28,6 +39,21 @@ func scan(text []byte) (found contents, problem *strictjson.Error) {
 			start := d.NextOffset()
 			value, _, err := d.ReadValue()
 			*list = append(*list, span{start, start + len(value)})
+			return err
+		})
+	}
+	readNumbers := func() error {
+		names := map[string]bool{}
+		return d.ReadMap(func(name string, at int) error {
+			if name == "" || names[name] {
+				return d.Errorf(at, "the name is empty, or it is there twice; give each number a name of its own")
+			}
+			names[name] = true
+			var list []span
+			err := readList(&list)
+			for _, at := range list {
+				found.thresholds = append(found.thresholds, numberSpan{name, at})
+			}
 			return err
 		})
 	}
@@ -39,21 +65,26 @@ func scan(text []byte) (found contents, problem *strictjson.Error) {
 		any := false
 		err = d.ReadObject(&fileKeys, func(key string) error {
 			switch key {
+			case keySchema:
+				_, err := d.ReadString()
+				return err
 			case keyNorms:
 				any = true
 				return readList(&found.norms)
+			case keyFacts:
+				any = true
+				return readList(&found.facts)
+			case keyNumbers:
+				any = true
+				return readNumbers()
 			case keyTests:
 				any = true
 				return readList(&found.cases)
 			}
-			if key != keySchema {
-				return d.Errorf(d.NextOffset(), "unknown key; write %q", key+"s")
-			}
-			_, err := d.ReadString()
-			return err
+			return d.Errorf(d.NextOffset(), "unknown key; write %q", key+"s")
 		})
 		if err == nil && !any {
-			err = d.Errorf(start, `the object has no key "norms" and no key "tests"; write the norms as an array under "norms", and tests under "tests"`)
+			err = d.Errorf(start, `the object has none of the keys "norms", "facts", "numbers" and "tests"; write an array of norms under "norms"`)
 		}
 	default:
 		err = d.Want(`an array of norms, or an object with one under "norms"`)

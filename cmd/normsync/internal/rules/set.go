@@ -1,4 +1,4 @@
-// Package rules reads rule files: norms, and tests of them, with the place of each
+// Package rules reads rule files: norms, the facts that they use, and tests of them, with the place of each
 // in its file.
 package rules
 
@@ -25,12 +25,14 @@ type Set struct {
 	Cases    []Case
 	Problems []Problem
 
-	files   []*source
-	entries []entry        // of Norms, in the same order
-	byName  map[string]int // index of the norm in force with that name
+	files      []*source
+	entries    []entry        // of Norms, in the same order
+	byName     map[string]int // index of the norm in force with that name
+	facts      []fact
+	thresholds []threshold
 }
 
-// entry is where a norm is.
+// entry is where a norm, a fact or a threshold is.
 type entry struct {
 	file *source
 	at   span
@@ -43,12 +45,12 @@ const Stdin = "-"
 const maxFileBytes = 64 << 20
 
 // Read reads rule files. A file has a JSON array of norms, or an object with the keys
-// "norms" and "tests", of which one is enough. The path "-" is the standard input. A
+// "norms", "facts", "numbers" and "tests", of which one is enough. The path "-" is the standard input. A
 // file that is named twice is read once.
 //
 // The error is about a file that cannot be read. What is wrong within the files is in
 // the set's Problems, and what is not wrong is in the set all the same. Read checks
-// what [normsync.ReadNorms] checks, and that no two norms in force share a name.
+// what [normsync.ReadRules] checks, and that no two norms in force share a name.
 func Read(stdin io.Reader, paths ...string) (*Set, error) {
 	s := &Set{byName: map[string]int{}}
 	read := map[string]bool{}
@@ -65,6 +67,7 @@ func Read(stdin io.Reader, paths ...string) (*Set, error) {
 		s.add(path, text)
 	}
 	s.checkNames()
+	s.checkFacts()
 	slices.SortStableFunc(s.Problems, func(a, b Problem) int {
 		return s.fileIndex(a.File) - s.fileIndex(b.File)
 	})
@@ -144,6 +147,7 @@ func (s *Set) add(path string, text []byte) {
 	for i, at := range found.norms {
 		s.addNorm(f, at, i+1)
 	}
+	s.addFacts(f, found)
 	s.addCases(f, found.cases)
 }
 
@@ -173,12 +177,12 @@ func (s *Set) addNorm(f *source, at span, number int) {
 	s.entries = append(s.entries, entry{f, at})
 }
 
-// invalidNorm matches the beginning of an error of [normsync.Norm.Validate].
-var invalidNorm = regexp.MustCompile(`^normsync: invalid norm "(?:[^"\\]|\\.)*": `)
+// invalid matches the beginning of an error of [normsync.Norm.Validate], and of the
+// methods Validate of facts and thresholds.
+var invalid = regexp.MustCompile(`^normsync: invalid \w+ "(?:[^"\\]|\\.)*": `)
 
-// withoutName returns the text of an error of [normsync.Norm.Validate] from the field
-// on.
-func withoutName(err error) string { return invalidNorm.ReplaceAllLiteralString(err.Error(), "") }
+// withoutName returns the text of an error of a method Validate from the field on.
+func withoutName(err error) string { return invalid.ReplaceAllLiteralString(err.Error(), "") }
 
 // quote returns the beginning of a text of users as a Go string.
 func quote(s string) string { return invisible.Quote(fmt.Sprintf("%.60s", s)) }
@@ -195,7 +199,7 @@ func (s *Set) checkNames() {
 			s.byName[n.Name] = i
 			continue
 		}
-		s.Problems = append(s.Problems, Problem{s.fieldPlace(i, "name"), n.Name, fmt.Sprintf(
-			"norm %s: a norm of that name is at %s, too; rename one of them, or remove it", quote(n.Name), s.fieldPlace(first, "name"))})
+		s.Problems = append(s.Problems, Problem{s.entries[i].place("name", ""), n.Name, fmt.Sprintf(
+			"norm %s: a norm of that name is at %s, too; rename one of them, or remove it", quote(n.Name), s.entries[first].place("name", ""))})
 	}
 }

@@ -72,7 +72,7 @@ func TestProblemsHavePlaces(t *testing.T) {
 		"cut off":         {"[\n  " + peace + ",\n", []string{"f.json:3:1: want a value, found the end of the text"}},
 		"two values":      {"[] []", []string{"f.json:1:4: want the end of the text, found an array"}},
 		"another type":    {`"norms"`, []string{`f.json:1:1: want an array of norms, or an object with one under "norms", found a string`}},
-		"neither key":     {"\n{\"rules\": []}", []string{`f.json:2:1: the object has no key "norms" and no key "tests"; write the norms as an array under "norms", and tests under "tests"`}},
+		"neither key":     {"\n{\"rules\": []}", []string{`f.json:2:1: the object has none of the keys "norms", "facts", "numbers" and "tests"; write an array of norms under "norms"`}},
 		"key in capitals": {`{"Norms": []}`, []string{`f.json:1:2: key "Norms" is unknown; it is written "norms"`}},
 		"one test":        {`{"norms": [], "test": []}`, []string{`f.json:1:23: key "test": unknown key; write "tests"`}},
 		"behind a mark":   {"\uFEFF[1]", []string{"f.json:1:5: norm 1: want an object, found a number"}},
