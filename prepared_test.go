@@ -116,6 +116,9 @@ func TestWordsSurviveAChangeOfTheConstitution(t *testing.T) {
 }
 
 func TestPreparedAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	c, err := Compile(
 		prohibition("peace", "safe_zone", "attack"), prohibition("no magic", "town*", "cast_*"), prohibition("staff", "agent:gm-*", "trade"),
 		Norm{Name: "arena", Condition: "arena", Permitted: "attack", Priority: 9})

@@ -95,6 +95,9 @@ func TestHashesAreThoseOfTheTokens(t *testing.T) {
 func TestEveryRuneIsHashedAsItsFold(t *testing.T) {
 	var dst [4]uint64
 	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		if r > 0xFFFF {
+			r += 60 // only some of those that take four bytes
+		}
 		s := "睡" + string(r) + "觉睡\u3000" + string(r)
 		if want := slowHashes(s); !slices.Equal(want, dst[:Hashes(dst[:], 0, s)]) {
 			t.Fatalf("%U", r)
