@@ -236,7 +236,7 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 	counts := map[ConflictKind]int{}
 	fewer := 0 // conflicts that were not found for want of a budget
 	worlds := 2000
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		worlds = 600
 	}
 	for world := range worlds {
