@@ -20,9 +20,9 @@ type demo struct {
 	out                 io.Writer
 	agents, ticks, rate int
 
-	actions int            // checked
-	offered map[string]int // violations by norm, as the checks found them
-	dropped bool           // the recorder said so
+	actions int             // checked
+	offered map[string]int  // violations by norm, as the checks found them
+	dropped bool            // the recorder said so
 	costs   []time.Duration // of the checks of a tick
 	whole   []time.Duration // of deciding on the actions, making them, checking and recording
 }
