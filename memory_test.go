@@ -693,3 +693,39 @@ func TestAMemoryWithoutFactsDoesNothing(t *testing.T) {
 	require.Equal(t, MemoryStats{}, m.Stats())
 	require.Equal(t, "{\"format\":1,\"keys\":[\n]}\n", snapshotOf(t, m))
 }
+
+// Keys are told apart by their text, also if every hash is the same.
+func TestKeysAreComparedByText(t *testing.T) {
+	defer token.Blunt()()
+	for _, test := range []struct {
+		name, per string
+		a, b      Action
+		same      bool
+	}{
+		{"the case of letters", "agent", Action{Agent: "Bob"}, Action{Agent: "bOB"}, true},
+		{"other letters of an agent", "agent", Action{Agent: "kim"}, Action{Agent: "\u212Aim"}, false},
+		{"other letters of a target", "target", Action{Target: "kim"}, Action{Target: "\u212Aim"}, true},
+		{"invisible characters of an agent", "agent", Action{Agent: "bob"}, Action{Agent: "bo\u200Bb"}, false},
+		{"invisible characters of a target", "target", Action{Target: "bob \u200B"}, Action{Target: "bo\u200Bb"}, true},
+		{"a word more", "agent", Action{Agent: "bob the"}, Action{Agent: "bob the builder"}, false},
+		{"a word less", "agent", Action{Agent: "bob the builder"}, Action{Agent: "bob the"}, false},
+		{"another order", "agent", Action{Agent: "bob the"}, Action{Agent: "the bob"}, false},
+		{"white space", "agent", Action{Agent: "bob  the"}, Action{Agent: " bob\tthe "}, true},
+		{"a word in another field", "agent target", Action{Agent: "a b"}, Action{Agent: "a", Target: "b"}, false},
+		{"a word on the other side", "agent target", Action{Agent: "a", Target: "b c"}, Action{Agent: "a b", Target: "c"}, false},
+		{"an empty field", "agent target", Action{Agent: "a"}, Action{Target: "a"}, false},
+		{"fields that do not count", "agent", Action{Agent: "a", Target: "x"}, Action{Agent: "a", Location: "y"}, true},
+	} {
+		m := memoryOf(t, nil, Fact{Name: "f", After: "*", Per: test.per})
+		test.a.Verb = "x"
+		m.Happened(test.a)
+		require.Equal(t, "f", m.Facts(test.a), test.name)
+		require.Equal(t, test.same, m.Facts(test.b) == "f", test.name)
+
+		var k memoryKey // without the help of its hash, which depends on the number of words
+		k.reset(&m.groups[0])
+		k.setWords(prepare(test.a))
+		require.Equal(t, test.same, k.is(&m.groups[0], prepare(test.b)), test.name)
+		require.False(t, k.is(&factGroup{fields: m.groups[0].fields}, prepare(test.a)), "the group is another one")
+	}
+}
