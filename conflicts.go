@@ -16,9 +16,9 @@ type ConflictKind string
 
 const (
 	ConflictDuplicate     ConflictKind = "duplicate"     // same tokens under two names
-	ConflictRedundant     ConflictKind = "redundant"     // whatever breaks A breaks B
+	ConflictRedundant     ConflictKind = "redundant"     // whatever violates A violates B
 	ConflictContradiction ConflictKind = "contradiction" // a permit and a prohibition of equal priority meet
-	ConflictOverruled     ConflictKind = "overruled"     // a permit silences the prohibition wherever it applies
+	ConflictOverruled     ConflictKind = "overruled"     // a permit overrides the prohibition wherever it applies
 	ConflictDead          ConflictKind = "dead"          // no action can ever meet it
 )
 

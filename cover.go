@@ -19,7 +19,7 @@ type Coverage struct {
 	Actions    int           `json:"actions"`    // actions that have one of its verbs
 	Applied    int           `json:"applied"`    // of those, the ones it applied to
 	Violated   int           `json:"violated"`   // of those, its violations (Shadow included)
-	Overridden int           `json:"overridden"` // of those, the ones that permits silenced
+	Overridden int           `json:"overridden"` // of those, the ones that permits overrode
 	Exempt     int           `json:"exempt"`     // actions that one of its Unless tokens exempts
 	Agents     int           `json:"agents"`     // agents of the violations; names that differ only by case count once
 	First      time.Time     `json:"first"`      // the earliest Time of a violation; zero if none has a Time; JSON as an action's timestamp
@@ -82,7 +82,7 @@ type UnseenToken struct {
 // If a norm never applied, its counts tell why. If Actions is 0, no
 // action has its verb. If Applied is 0, its condition was never met, its Unless
 // always was, or the actions were outside its window. Overridden says that
-// permits of higher priority silenced it. Unseen lists the suspicious words.
+// permits of higher priority overrode it. Unseen lists the suspicious words.
 //
 // Cover agrees with [Constitution.Explain] on every action: Actions counts the
 // findings, Exempt those with OutcomeExempt.

@@ -55,9 +55,9 @@ const defaultSegmentBytes = 64 << 20
 // log is. Any
 // number of goroutines may use a FileStore.
 //
-// # What is promised
+// # Guarantees
 //
-//	nil                     It is on disk: written and fsynced, and the names
+//	nil                     All is on disk: written and fsynced, and the names
 //	                        of its file and directory before it.
 //	ErrConflict, ErrInvalid Nothing has changed.
 //	the context's error     Nothing has changed. Where the text says that the
@@ -122,7 +122,7 @@ const defaultSegmentBytes = 64 << 20
 // A program that changes line ends damages every line; OpenFile says so. A store
 // in git needs a .gitattributes with *.jsonl -text.
 //
-// # Where it is promised
+// # Platforms
 //
 // On Linux, macOS and the BSDs, on a local file system. On Windows there is no
 // fsync of a directory, so it is left to NTFS that a new file's name survives a
@@ -145,7 +145,7 @@ type FileStore struct {
 	last       atomic.Pointer[tip]   // of the revisions that this store appended; nil if that is not known
 }
 
-// CorruptError reports the line of a [FileStore] that is not as it was written.
+// CorruptError reports a damaged line of a [FileStore].
 // Restore the files from a backup or from git, seal.json among them: a seal that
 // is newer than the logs says that records are missing. A FileStore never
 // repairs by guessing what was acknowledged.
@@ -567,7 +567,7 @@ func (s *FileStore) noViolations() error {
 }
 
 // Close waits for the append in progress, refuses those that wait behind it, writes
-// seal.json, and gives back the lock. Later calls of any method that can fail return an
+// seal.json, and releases the lock. Later calls of any method that can fail return an
 // error that wraps [fs.ErrClosed].
 func (s *FileStore) Close() error {
 	if s.closed.Swap(true) {

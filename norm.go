@@ -69,8 +69,7 @@ func (n Norm) ID() ID {
 	return p.id()
 }
 
-// Action is something that an agent does. The zero value is an action of nobody,
-// doing nothing, nowhere, at no time.
+// Action is something that an agent does, or wants to do. Every field is optional.
 //
 // No norm forbids an action without a verb, not even one with Prohibited "*". Such an
 // action can come from JSON: {"agent": "a1", "verb": "wire"} has none of the keys of
