@@ -82,6 +82,9 @@ func (t *tester) run(ctx context.Context, paths []string) (err error) {
 	if t.constitution.Len() == 0 && len(t.set.Cases) > 0 && !t.inForce {
 		return usageErrorf("test: the files have tests and no norms; name the files with the norms, too, or use --in-force")
 	}
+	if err := t.set.Remember(t.constitution); err != nil {
+		return err
+	}
 	if len(t.set.Cases) == 0 {
 		t.notef(`normsync: note: the files have no tests; write them under the key "tests"`)
 	}

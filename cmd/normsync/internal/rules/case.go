@@ -14,13 +14,14 @@ import (
 type Case struct {
 	Name     string
 	Place    Place
+	Before   []normsync.Action // what agents do before it, for facts that remember
 	Action   normsync.Action
 	Allowed  bool     // what is expected
 	Violates []string // names of all norms that the action must violate; nil if any
 }
 
 var caseKeys = strictjson.Keys{
-	Known:    []string{"name", "action", "expect", "violates", "time"},
+	Known:    []string{"name", "action", "expect", "violates", "time", "before"},
 	Required: []string{"name", "action", "expect"},
 }
 
@@ -84,6 +85,12 @@ func readCase(text []byte) (Case, *strictjson.Error) {
 			})
 		case "time":
 			at, err = readTime(d)
+		case "before":
+			err = d.ReadArray(func() error {
+				a, err := readAction(d, text)
+				c.Before = append(c.Before, a)
+				return err
+			})
 		}
 		return err
 	})

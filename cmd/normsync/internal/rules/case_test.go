@@ -33,7 +33,7 @@ func TestWhatIsWrongWithACaseHasAPlace(t *testing.T) {
 		"no object":       {`1`, `1:12: test 1: want an object, found a number`},
 		"no name":         {`{"action": {"action": "a"}, "expect": "denied"}`, `1:12: test 1: key "name" is missing`},
 		"empty name":      {`{"name": "", "action": {"action": "a"}, "expect": "denied"}`, `1:21: test 1: key "name": it is empty; name what the test shows`},
-		"unknown key":     {`{"name": "n", "expected": "denied"}`, `1:26: test 1 "n": key "expected" is unknown; the keys are name, action, expect, violates, time`},
+		"unknown key":     {`{"name": "n", "expected": "denied"}`, `1:26: test 1 "n": key "expected" is unknown; the keys are name, action, expect, violates, time, before`},
 		"unknown verdict": {`{"name": "n", "expect": "deny"}`, `1:36: test 1 "n": key "expect": "deny" is unknown; use allowed or denied`},
 		"no action":       {`{"name": "n", "expect": "denied"}`, `1:12: test 1 "n": key "action" is missing`},
 		"misspelt action": {`{"name": "n", "action": {"action": "a", "locaton": "b"}, "expect": "denied"}`, `1:52: test 1 "n": key "action": key "locaton" is unknown; the keys are id, agent_id, action, location, target, faction, timestamp, facts, metadata`},

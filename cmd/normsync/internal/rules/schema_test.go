@@ -29,6 +29,9 @@ func TestTheSchemaOfTestsAgreesWithRead(t *testing.T) {
 		`{"tests": [{"name": "n", ` + action + `, "expect": "allowed", "violates": []}]}`,
 		`{"tests": [{"name": "n", ` + action + `, "expect": "denied", "violates": []}]}`,
 		`{"tests": [{"name": "n", ` + action + `, "expect": "denied", "violates": ["x"], "time": "2026-01-02T03:04:05.5+01:00"}]}`,
+		`{"tests": [{"name": "n", ` + action + `, "expect": "denied", "before": [{"action": "a", "timestamp": 1}]}]}`,
+		`{"tests": [{"name": "n", ` + action + `, "expect": "denied", "before": [{"location": "a"}]}]}`,
+		`{"tests": [{"name": "n", ` + action + `, "expect": "denied", "before": {}}]}`,
 		`{"tests": [{"name": "n", ` + action + `, "expect": "denied", "violates": [1]}]}`,
 		`{"tests": [{"name": "n", ` + action + `, "expect": "denied", "time": "noon"}]}`,
 		`{"tests": [{"name": "n", ` + action + `, "expect": "deny"}]}`,
@@ -54,5 +57,5 @@ func TestTheSchemaOfTestsAgreesWithRead(t *testing.T) {
 			accepted++
 		}
 	}
-	require.Equal(t, 7, accepted)
+	require.Equal(t, 8, accepted)
 }
