@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -626,4 +627,43 @@ func BenchmarkMemory(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkFileStoreFollow is the time from the call of Apply in one store to in force in another one
+// that follows the same directory.
+func BenchmarkFileStoreFollow(b *testing.B) {
+	dir := b.TempDir()
+	store, err := OpenFile(dir, nil)
+	require.NoError(b, err)
+	defer store.Close()
+	writer, err := Open(b.Context(), store, nil)
+	require.NoError(b, err)
+	reader, err := OpenFile(dir, &FileOptions{ReadOnly: true})
+	require.NoError(b, err)
+	defer reader.Close()
+	follower, err := Open(b.Context(), reader, nil)
+	require.NoError(b, err)
+	inForce := make(chan time.Time)
+	go func() {
+		for _, err := range follower.Follow(b.Context()) {
+			if err == nil {
+				inForce <- time.Now()
+			}
+		}
+	}()
+	var times []time.Duration
+	for b.Loop() {
+		n := Norm{Name: "n", Prohibited: "attack", Priority: len(times) + 1}
+		change := Amend(n)
+		if len(times) == 0 {
+			change = Enact(n)
+		}
+		start := time.Now()
+		_, err := writer.Apply(b.Context(), change)
+		require.NoError(b, err)
+		times = append(times, (<-inForce).Sub(start))
+	}
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/2])/1e6, "p50-ms")
+	b.ReportMetric(float64(times[len(times)*99/100])/1e6, "p99-ms")
 }

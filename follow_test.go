@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -160,6 +163,57 @@ func TestMemStoreWaitRevisions(t *testing.T) {
 		defer cancel()
 		require.ErrorIs(t, s.WaitRevisions(late, 3), context.DeadlineExceeded)
 	})
+}
+
+// A reader waits for a file that is not there yet, is woken by an append, and notices
+// that the file was replaced by one with more revisions.
+func TestFileStoreWaitRevisionsOfAReader(t *testing.T) {
+	dir := t.TempDir()
+	reader, err := OpenFile(dir, &FileOptions{ReadOnly: true})
+	require.NoError(t, err)
+	defer reader.Close()
+	woken := make(chan error, 1)
+	wait := func(after uint64) { go func() { woken <- reader.WaitRevisions(t.Context(), after) }() }
+	still := func() {
+		t.Helper()
+		soon, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, reader.WaitRevisions(soon, 4), context.DeadlineExceeded)
+		require.Empty(t, woken)
+	}
+
+	wait(0)
+	still()
+	writer, err := OpenFile(dir, nil)
+	require.NoError(t, err)
+	m := openOn(t, writer)
+	applyTo(t, m, Enact(ban("a", "", "x")))
+	require.NoError(t, <-woken, "the file was not there")
+	wait(1)
+	still()
+	applyTo(t, m, Enact(ban("b", "", "x")))
+	require.NoError(t, <-woken, "the file has grown")
+	require.NoError(t, writer.Close())
+
+	// Another store, whose log goes on after the same two revisions.
+	other := t.TempDir()
+	copied, err := OpenFile(other, nil)
+	require.NoError(t, err)
+	require.NoError(t, Copy(t.Context(), reader, copied))
+	applyTo(t, openOn(t, copied), Enact(ban("c", "", "x")))
+	require.NoError(t, copied.Close())
+	wait(2)
+	still()
+	require.NoError(t, os.Remove(filepath.Join(dir, "revisions.jsonl")))
+	still()
+	require.NoError(t, os.Rename(filepath.Join(other, "revisions.jsonl"), filepath.Join(dir, "revisions.jsonl")))
+	require.NoError(t, <-woken, "the file was replaced")
+	require.Len(t, all(t, reader.Revisions(t.Context(), 0)), 3)
+
+	wait(3)
+	still()
+	require.NoError(t, reader.Close())
+	require.ErrorIs(t, <-woken, fs.ErrClosed)
 }
 
 func TestEditionsYieldsEachApplyOnce(t *testing.T) {
