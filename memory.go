@@ -31,6 +31,9 @@ type MemoryStats struct {
 //  2. Check the action.
 //  3. Call Happened if it was carried out, and Violated with its violations.
 //
+// A norm sees every word of Facts, so do not let agents write the Facts of their actions:
+// an agent could claim to be authenticated.
+//
 // A Memory reads no clock. An action counts at its own Time, so the same calls in the
 // same order give the same facts again. Time does not go back: if an action is older
 // than the last one that counted for the same fact and key, or ended it, it is judged,
