@@ -14,7 +14,7 @@ import (
 
 func newCheckCommand(a *app) *cobra.Command {
 	var f actionFlags
-	var path string
+	var path, ruleFile string
 	var dryRun, summary bool
 	cmd := &cobra.Command{
 		Use:   "check AGENT ACTION [LOCATION] | check --actions FILE",
@@ -27,11 +27,18 @@ With --actions, check judges each action of a file, which has JSON objects such 
 It writes a JSON object per action: the number of the action, whether it is allowed,
 and its violations. A summary follows on the standard error. On a terminal, check shows
 its progress and writes only the summary. The exit code is 1 if an action is denied. An
-action without a timestamp counts as done now.`,
+action without a timestamp counts as done now.
+
+With --rules, the facts that a rule file declares remember the actions of the log: those
+that are allowed have happened, and violations count. The norms of the file are passed
+over.`,
 		Example: `  normsync check hero attack safe_zone --facts night
   normsync check --actions log.jsonl --dry-run
   normsync check --actions - < log.jsonl | grep '"allowed":false'`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if path == "" && ruleFile != "" {
+				return usageErrorf("check: --rules needs --actions, since facts remember the actions of a log")
+			}
 			if path == "" {
 				return takes("AGENT", "ACTION", "[LOCATION]")(cmd, args)
 			}
@@ -52,13 +59,23 @@ action without a timestamp counts as done now.`,
 			}
 			ctx := cmd.Context()
 			if path != "" {
+				var memory *normsync.Memory
+				if ruleFile != "" {
+					set, err := a.readRules([]string{ruleFile})
+					if err != nil {
+						return err
+					}
+					if memory, err = set.NewMemory(); err != nil {
+						return err
+					}
+				}
 				log, err := a.openActions(ctx, path)
 				if err != nil {
 					return err
 				}
 				defer log.Close()
 				return a.withService(ctx, mode, func(s *service.Service) error {
-					b := batch{app: a, summaryOnly: summary || isTerminal(a.stdout) && !a.json}
+					b := batch{app: a, memory: memory, summaryOnly: summary || isTerminal(a.stdout) && !a.json}
 					return b.check(ctx, s, log, dryRun)
 				})
 			}
@@ -73,6 +90,7 @@ action without a timestamp counts as done now.`,
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&path, "actions", "", "judge the actions in this `FILE`; - is the standard input")
+	cmd.Flags().StringVar(&ruleFile, "rules", "", "with --actions, remember the facts that this `FILE` declares")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "do not record violations")
 	cmd.Flags().BoolVar(&summary, "summary", false, "with --actions, write only the summary")
 	return cmd

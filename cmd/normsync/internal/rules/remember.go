@@ -14,13 +14,9 @@ func (s *Set) Remember(c *normsync.Constitution) error {
 	if len(s.facts) == 0 {
 		return nil
 	}
-	facts := make([]normsync.Fact, len(s.facts))
-	for i, f := range s.facts {
-		facts[i] = f.Fact
-	}
 	for i := range s.Cases {
 		test := &s.Cases[i]
-		memory, err := normsync.NewMemory(facts, nil)
+		memory, err := s.NewMemory()
 		if err != nil {
 			return err
 		}
@@ -35,6 +31,15 @@ func (s *Set) Remember(c *normsync.Constitution) error {
 		test.Action.Facts = joinWords(test.Action.Facts, memory.Facts(test.Action))
 	}
 	return nil
+}
+
+// NewMemory returns an empty memory of the facts that the files declare.
+func (s *Set) NewMemory() (*normsync.Memory, error) {
+	facts := make([]normsync.Fact, len(s.facts))
+	for i, f := range s.facts {
+		facts[i] = f.Fact
+	}
+	return normsync.NewMemory(facts, nil)
 }
 
 func joinWords(a, b string) string { return strings.TrimSpace(a + " " + b) }
