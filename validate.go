@@ -304,14 +304,14 @@ func tokenProblem(tok string, in part, r rules) (words int, problem string) {
 		name := tok[:len(tok)-len(text)]
 		return 0, fmt.Sprintf("token %s has nothing after the colon; write %sword without a space, or %s* for anything at all", quote(tok), name, name)
 	case in == inVerbs:
-		if before, after, bar := cutBar(text); bar && r == strict {
+		if before, after, bar := token.CutBar(text); bar && r == strict {
 			return 0, fmt.Sprintf("token %s has a bar, but here each token is an alternative already; %s \\| for a bar in a word", quote(tok), barAdvice(before, after))
 		}
 		return 1, wordProblem(text)
 	}
 	for more := true; more; words++ {
 		var word string
-		word, text, more = cutBar(text)
+		word, text, more = token.CutBar(text)
 		if problem := wordProblem(word); problem != "" {
 			return 0, problem
 		}
@@ -357,16 +357,6 @@ func cutField(tok string, r rules) (f token.Field, text string, ok bool) {
 func isAgentID(tok string) bool {
 	n := len(keyAgentID)
 	return len(tok) > n && tok[n] == ':' && strings.EqualFold(tok[:n], keyAgentID)
-}
-
-// cutBar cuts s at the first bar that separates alternatives.
-func cutBar(s string) (before, after string, found bool) {
-	for i := strings.IndexByte(s, '|'); 0 <= i && i < len(s); i++ {
-		if s[i] == '|' && (i == 0 || s[i-1] != '\\') {
-			return s[:i], s[i+1:], true
-		}
-	}
-	return s, "", false
 }
 
 // isBlank reports whether a text has nothing but characters that do not count.

@@ -35,7 +35,7 @@ var (
 	ErrLocked = errors.New("locked by another opener")
 )
 
-// CorruptError reports a line that is not as it was written.
+// CorruptError reports a damaged line.
 type CorruptError struct {
 	Path   string
 	Line   int   // counted from 1

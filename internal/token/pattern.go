@@ -85,10 +85,16 @@ func (p Pattern) Or(more string) (next Pattern, rest string) { return alternativ
 
 // alternative returns the alternative at the beginning of text, and those after it.
 func alternative(f Field, text string) (p Pattern, more string) {
-	if i := bar(text); i >= 0 {
-		text, more = text[:i], text[i+1:]
-	}
+	text, more, _ = CutBar(text)
 	return pattern(f, text), more
+}
+
+// CutBar cuts text at the first bar that separates alternatives.
+func CutBar(text string) (before, after string, found bool) {
+	if i := bar(text); i >= 0 {
+		return text[:i], text[i+1:], true
+	}
+	return text, "", false
 }
 
 // bar returns the index of the first bar that separates alternatives, or -1.
