@@ -107,7 +107,7 @@ func TestSQLitePermissions(t *testing.T) {
 	require.NoError(t, s.AppendViolations(t.Context(), violation(0)))
 	require.NoError(t, s.Close())
 	try := func(path string) string {
-		cmd := startRole(t, "try", "sqlite "+path)
+		cmd := roleCommand(t, "try", "sqlite "+path)
 		cmd.Path = filepath.Join(dir, "program")
 		cmd.Dir = dir
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

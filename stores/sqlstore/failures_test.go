@@ -104,7 +104,7 @@ func TestOpenSQLiteWaitsToChangeTheJournalMode(t *testing.T) {
 	defer cancel()
 	_, err = sqlite.Open(ctx, path)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	opened := make(chan error)
+	opened := make(chan error, 4)
 	go func() {
 		s, err := sqlite.Open(t.Context(), path)
 		if err == nil {
@@ -113,7 +113,7 @@ func TestOpenSQLiteWaitsToChangeTheJournalMode(t *testing.T) {
 		opened <- err
 	}()
 	require.NoError(t, tx.Rollback())
-	require.NoError(t, <-opened)
+	require.NoError(t, receive(t, opened, "the store is open"))
 }
 
 func TestOpenPostgresSaysWhatIsWrong(t *testing.T) {
@@ -185,7 +185,7 @@ func TestServerThatGoesAway(t *testing.T) {
 	}()
 	_, err = m.Apply(t.Context(), enact("before", ""))
 	require.NoError(t, err)
-	require.Equal(t, "before", (<-followed).Norm.Name)
+	require.Equal(t, "before", receive(t, followed, "the change is in force").Norm.Name)
 
 	var reported atomic.Int64
 	r := normsync.NewRecorder(s, &normsync.RecorderOptions{OnError: func(error) { reported.Add(1) }})
@@ -197,7 +197,7 @@ func TestServerThatGoesAway(t *testing.T) {
 	}
 	require.NoError(t, record(100))
 	require.NoError(t, server.Stop())
-	require.Error(t, <-failed, "Follow reports that the server is gone")
+	require.Error(t, receive(t, failed, "the goroutine reports"), "Follow reports that the server is gone")
 	err = record(70)
 	require.ErrorContains(t, err, "there is no connection to the server; try again when it is back")
 	require.NotErrorIs(t, err, sqlstore.ErrUnknownOutcome)
@@ -214,7 +214,7 @@ func TestServerThatGoesAway(t *testing.T) {
 	require.NoError(t, record(30))
 	_, err = m.Apply(t.Context(), enact("after", ""))
 	require.NoError(t, err)
-	require.Equal(t, "after", (<-followed).Norm.Name)
+	require.Equal(t, "after", receive(t, followed, "the change is in force").Norm.Name)
 	require.Equal(t, normsync.RecorderStats{Recorded: 200, Stored: 130, Failed: 70}, r.Stats())
 	require.Len(t, all(t, s.Violations(t.Context(), 0)), 130)
 	require.NoError(t, r.Close(t.Context()))

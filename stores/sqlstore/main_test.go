@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,6 +28,7 @@ import (
 // roles.
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
+		go endWithParent()
 		if err := roles[role](context.Background(), strings.Split(os.Getenv(argsVariable), "\n")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -44,22 +44,6 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(code)
-}
-
-const (
-	roleVariable = "NORMSYNC_TEST_ROLE"
-	argsVariable = "NORMSYNC_TEST_ARGS"
-)
-
-// startRole returns a process of this program that plays a role.
-func startRole(t testing.TB, role string, args ...string) *exec.Cmd {
-	t.Helper()
-	exe, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Env = append(os.Environ(), roleVariable+"="+role, argsVariable+"="+strings.Join(args, "\n"))
-	cmd.Stderr = os.Stderr
-	return cmd
 }
 
 // server is the server that the tests share.

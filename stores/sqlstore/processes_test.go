@@ -1,17 +1,12 @@
 package sqlstore_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,8 +17,8 @@ import (
 )
 
 var (
-	applies     = flag.Int("applies", 20, "how many changes each of eight processes applies")
-	kills       = flag.Int("kills", 10, "how often a process that writes to SQLite is killed")
+	applies     = flag.Int("applies", 10, "how many changes each of eight processes applies")
+	kills       = flag.Int("kills", 6, "how often a process that writes to SQLite is killed")
 	serverKills = flag.Int("serverkills", 3, "how often the server of PostgreSQL is killed")
 )
 
@@ -32,17 +27,11 @@ func TestEightProcessesApplyAtOnce(t *testing.T) {
 		const processes = 8
 		editions := processes * *applies
 		start := time.Now()
-		var outs [processes]bytes.Buffer
-		ended := make(chan error, processes)
+		var ps []*process
 		for i := range processes { // none of which finds the tables there
-			cmd := startRole(t, "apply", place, fmt.Sprint("process ", i), fmt.Sprint(*applies), fmt.Sprint(editions))
-			cmd.Stdout = &outs[i]
-			require.NoError(t, cmd.Start())
-			go func() { ended <- cmd.Wait() }()
+			ps = append(ps, startRole(t, "apply", place, fmt.Sprint("process ", i), fmt.Sprint(*applies), fmt.Sprint(editions)))
 		}
-		for range processes {
-			require.NoError(t, <-ended) // the end of the test kills the others
-		}
+		awaitEnd(t, ps)
 		t.Logf("%d editions in %v", editions, time.Since(start))
 
 		s := mustOpen(t, place)
@@ -57,8 +46,8 @@ func TestEightProcessesApplyAtOnce(t *testing.T) {
 		}
 		m, err := normsync.Open(t.Context(), s, nil)
 		require.NoError(t, err)
-		for i := range outs {
-			require.Equal(t, fingerprint(m.Constitution())+"\n", outs[i].String())
+		for _, p := range ps {
+			require.Equal(t, []string{fingerprint(m.Constitution())}, p.out.from(0))
 		}
 	})
 }
@@ -79,7 +68,7 @@ func TestManyProcessesOpenANewStoreAtOnce(t *testing.T) {
 				}()
 			}
 			for range openers {
-				require.NoError(t, <-opened)
+				require.NoError(t, receive(t, opened, "the store is open"))
 			}
 		})
 	}
@@ -138,21 +127,14 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 		if i == 0 || random.IntN(10) == 0 { // a new store, so that checking stays quick
 			place, said = "sqlite "+filepath.Join(t.TempDir(), "world.db"), newBatches()
 		}
-		cmd := startRole(t, "write", place)
-		cmd.Stderr = nil
-		out, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		left := random.IntN(60)
-		for sc := bufio.NewScanner(out); sc.Scan(); left-- {
-			if left == 0 {
-				cmd.Process.Kill() // what it has said by now still counts
-			}
-			require.True(t, said.add(sc.Text()), sc.Text())
+		p := startRole(t, "write", place)
+		left := 1 + random.IntN(60)
+		await(t, []*process{p}, "the process says a number of lines", func() bool { return p.out.count() >= left })
+		p.kill(t) // what it has said by now still counts
+		for _, line := range p.out.from(0) {
+			require.True(t, said.add(line), line)
 			total++
 		}
-		cmd.Wait()
-		require.LessOrEqual(t, left, 0, "the process ended by itself")
 		said.check(t, place)
 	}
 	t.Logf("%d kills, %d batches acknowledged", *kills, total)
@@ -166,94 +148,65 @@ func TestKilledServerLosesNothing(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	place, said := "postgres "+newSchema(t, server), newBatches()
 	require.NoError(t, mustOpen(t, place).Close())
-	var writers []*exec.Cmd
-	lines := make(chan string)
-	var reading sync.WaitGroup
+	var writers []*process
 	for range 2 {
-		cmd := startRole(t, "write", place)
-		cmd.Stderr = nil
-		out, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		writers = append(writers, cmd)
-		reading.Go(func() {
-			for sc := bufio.NewScanner(out); sc.Scan(); {
-				lines <- sc.Text()
+		writers = append(writers, startRole(t, "write", place))
+	}
+	heard := make([]int, len(writers)) // how many lines of each are in said
+	listen := func() {
+		for i, w := range writers {
+			for _, line := range w.out.from(heard[i]) {
+				require.True(t, said.add(line), line)
+				heard[i]++
 			}
+		}
+	}
+	// goOn waits until n more batches are stored.
+	goOn := func(n int) {
+		listen()
+		n += len(said["stored"])
+		await(t, writers, "more batches are stored", func() bool {
+			listen()
+			return len(said["stored"]) >= n
 		})
 	}
-	go func() { reading.Wait(); close(lines) }()
-	// listen takes in what the writers say until n more batches are stored.
-	listen := func(n int) {
-		for n > 0 {
-			line, ok := <-lines
-			require.True(t, ok, "the writers have ended")
-			require.True(t, said.add(line), line)
-			if strings.HasPrefix(line, "stored ") {
-				n--
-			}
-		}
+	for _, w := range writers {
+		w.line(t, 0) // it has opened the store
 	}
 	for range *serverKills {
-		listen(1 + random.IntN(200))
-		killed := make(chan error)
-		go func() {
-			server.Kill()
-			killed <- server.Restart()
-		}()
-		for restarted := false; !restarted; {
-			select {
-			case line := <-lines:
-				require.True(t, said.add(line), line)
-			case err := <-killed:
-				require.NoError(t, err)
-				restarted = true
-			}
-		}
-		listen(50) // the writers go on with the store that they have
+		goOn(1 + random.IntN(100))
+		server.Kill()
+		require.NoError(t, server.Restart())
+		goOn(50) // the writers go on with the store that they have
 	}
-	for _, cmd := range writers {
-		cmd.Process.Kill()
+	for _, w := range writers {
+		w.hasEnded(t)
+		w.kill(t)
 	}
-	for line := range lines {
-		said.add(line)
-	}
-	for _, cmd := range writers {
-		cmd.Wait()
-	}
+	listen()
 	said.check(t, place)
 	require.NotEmpty(t, said["failed"])
 	t.Logf("%d kills, batches: %d stored, %d failed, %d unknown", *serverKills, len(said["stored"]), len(said["failed"]), len(said["unknown"]))
 }
 
-// follower starts a process that follows, and returns its lines.
-func follower(t testing.TB, place string) *bufio.Scanner {
+// follower starts a process that follows.
+func follower(t testing.TB, place string) *process {
 	t.Helper()
-	cmd := startRole(t, "follow", place)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		io.Copy(io.Discard, out)
-		cmd.Wait()
-	})
-	lines := bufio.NewScanner(out)
-	require.True(t, lines.Scan())
-	require.Equal(t, "ready 0", lines.Text())
-	return lines
+	p := startRole(t, "follow", place)
+	require.Equal(t, "ready 0", p.line(t, 0))
+	return p
 }
 
 func TestFollowBringsRevisionsInForceInAnotherProcess(t *testing.T) {
 	eachEngine(t, func(t *testing.T, place string) {
 		m, err := normsync.Open(t.Context(), mustOpen(t, place), nil)
 		require.NoError(t, err)
-		lines := follower(t, place)
+		p := follower(t, place)
 		for i := range 10 {
 			_, err := m.Apply(t.Context(), enact(fmt.Sprint("norm ", i), ""))
 			require.NoError(t, err)
-			require.True(t, lines.Scan())
-			require.True(t, strings.HasPrefix(lines.Text(), fmt.Sprintf("force %d ", i+1)), lines.Text())
+			line := p.line(t, i+1)
+			require.True(t, strings.HasPrefix(line, fmt.Sprintf("force %d ", i+1)), line)
 		}
 	})
 }

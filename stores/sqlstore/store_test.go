@@ -50,10 +50,10 @@ func TestStoreIsThereWhenItIsOpenedAgain(t *testing.T) {
 func TestClosedStoreReportsErrClosed(t *testing.T) {
 	eachEngine(t, func(t *testing.T, place string) {
 		s := mustOpen(t, place)
-		waited := make(chan error)
+		waited := make(chan error, 4)
 		go func() { waited <- s.WaitRevisions(t.Context(), 0) }()
 		require.NoError(t, s.Close())
-		require.ErrorIs(t, <-waited, fs.ErrClosed)
+		require.ErrorIs(t, receive(t, waited, "WaitRevisions returns"), fs.ErrClosed)
 		require.ErrorIs(t, s.Close(), fs.ErrClosed)
 		require.ErrorIs(t, s.AppendViolations(t.Context(), violation(0)), fs.ErrClosed)
 		require.ErrorIs(t, s.AppendRevisions(t.Context()), fs.ErrClosed)
@@ -73,7 +73,7 @@ func TestSequencesYieldManyAndLargeValues(t *testing.T) {
 		s := mustOpen(t, place)
 		m, err := normsync.Open(t.Context(), s, nil)
 		require.NoError(t, err)
-		changes := make([]normsync.Change, 5000)
+		changes := make([]normsync.Change, 1500)
 		for i := range changes {
 			changes[i] = enact(fmt.Sprintf("norm %d", i), "zoe")
 		}
@@ -81,14 +81,14 @@ func TestSequencesYieldManyAndLargeValues(t *testing.T) {
 		require.NoError(t, err)
 		again, err := normsync.Open(t.Context(), s, nil)
 		require.NoError(t, err)
-		require.Equal(t, uint64(5000), again.Constitution().Edition())
-		require.Len(t, all(t, s.Revisions(t.Context(), 4990)), 10)
+		require.Equal(t, uint64(1500), again.Constitution().Edition())
+		require.Len(t, all(t, s.Revisions(t.Context(), 1490)), 10)
 
 		vs := make([]normsync.Violation, 2100)
 		for i := range vs {
 			vs[i] = violation(i)
 			if i%700 == 699 {
-				vs[i].Action.Facts = strings.Repeat("<word>\x00 ", 3<<20/8)
+				vs[i].Action.Facts = strings.Repeat("<word>\x00 ", 1<<20/8)
 			}
 		}
 		require.NoError(t, s.AppendViolations(t.Context(), vs...))
@@ -100,7 +100,7 @@ func TestSequencesYieldManyAndLargeValues(t *testing.T) {
 		}
 		// A sequence that is stopped holds no connection.
 		for range 200 {
-			for range s.Violations(t.Context(), 0) {
+			for range s.Violations(t.Context(), 2050) {
 				break
 			}
 		}
@@ -191,12 +191,12 @@ func TestOlderTablesAreMigratedInOneTransaction(t *testing.T) {
 		err := s.MigrateBy(t.Context(), second, "UPDATE {violations} SET nothing = 7")
 		require.ErrorContains(t, err, "migrate to version 3: ")
 		require.Equal(t, 1, version())
-		migrated := make(chan error)
+		migrated := make(chan error, 4)
 		for range 4 { // at once
 			go func() { migrated <- s.MigrateBy(context.Background(), second, third) }()
 		}
 		for range 4 {
-			require.NoError(t, <-migrated)
+			require.NoError(t, receive(t, migrated, "the migration ends"))
 		}
 		require.Equal(t, 3, version())
 		var shard int
@@ -274,7 +274,7 @@ func TestStoreOfDeferredTransactionsLosesNothing(t *testing.T) {
 		}()
 	}
 	for range stores {
-		require.NoError(t, <-failed)
+		require.NoError(t, receive(t, failed, "the goroutine reports"))
 	}
 	s, err := sqlstore.New(t.Context(), db, sqlstore.SQLite, nil)
 	require.NoError(t, err)
@@ -366,7 +366,7 @@ func TestWaitRevisions(t *testing.T) {
 			_, err = m.Apply(t.Context(), enact(fmt.Sprint(edition), ""))
 			require.NoError(t, err)
 			for range cap(waited) {
-				require.NoError(t, <-waited)
+				require.NoError(t, receive(t, waited, "WaitRevisions returns"))
 			}
 			require.NoError(t, s.WaitRevisions(t.Context(), edition), "a revision that is there needs no waiting")
 		}
@@ -384,11 +384,11 @@ func TestApplyNotifies(t *testing.T) {
 	m, err := normsync.Open(t.Context(), mustOpen(t, place), nil)
 	require.NoError(t, err)
 	for edition := range uint64(10) {
-		waited := make(chan error)
+		waited := make(chan error, 4)
 		go func() { waited <- s.WaitRevisions(context.Background(), edition) }()
 		_, err = m.Apply(t.Context(), enact(fmt.Sprint(edition), ""))
 		require.NoError(t, err)
-		require.NoError(t, <-waited)
+		require.NoError(t, receive(t, waited, "WaitRevisions returns"))
 	}
 }
 
@@ -408,11 +408,11 @@ func TestWaitRevisionsWithoutNotifications(t *testing.T) {
 			require.NoError(t, err)
 			m, err := normsync.Open(t.Context(), s, nil)
 			require.NoError(t, err)
-			waited := make(chan error)
+			waited := make(chan error, 4)
 			go func() { waited <- s.WaitRevisions(t.Context(), m.Constitution().Edition()) }()
 			_, err = m.Apply(t.Context(), enact(name, ""))
 			require.NoError(t, err)
-			require.NoError(t, <-waited)
+			require.NoError(t, receive(t, waited, "WaitRevisions returns"))
 		})
 	}
 }

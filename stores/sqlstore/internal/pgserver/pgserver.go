@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -98,7 +99,12 @@ func (s *Server) Restart() error {
 		}
 		done := make(chan struct{})
 		s.done = done
-		go func(cmd *exec.Cmd) { cmd.Wait(); close(done) }(s.cmd)
+		stop, err := guard(s.cmd.Process.Pid)
+		go func(cmd *exec.Cmd) { cmd.Wait(); stop(); close(done) }(s.cmd)
+		if err != nil {
+			s.Kill()
+			return err
+		}
 		for s.running() {
 			if s.command("pg_isready", "-q", "-h", s.dir).Run() == nil {
 				return nil
@@ -115,6 +121,20 @@ func (s *Server) Restart() error {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// guard starts a process that ends a server when this program ends without doing so
+// itself, such as a test that runs out of time. The function stop ends the guard.
+func guard(pid int) (stop func(), err error) {
+	cmd := exec.Command("sh", "-c", `read -r _; kill -QUIT "$1"`, "sh", strconv.Itoa(pid))
+	asGroup(cmd)
+	if _, err = cmd.StdinPipe(); err == nil { // the end of this program closes it
+		err = cmd.Start()
+	}
+	if err != nil {
+		return func() {}, err
+	}
+	return func() { cmd.Process.Kill(); cmd.Wait() }, nil
 }
 
 func (s *Server) running() bool {

@@ -22,9 +22,12 @@ func account() (uid, gid int) {
 	return 65534, 65534
 }
 
+// asGroup gives a process a group of its own, which keeps an interrupt from the
+// terminal away from it.
+func asGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
 func asUser(cmd *exec.Cmd) {
-	// A process group keeps an interrupt from the terminal away from the server.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	asGroup(cmd)
 	if os.Getuid() == 0 {
 		uid, gid := account()
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
