@@ -32,7 +32,7 @@ func Example() {
 	nats.Start()
 	defer nats.WaitForShutdown()
 	defer nats.Shutdown()
-	if !nats.ReadyForConnections(10 * time.Second) {
+	if !nats.ReadyForConnections(time.Minute) {
 		log.Fatal("the NATS server does not start")
 	}
 
@@ -56,11 +56,10 @@ func Example() {
 
 	action := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"}
 	fmt.Println("before:", monitor2.Allows(action))
+	applied := make(chan error, 1)
 	go func() {
 		_, err := monitor1.Apply(ctx, normsync.Enact(normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}))
-		if err != nil {
-			log.Fatal(err)
-		}
+		applied <- err
 	}()
 	for revs, err := range monitor2.Follow(ctx) {
 		if err != nil {
@@ -72,6 +71,9 @@ func Example() {
 		break
 	}
 	fmt.Println("after:", monitor2.Allows(action))
+	if err := <-applied; err != nil { // it may return later than the change is in force
+		log.Fatal(err)
+	}
 	// Output:
 	// before: true
 	// edition 1: add peace
