@@ -47,107 +47,6 @@ func (c *Constitution) Allows(a Action) bool {
 	return !c.denies(&found, subject{action: &a})
 }
 
-// appendViolations appends the violations by the norms in found that the action
-// violates.
-func (c *Constitution) appendViolations(dst []Violation, found *candidates, s subject) []Violation {
-	slots, m := c.violated(found, s)
-	if len(slots) > 0 {
-		if len(slots) > 1 {
-			slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
-		}
-		a := s.action
-		if a == nil {
-			made := s.prepared.Action()
-			a = &made
-		}
-		for _, slot := range slots {
-			n, m := c.norms.norm(slot), c.norms.meta(slot)
-			dst = slices.Grow(dst, 1)[:len(dst)+1]
-			v := &dst[len(dst)-1] // filled in its place, which saves a copy
-			v.NormID, v.NormName, v.Shadow, v.Advice, v.Edition, v.Action = m.id, n.Name, m.shadow, n.Advice, c.edition, *a
-			if v.Severity = n.Severity; v.Severity == "" {
-				v.Severity = SeverityWarn
-			}
-		}
-	}
-	m.free()
-	return dst
-}
-
-// denies reports whether a norm in found denies the action.
-func (c *Constitution) denies(found *candidates, s subject) bool {
-	slots, m := c.violated(found, s)
-	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.meta(slot).shadow })
-	m.free()
-	return denied
-}
-
-// subject is the action that is checked, in one of its forms. The other is nil.
-type subject struct {
-	action   *Action
-	prepared *Prepared
-	verb     *string // in place of the verb of prepared, if it is not nil
-}
-
-func (s subject) time() time.Time {
-	if s.action != nil {
-		return s.action.Time
-	}
-	return s.prepared.Time
-}
-
-// keys is features.keys for the form that the action has.
-func (s subject) keys(f *features, buf []uint64) (verb, n int) {
-	switch {
-	case s.action != nil:
-		return f.keys(buf, s.action)
-	case s.verb != nil:
-		verb, n = f.verbKeys(buf, *s.verb)
-		return verb, f.preparedContextKeys(buf, n, s.prepared)
-	}
-	return f.preparedKeys(buf, s.prepared)
-}
-
-// fill fills a set with the tokens of the action. It gives up and reports false if
-// there are more than limit.
-func (s subject) fill(set *token.Set, limit int) bool {
-	set.Clear()
-	ok := false
-	if a := s.action; a != nil {
-		ok = set.AddText(token.Action, a.Verb, limit) &&
-			set.AddText(token.Location, a.Location, limit) &&
-			set.AddText(token.Target, a.Target, limit) &&
-			set.AddText(token.Faction, a.Faction, limit) &&
-			set.AddText(token.Facts, a.Facts, limit) &&
-			set.AddAgent(a.Agent, limit)
-	} else {
-		p := s.prepared
-		if s.verb != nil {
-			ok = set.AddText(token.Action, *s.verb, limit)
-		} else {
-			ok = addWords(set, token.Action, p.Verb, limit)
-		}
-		ok = ok && addWords(set, token.Location, p.Location, limit) &&
-			addWords(set, token.Target, p.Target, limit) &&
-			addWords(set, token.Faction, p.Faction, limit) &&
-			addWords(set, token.Facts, p.Facts, limit) &&
-			addWords(set, token.Agent, p.Agent, limit)
-	}
-	set.Finish()
-	return ok
-}
-
-// addWords adds the words of a field. It reports false if there are more than limit.
-func addWords(set *token.Set, f token.Field, words []Word, limit int) bool {
-	for i := range words {
-		if !set.AddWord(f, &words[i].word, limit) {
-			return false
-		}
-	}
-	set.EndField(f)
-	return true
-}
-
 // candidates are the norms that an index does not rule out for a short action,
 // and the keys of the action. They are on the stack.
 type candidates struct {
@@ -332,6 +231,107 @@ func (n *Norm) namesVerb(word string) bool {
 		}
 	}
 	return false
+}
+
+// appendViolations appends the violations by the norms in found that the action
+// violates.
+func (c *Constitution) appendViolations(dst []Violation, found *candidates, s subject) []Violation {
+	slots, m := c.violated(found, s)
+	if len(slots) > 0 {
+		if len(slots) > 1 {
+			slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
+		}
+		a := s.action
+		if a == nil {
+			made := s.prepared.Action()
+			a = &made
+		}
+		for _, slot := range slots {
+			n, m := c.norms.norm(slot), c.norms.meta(slot)
+			dst = slices.Grow(dst, 1)[:len(dst)+1]
+			v := &dst[len(dst)-1] // filled in its place, which saves a copy
+			v.NormID, v.NormName, v.Shadow, v.Advice, v.Edition, v.Action = m.id, n.Name, m.shadow, n.Advice, c.edition, *a
+			if v.Severity = n.Severity; v.Severity == "" {
+				v.Severity = SeverityWarn
+			}
+		}
+	}
+	m.free()
+	return dst
+}
+
+// denies reports whether a norm in found denies the action.
+func (c *Constitution) denies(found *candidates, s subject) bool {
+	slots, m := c.violated(found, s)
+	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.meta(slot).shadow })
+	m.free()
+	return denied
+}
+
+// subject is the action that is checked, in one of its forms. The other is nil.
+type subject struct {
+	action   *Action
+	prepared *Prepared
+	verb     *string // in place of the verb of prepared, if it is not nil
+}
+
+func (s subject) time() time.Time {
+	if s.action != nil {
+		return s.action.Time
+	}
+	return s.prepared.Time
+}
+
+// keys is features.keys for the form that the action has.
+func (s subject) keys(f *features, buf []uint64) (verb, n int) {
+	switch {
+	case s.action != nil:
+		return f.keys(buf, s.action)
+	case s.verb != nil:
+		verb, n = f.verbKeys(buf, *s.verb)
+		return verb, f.preparedContextKeys(buf, n, s.prepared)
+	}
+	return f.preparedKeys(buf, s.prepared)
+}
+
+// fill fills a set with the tokens of the action. It gives up and reports false if
+// there are more than limit.
+func (s subject) fill(set *token.Set, limit int) bool {
+	set.Clear()
+	ok := false
+	if a := s.action; a != nil {
+		ok = set.AddText(token.Action, a.Verb, limit) &&
+			set.AddText(token.Location, a.Location, limit) &&
+			set.AddText(token.Target, a.Target, limit) &&
+			set.AddText(token.Faction, a.Faction, limit) &&
+			set.AddText(token.Facts, a.Facts, limit) &&
+			set.AddAgent(a.Agent, limit)
+	} else {
+		p := s.prepared
+		if s.verb != nil {
+			ok = set.AddText(token.Action, *s.verb, limit)
+		} else {
+			ok = addWords(set, token.Action, p.Verb, limit)
+		}
+		ok = ok && addWords(set, token.Location, p.Location, limit) &&
+			addWords(set, token.Target, p.Target, limit) &&
+			addWords(set, token.Faction, p.Faction, limit) &&
+			addWords(set, token.Facts, p.Facts, limit) &&
+			addWords(set, token.Agent, p.Agent, limit)
+	}
+	set.Finish()
+	return ok
+}
+
+// addWords adds the words of a field. It reports false if there are more than limit.
+func addWords(set *token.Set, f token.Field, words []Word, limit int) bool {
+	for i := range words {
+		if !set.AddWord(f, &words[i].word, limit) {
+			return false
+		}
+	}
+	set.EndField(f)
+	return true
 }
 
 // scratch is the memory for checking an action that does not fit into
