@@ -11,6 +11,7 @@ import (
 
 func newMCPCommand(a *app) *cobra.Command {
 	var readOnly bool
+	var ruleFile string
 	cmd := &cobra.Command{
 		Use:   "mcp [--read-only]",
 		Short: "serve an MCP client",
@@ -32,6 +33,9 @@ are started in folders that are hard to foresee.`,
 				mode = service.Read
 			}
 			return a.withService(cmd.Context(), mode, func(s *service.Service) error {
+				if err := a.remember(cmd.Context(), s, ruleFile); err != nil {
+					return err
+				}
 				if isTerminal(a.stdin) {
 					a.notef("normsync: mcp waits for the messages of an MCP client on the standard input; press Ctrl-D to end it")
 				}
@@ -42,6 +46,7 @@ are started in folders that are hard to foresee.`,
 			})
 		},
 	}
+	cmd.Flags().StringVar(&ruleFile, "rules", "", "remember the facts that this `FILE` declares; import its norms by normsync import")
 	cmd.Flags().BoolVar(&readOnly, "read-only", false, "change nothing and record nothing")
 	return cmd
 }

@@ -19,7 +19,7 @@ const tokenEnv = "NORMSYNC_TOKEN"
 
 func newServeCommand(a *app) *cobra.Command {
 	var o rest.Options
-	var token, tokenFile string
+	var token, tokenFile, ruleFile string
 	var readOnly bool
 	cmd := &cobra.Command{
 		Use:   "serve [--addr HOST:PORT] [--token-file FILE] [flags]",
@@ -40,6 +40,9 @@ be seen by other users of this machine; --token-file and $` + tokenEnv + ` canno
 				mode = service.Read
 			}
 			return a.withService(cmd.Context(), mode, func(s *service.Service) error {
+				if err := a.remember(cmd.Context(), s, ruleFile); err != nil {
+					return err
+				}
 				return a.serve(cmd.Context(), s, o)
 			})
 		},
@@ -51,11 +54,28 @@ be seen by other users of this machine; --token-file and $` + tokenEnv + ` canno
 	flags.StringVar(&o.CertFile, "tls-cert", "", "serve HTTPS with the certificate in this PEM file")
 	flags.StringVar(&o.KeyFile, "tls-key", "", "private key of the certificate, in a PEM file")
 	flags.StringArrayVar(&o.CORS, "cors", nil, "let pages of this origin use the API, such as https://example.org; may be repeated")
+	flags.StringVar(&ruleFile, "rules", "", "remember the facts that this `FILE` declares; import its norms by normsync import")
 	flags.BoolVar(&readOnly, "read-only", false, "change nothing in the store: judge by /explain, do not record")
 	for _, name := range []string{"token-file", "tls-cert", "tls-key"} {
 		_ = cmd.MarkFlagFilename(name)
 	}
 	return cmd
+}
+
+// remember lets a service add the facts that a rule file declares. The path may be empty.
+func (a *app) remember(ctx context.Context, s *service.Service, path string) error {
+	if path == "" {
+		return nil
+	}
+	set, err := a.readRules([]string{path})
+	if err != nil {
+		return err
+	}
+	memory, err := set.NewMemory()
+	if err != nil {
+		return err
+	}
+	return s.Remember(ctx, memory)
 }
 
 // readToken returns the token that a flag, a file or the environment has.

@@ -147,6 +147,7 @@ func explainAction() tool {
 		if err != nil {
 			return nil, err
 		}
+		action = c.service.WithFacts(action)
 		constitution := c.service.Monitor().Constitution()
 		findings := constitution.Explain(action)
 		p := newPage[normsync.Finding](0)
@@ -253,6 +254,7 @@ func allowedActions() tool {
 			verbs, out.More = namedVerbs(constitution)
 		}
 		a := normsync.Action{Agent: in.Agent, Location: in.Location, Target: in.Target, Faction: in.Faction, Facts: in.Facts, Time: time.Now().UTC()}
+		a = c.service.WithFacts(a)
 		out.Allowed = constitution.AppendAllowed(out.Allowed, a, verbs...)
 		rest := out.Allowed // in the order of verbs
 		for _, verb := range verbs {

@@ -65,6 +65,7 @@ func (s *server) explain(_ context.Context, in *explainInput) (*explainOutput, e
 	if a.Time.IsZero() {
 		a.Time = time.Now().UTC()
 	}
+	a = s.service.WithFacts(a)
 	out := &explainOutput{Body: explanation{Allowed: c.Allows(a), Edition: c.Edition(), Findings: []Finding{}}}
 	for _, f := range c.Explain(a) {
 		out.Body.Findings = append(out.Body.Findings, Finding{f})
@@ -77,6 +78,7 @@ func (s *server) allowed(_ context.Context, in *allowedInput) (*allowedOutput, e
 	if a.Time.IsZero() {
 		a.Time = time.Now().UTC()
 	}
+	a = s.service.WithFacts(a)
 	if verbs == nil {
 		for v := range c.Verbs() {
 			if !strings.HasSuffix(v, "*") {

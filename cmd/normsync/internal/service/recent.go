@@ -130,6 +130,7 @@ func (s *Service) CheckStored(ctx context.Context, actions ...normsync.Action) (
 	var violations []normsync.Violation
 	for _, a := range actions {
 		v := s.Judge(a)
+		s.happened(v)
 		verdicts = append(verdicts, v)
 		violations = append(violations, v.Violations...)
 		s.recent.add(v.Action)

@@ -18,6 +18,7 @@ type Service struct {
 	monitor  *normsync.Monitor
 	recorder *normsync.Recorder
 	recent   *recent // nil until KeepRecent
+	memory   *memory // nil until Remember
 	mode     Mode
 }
 
@@ -76,11 +77,13 @@ func (s *Service) Recorder() *normsync.Recorder { return s.recorder }
 func (s *Service) ReadOnly() bool { return s.mode == Read }
 
 // Judge checks an action without recording anything. An action without a time
-// is judged at the time of the call.
+// is judged at the time of the call. The action of the verdict has the facts of the
+// memory, if there is one; see Remember.
 func (s *Service) Judge(a normsync.Action) Verdict {
 	if a.Time.IsZero() {
 		a.Time = time.Now().UTC()
 	}
+	a = s.WithFacts(a)
 	vs := s.monitor.Check(a)
 	return Verdict{Action: a, Allowed: !normsync.Denied(vs), Violations: vs}
 }
@@ -89,6 +92,7 @@ func (s *Service) Judge(a normsync.Action) Verdict {
 // after the next Flush or Close. It reports an error if there was no room for them.
 func (s *Service) Check(a normsync.Action) (Verdict, error) {
 	v := s.Judge(a)
+	s.happened(v)
 	s.recent.add(v.Action)
 	if s.recorder != nil && len(v.Violations) > 0 && !s.recorder.Record(v.Violations...) {
 		return v, errors.New("normsync: record violations: the store is too slow, so some were dropped; try again later")
