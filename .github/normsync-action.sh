@@ -39,13 +39,16 @@ show() {
 # run runs a normsync command, appends its output to a file, and sets status. It ends the
 # step if the exit code is an error and not a finding.
 run() {
-	local out=$1
+	local out=$1 cause
 	shift
 	status=0
 	"$normsync" "$@" >>"$out" 2>"$work/stderr" || status=$?
 	if ((status > 1)); then
-		show cat "$work/stderr" || true
-		fail "normsync $1 has failed; the log says why"
+		# Nobody sees the store that a log is recorded in.
+		sed 's/; the violations up to it are recorded$//' "$work/stderr" >"$work/errors"
+		show cat "$work/errors" || true
+		cause=$(sed -n 's/^normsync: //p' "$work/errors" | tail -n 1)
+		fail "normsync $1 has failed: ${cause:-the log says why}"
 	fi
 }
 
@@ -121,6 +124,8 @@ if [[ -z $normsync ]]; then
 		GOWORK=$GITHUB_ACTION_PATH/go.work go -C "$GITHUB_ACTION_PATH/cmd/normsync" build -buildvcs=false -o "$work/" .
 	fi
 	normsync=$work/normsync
+elif ! command -v -- "$normsync" >/dev/null; then
+	fail "NORMSYNC_BIN: there is no program $normsync"
 fi
 
 found=   # what was found, with commas between

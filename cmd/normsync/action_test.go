@@ -250,8 +250,14 @@ func TestActionReadsAStore(t *testing.T) {
 	write(t, "not.db", "not a database")
 	s = runStep(t, script, map[string]string{"db": "not.db"}, bin)
 	require.Equal(t, 2, s.code, s.log)
-	require.Equal(t, []string{"::error title=normsync::normsync export has failed; the log says why"}, s.commands())
-	require.Contains(t, s.log, "not.db: ")
+	require.Len(t, s.commands(), 1)
+	require.Contains(t, s.commands()[0], "::error title=normsync::normsync export has failed: open store not.db: ")
+
+	write(t, "broken.jsonl", `{"agent_id": "hero", "action": "attack"}`+"\n"+`{"agent_id": "hero", "action": 7}`+"\n")
+	s = runStep(t, script, with("actions", "broken.jsonl"), bin)
+	require.Equal(t, 2, s.code, s.log)
+	require.Equal(t, []string{`::error title=normsync::normsync check has failed: invalid action in line 2, column 32: key "action": want a string, found a number`}, s.commands())
+	require.Contains(t, s.log, "stopped behind action 1\n", "the user's store has no violations")
 }
 
 func TestActionRefusesWrongInputs(t *testing.T) {
@@ -274,6 +280,9 @@ func TestActionRefusesWrongInputs(t *testing.T) {
 			require.Empty(t, s.outputs)
 		})
 	}
+	s := runStep(t, script, exampleInputs, "NORMSYNC_BIN=/nope")
+	require.Equal(t, 2, s.code, s.log)
+	require.Equal(t, []string{"::error title=normsync::NORMSYNC_BIN: there is no program /nope"}, s.commands())
 	for _, version := range []string{"v1;touch hacked", "--help", "latest -x", "../../x"} {
 		s := runStep(t, script, with("version", version), "NORMSYNC_BIN=")
 		require.Equal(t, 2, s.code, s.log)

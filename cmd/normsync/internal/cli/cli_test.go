@@ -83,9 +83,18 @@ func TestAMissingStoreIsAClearError(t *testing.T) {
 		r := run(t, "", args...)
 		require.Equal(t, 2, r.code)
 		require.Empty(t, r.stdout)
-		require.Contains(t, r.stderr, "add a norm or import a rule file to create it, or name another store by --db or --store")
+		require.Contains(t, r.stderr, "create it by normsync add or normsync import, or name another store by --db or --store")
 		requireNoFiles(t)
 	}
+}
+
+func TestAMissingTokenFileIsAClearError(t *testing.T) {
+	inEmptyFolder(t)
+	r := run(t, "", "serve", "--token-file", "nope")
+	require.Equal(t, 2, r.code)
+	require.Contains(t, r.stderr, "normsync: read token: open nope: ")
+	require.Contains(t, r.stderr, "; write the token into that file, or name another one by --token-file\n")
+	requireNoFiles(t)
 }
 
 func TestWrongWordsGetASuggestion(t *testing.T) {

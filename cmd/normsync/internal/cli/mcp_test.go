@@ -153,7 +153,7 @@ func TestMCPReadOnlyMakesNoStore(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
 	require.Equal(t, exitError, cmd.ProcessState.ExitCode())
-	require.Contains(t, string(out), "add a norm or import a rule file to create it")
+	require.Contains(t, string(out), "create it by normsync add or normsync import")
 	require.NoFileExists(t, db)
 
 	runOK(t, "add", "peace", "", "", "attack", "--db", db)
@@ -312,7 +312,7 @@ func TestDocsOfMCP(t *testing.T) {
 		Args               []string
 		Headers            map[string]string
 	}
-	commands, urls := 0, 0
+	commands, urls, lines := 0, 0, 0
 	var example string
 	for _, m := range mcpBlock.FindAllStringSubmatch(strings.ReplaceAll(string(page), "\r\n", "\n"), -1) {
 		switch language, text := m[1], m[2]; language {
@@ -343,6 +343,14 @@ func TestDocsOfMCP(t *testing.T) {
 			}
 		case "text":
 			require.Equal(t, text, example)
+		case "jsonl":
+			var out, stderr bytes.Buffer
+			require.Equal(t, exitFine, Main(t.Context(), []string{"mcp", "--db", db}, strings.NewReader(text), &out, &stderr), &stderr)
+			answers := strings.Split(strings.TrimSpace(out.String()), "\n")
+			require.Len(t, answers, 2)
+			require.Contains(t, answers[0], `"serverInfo":{"name":"normsync"`)
+			require.Contains(t, answers[1], `"allowed":false`)
+			lines = strings.Count(text, "\n")
 		case "console":
 			for line := range strings.Lines(text) {
 				words, err := splitWords(strings.TrimSpace(strings.TrimPrefix(line, "$ ")))
@@ -370,5 +378,6 @@ func TestDocsOfMCP(t *testing.T) {
 	}
 	require.Equal(t, 5, commands)
 	require.Equal(t, 3, urls)
+	require.Equal(t, 3, lines)
 	require.NotEmpty(t, example)
 }

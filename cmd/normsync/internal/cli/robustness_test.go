@@ -54,7 +54,7 @@ func TestCommandsThatOnlyReadChangeNothing(t *testing.T) {
 			for _, reader := range readers {
 				r := run(t, "", strings.Fields(reader)...)
 				require.Equal(t, 2, r.code, reader)
-				require.Contains(t, r.stderr, "add a norm or import a rule file to create it", reader)
+				require.Contains(t, r.stderr, "create it by normsync add or normsync import", reader)
 				require.Empty(t, r.stdout, reader)
 				require.Equal(t, before, files(t), "%s has created a file", reader)
 			}

@@ -88,7 +88,7 @@ func readToken(token, file string) (string, error) {
 	case file != "":
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return "", fmt.Errorf("normsync: read token: %w", err)
+			return "", fmt.Errorf("normsync: read token: %w; write the token into that file, or name another one by --token-file", err)
 		}
 		if token = strings.TrimSpace(string(text)); token == "" {
 			return "", fmt.Errorf("normsync: read token: %s is empty; write the token into it", file)

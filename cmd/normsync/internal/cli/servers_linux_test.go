@@ -70,7 +70,7 @@ func TestStoresOnServers(t *testing.T) {
 					r := run(t, "", strings.Fields(reader)...)
 					require.Equal(t, 2, r.code, reader)
 					require.Contains(t, r.stderr, "no store", reader)
-					require.Contains(t, r.stderr, "add a norm or import a rule file to create it", reader)
+					require.Contains(t, r.stderr, "create it by normsync add or normsync import", reader)
 					require.NotContains(t, r.stderr, "secret")
 				}
 			}

@@ -49,6 +49,9 @@ each violation when it is recorded, until it is interrupted.`,
 				format = "json"
 			}
 			return a.withService(cmd.Context(), service.Read, func(s *service.Service) error {
+				if err := a.noteUnknownNorm(cmd.Context(), s, q.Norm); err != nil {
+					return err
+				}
 				if follow {
 					return a.followViolations(cmd.Context(), s.Store(), q, format == "json")
 				}
@@ -67,6 +70,20 @@ each violation when it is recorded, until it is interrupted.`,
 	flags.BoolVar(&follow, "follow", false, "go on with violations as they are recorded")
 	_ = cmd.RegisterFlagCompletionFunc("norm", a.normNames)
 	return cmd
+}
+
+// noteUnknownNorm writes a remark if no norm has or had a name, which may be empty.
+func (a *app) noteUnknownNorm(ctx context.Context, s *service.Service, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := normsync.History(ctx, s.Store(), name)
+	if errors.Is(err, normsync.ErrNotFound) {
+		text := strings.TrimPrefix(errorText(unknownNorm(s.Monitor().Constitution(), name)), "normsync: ")
+		a.notef("normsync: note: %s", text)
+		return nil
+	}
+	return err
 }
 
 func (a *app) listViolations(ctx context.Context, s *service.Service, q normsync.ViolationQuery, format string) error {

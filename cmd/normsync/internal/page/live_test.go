@@ -3,6 +3,7 @@ package page_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/cmd/normsync/internal/page"
 )
 
 var (
@@ -46,6 +48,31 @@ func TestACheckAppearsOnThePage(t *testing.T) {
 
 	b.run(chromedp.Reload())
 	b.wait(`document.querySelectorAll("#violation-list > li").length === 2`)
+}
+
+// Until the server has answered, a card does not say that there is nothing.
+func TestThePageLoads(t *testing.T) {
+	silent := httptest.NewServer(page.Handler()) // without the API
+	t.Cleanup(silent.Close)
+	b := openTab(t, 1280, 900)
+	b.run(chromedp.Navigate(silent.URL))
+	b.wait(`!document.querySelector("#problem").hidden`)
+	require.Equal(t, []string{"Loading…", "Loading…", "Loading…", "Loading…"},
+		value[[]string](b, `[...document.querySelectorAll(".empty")].filter((e) => e.checkVisibility()).map((e) => e.textContent)`))
+	b.run(chromedp.Navigate("about:blank")) // so that it does not try again
+	b.faults()
+
+	w := newWorld(t, "", peace)
+	b.load(w.url)
+	require.Equal(t, 2, value[int](b, `[...document.querySelectorAll(".empty")].filter((e) => e.checkVisibility()).length`))
+	require.NotContains(t, b.text("main"), "Loading")
+	require.False(t, value[bool](b, `document.querySelector("#agents-unknown").checkVisibility()`))
+
+	// Another program records a violation, so the number of the agent's actions is not known.
+	err := w.service.Store().AppendViolations(t.Context(), w.service.Judge(normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone"}).Violations...)
+	require.NoError(t, err)
+	b.wait(`document.querySelector("#agent-list")?.innerText.includes("not known")`)
+	require.Contains(t, b.text("#agents"), "It is not known for agents without such an action.")
 }
 
 func TestARevisionAppearsOnThePage(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -37,6 +39,9 @@ func (s *server) addBatch() {
 
 const ndjson = "application/x-ndjson"
 
+// batchTypes are the types of a body that a batch takes.
+var batchTypes = []string{ndjson, "application/jsonl", "application/json"}
+
 type lineVerdict struct {
 	Line           int         `json:"line" doc:"Of the request, from 1 on."`
 	Allowed        bool        `json:"allowed"`
@@ -58,6 +63,12 @@ type lineProblem struct {
 func (s *server) batch(w http.ResponseWriter, r *http.Request) {
 	if s.service.ReadOnly() {
 		writeProblem(w, newProblem(http.StatusForbidden, "normsync: check actions: the server was started with --read-only, and a check records violations; use /explain"))
+		return
+	}
+	// As with JSON elsewhere: a form of another page cannot send a body of this type, not
+	// even one in a browser that does not name the origin.
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || !slices.Contains(batchTypes, kind) {
+		writeProblem(w, newProblem(http.StatusUnsupportedMediaType, "normsync: read request: the body is not sent as JSON Lines; send Content-Type: "+ndjson))
 		return
 	}
 	out := newPatientWriter(w, s.options.Limits.Write)

@@ -27,6 +27,7 @@ func (w *world) batch() *stream {
 	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.url+"/check/batch", body)
 	require.NoError(w.t, err)
 	r.Header.Set("Authorization", "Bearer "+w.token)
+	r.Header.Set("Content-Type", "application/x-ndjson")
 	s := &stream{t: w.t, in: in}
 	got := make(chan error, 1)
 	go func() {

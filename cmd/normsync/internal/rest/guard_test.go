@@ -90,12 +90,19 @@ func TestPagesOfOtherOriginsAreRefused(t *testing.T) {
 	}
 	// A form or a script of another page can send these without asking the browser first.
 	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data"} {
-		w.refused(http.StatusUnsupportedMediaType, "POST", "/norm", peace, "Content-Type", contentType)
-		w.refused(http.StatusUnsupportedMediaType, "POST", "/check", attack, "Content-Type", contentType)
+		for _, path := range []string{"/norm", "/check"} {
+			p := w.refused(http.StatusUnsupportedMediaType, "POST", path, peace, "Content-Type", contentType)
+			require.Contains(t, p.Detail, "send Content-Type: application/json (curl --json)")
+		}
+		p := w.refused(http.StatusUnsupportedMediaType, "POST", "/check/batch", attack, "Content-Type", contentType)
+		require.Contains(t, p.Detail, "send Content-Type: application/x-ndjson")
 	}
+	w.refused(http.StatusUnsupportedMediaType, "POST", "/check/batch", attack, "Content-Type", "") // as a script sends bytes
+	resp, _ := w.do("POST", "/check/batch", attack, "Content-Type", "application/x-ndjson; charset=utf-8")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
 	require.Empty(t, w.list("/norms"))
 
-	resp, _ := w.do("POST", "/norm", peace, "Origin", w.url, "Sec-Fetch-Site", "same-origin")
+	resp, _ = w.do("POST", "/norm", peace, "Origin", w.url, "Sec-Fetch-Site", "same-origin")
 	require.Equal(t, http.StatusOK, resp.StatusCode, "its own pages may")
 	require.Empty(t, resp.Header.Get("Access-Control-Allow-Origin"))
 }

@@ -143,6 +143,8 @@ func improveProblem(ctx huma.Context, _ string, v any) (any, error) {
 	p.Errors = p.Errors[:min(len(p.Errors), maxErrors)]
 	switch {
 	case strings.HasPrefix(p.Detail, "normsync: "):
+	case p.Status == http.StatusUnsupportedMediaType:
+		p.Detail = "normsync: read request: the body is not sent as JSON; send Content-Type: application/json (curl --json)"
 	case len(p.Errors) > 0 && p.Errors[0].Location != "":
 		p.Detail = fmt.Sprintf("normsync: read request: %s: %s", p.Errors[0].Location, p.Errors[0].Message)
 	case len(p.Errors) > 0:

@@ -72,7 +72,7 @@ func openFile(dir string, mode Mode) (Store, error) {
 func exists(path, kind string) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w %s; add a norm or import a rule file to create it, or name another store by --db or --store", missing("there is no "+kind), path)
+		err = fmt.Errorf("%w %s; create it by normsync add or normsync import, or name another store by --db or --store", missing("there is no "+kind), path)
 	}
 	if err != nil {
 		return fmt.Errorf("normsync: open store: %w", err)

@@ -18,7 +18,7 @@ func TestOpenStoreFindsWhatItCreated(t *testing.T) {
 			for _, mode := range []service.Mode{service.Read, service.Write} {
 				_, err := service.OpenStore(t.Context(), location, mode)
 				require.ErrorIs(t, err, fs.ErrNotExist)
-				require.ErrorContains(t, err, "add a norm or import a rule file to create it")
+				require.ErrorContains(t, err, "create it by normsync add or normsync import")
 				files, err := os.ReadDir(".")
 				require.NoError(t, err)
 				require.Empty(t, files)

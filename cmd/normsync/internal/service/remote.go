@@ -48,7 +48,7 @@ func checkPostgres(ctx context.Context, location string, mode Mode) (err error) 
 		return err
 	}
 	if !table.Valid {
-		return fmt.Errorf("%w; add a norm or import a rule file to create it", missing("there is no store in the database"))
+		return fmt.Errorf("%w; create it by normsync add or normsync import", missing("there is no store in the database"))
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func checkNATS(ctx context.Context, servers, name string, mode Mode) error {
 	defer cancel()
 	_, err = js.Stream(ctx, name+"_REVISIONS")
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("%w; add a norm or import a rule file to create it", missing("the server has no store of that name"))
+		return fmt.Errorf("%w; create it by normsync add or normsync import", missing("the server has no store of that name"))
 	}
 	return err
 }

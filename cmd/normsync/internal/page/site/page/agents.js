@@ -60,6 +60,8 @@ export class Agents {
     this.list.show(this.agents, () => true);
     byId("agents-status").textContent = this.agents.length ? `${count(this.agents.length, "agent")}, worst first` : "";
     byId("agents-empty").hidden = this.agents.length > 0;
+    byId("agents-empty").textContent = "No action has been checked since the server was started.";
+    byId("agents-unknown").hidden = this.agents.every((a) => a.actions > 0);
     byId("agent-table").hidden = this.agents.length === 0;
   }
 

@@ -30,6 +30,7 @@ export class History {
     const last = this.revisions[0]?.edition ?? 0;
     byId("history-status").textContent = last ? count(last, "edition") : "";
     byId("history-empty").hidden = this.revisions.length > 0;
+    byId("history-empty").textContent = "No norm has been enacted yet.";
   }
 
   row(r) {

@@ -75,7 +75,9 @@ export class Violations {
     for (const v of this.held.splice(kept)) this.numbers.delete(v.number);
     this.waiting = [];
     this.list.show(this.held);
-    byId("violations-empty").hidden = this.held.length > 0 || !this.loaded;
+    const empty = byId("violations-empty");
+    empty.hidden = this.held.length > 0;
+    if (this.loaded) empty.textContent = "No violation is recorded yet. When an agent breaks a norm, it appears here.";
     chart(byId("chart"), this.held.map((v) => v.timestamp).filter((t) => t > 0));
     this.tell(fresh);
     this.announce(fresh);
