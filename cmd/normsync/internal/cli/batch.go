@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/normsync/normsync"
@@ -21,8 +19,7 @@ import (
 // batch judges a log of actions and writes the verdicts and a summary.
 type batch struct {
 	app         *app
-	memory      *normsync.Memory // nil: no facts are declared
-	summaryOnly bool             // writes the summary to the standard output, and no verdicts
+	summaryOnly bool // writes the summary to the standard output, and no verdicts
 
 	out     *bufio.Writer
 	count   batchCount
@@ -60,15 +57,9 @@ func (b *batch) check(ctx context.Context, s *service.Service, log io.Reader, dr
 	// can send an action and wait for its verdict.
 	in := bufio.NewReaderSize(&flushingReader{log, b.out}, 64<<10)
 	err := func() error {
-		for v, err := range s.CheckAll(ctx, b.remembering(normsync.ReadActions(in)), dryRun) {
+		for v, err := range s.CheckAll(ctx, normsync.ReadActions(in), dryRun) {
 			if err != nil {
 				return err
-			}
-			if b.memory != nil {
-				b.memory.Violated(v.Violations...)
-				if v.Allowed {
-					b.memory.Happened(v.Action)
-				}
 			}
 			b.add(v)
 			if progress {
@@ -114,26 +105,6 @@ func (b *batch) check(ctx context.Context, s *service.Service, log io.Reader, dr
 		return errFound
 	}
 	return nil
-}
-
-// remembering adds the facts that hold to each action.
-func (b *batch) remembering(actions iter.Seq2[normsync.Action, error]) iter.Seq2[normsync.Action, error] {
-	if b.memory == nil {
-		return actions
-	}
-	return func(yield func(normsync.Action, error) bool) {
-		for a, err := range actions {
-			if err == nil {
-				if a.Time.IsZero() {
-					a.Time = time.Now().UTC()
-				}
-				a.Facts = strings.TrimSpace(a.Facts + " " + b.memory.Facts(a))
-			}
-			if !yield(a, err) {
-				return
-			}
-		}
-	}
 }
 
 func (b *batch) add(v service.Verdict) {

@@ -59,23 +59,16 @@ over.`,
 			}
 			ctx := cmd.Context()
 			if path != "" {
-				var memory *normsync.Memory
-				if ruleFile != "" {
-					set, err := a.readRules([]string{ruleFile})
-					if err != nil {
-						return err
-					}
-					if memory, err = set.NewMemory(); err != nil {
-						return err
-					}
-				}
 				log, err := a.openActions(ctx, path)
 				if err != nil {
 					return err
 				}
 				defer log.Close()
 				return a.withService(ctx, mode, func(s *service.Service) error {
-					b := batch{app: a, memory: memory, summaryOnly: summary || isTerminal(a.stdout) && !a.json}
+					if err := a.remember(s, ruleFile); err != nil {
+						return err
+					}
+					b := batch{app: a, summaryOnly: summary || isTerminal(a.stdout) && !a.json}
 					return b.check(ctx, s, log, dryRun)
 				})
 			}

@@ -24,7 +24,7 @@ func TestCheckRemembersTheActionsOfALog(t *testing.T) {
 	log := `{"agent_id":"a","action":"enter","timestamp":1}
 {"agent_id":"a","action":"pay","timestamp":2}
 {"agent_id":"a","action":"enter","timestamp":3}
-{"agent_id":"b","action":"enter","timestamp":4}
+{"agent_id":"b","action":"enter","timestamp":4,"facts":"paid"}
 {"agent_id":"b","action":"enter"}
 {"agent_id":"b","action":"pay"}
 `
@@ -41,8 +41,8 @@ func TestCheckRemembersTheActionsOfALog(t *testing.T) {
 		}
 		return allowed
 	}
-	require.Equal(t, "-++---", verdicts("--rules", "gate.json"))
-	require.Equal(t, "-+---+", verdicts(), "without a memory")
+	require.Equal(t, "-++---", verdicts("--rules", "gate.json"), "an action cannot claim a fact")
+	require.Equal(t, "-+-+-+", verdicts(), "without a memory it can")
 	r := run(t, "", "check", "a", "enter", "--rules", "gate.json")
 	require.Equal(t, 2, r.code)
 	require.Contains(t, r.stderr, "--rules needs --actions")

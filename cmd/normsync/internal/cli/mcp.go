@@ -33,7 +33,7 @@ are started in folders that are hard to foresee.`,
 				mode = service.Read
 			}
 			return a.withService(cmd.Context(), mode, func(s *service.Service) error {
-				if err := a.remember(cmd.Context(), s, ruleFile); err != nil {
+				if err := a.rememberStored(cmd.Context(), s, ruleFile); err != nil {
 					return err
 				}
 				if isTerminal(a.stdin) {

@@ -381,3 +381,52 @@ func TestDocsOfMCP(t *testing.T) {
 	require.Equal(t, 3, lines)
 	require.NotEmpty(t, example)
 }
+
+// The servers remember what happened, for the facts of a rule file.
+func TestServersRememberForTheFactsOfAFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "rules.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{
+		"norms": [{"name": "log-in", "prohibited": "buy", "unless": "facts:authenticated"}, {"name": "out", "condition": "facts:struck", "prohibited": "enter"}],
+		"facts": [{"name": "authenticated", "after": "verb:login", "until": "verb:logout"}, {"name": "struck", "broke": "log-in"}]}`), 0o600))
+	start := map[string]func(db string) *mcp.ClientSession{
+		"mcp": func(db string) *mcp.ClientSession { return startMCP(t, nil, "mcp", "--db", db, "--rules", file) },
+		"serve": func(db string) *mcp.ClientSession {
+			server := startServer(t, "", "--db", db, "--rules", file)
+			return connectMCP(t, &mcp.StreamableClientTransport{Endpoint: server.url + "/mcp", MaxRetries: -1}, nil)
+		},
+	}
+	for name, start := range start {
+		t.Run(name, func(t *testing.T) {
+			db := filepath.Join(dir, name+".db")
+			require.Equal(t, exitFine, Main(t.Context(), []string{"import", file, "--db", db}, strings.NewReader(""), io.Discard, io.Discard))
+			session := start(db)
+			ask := func(tool string, arguments map[string]any) any {
+				t.Helper()
+				arguments["agent_id"] = "ann"
+				res, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: tool, Arguments: arguments})
+				require.NoError(t, err)
+				return res.StructuredContent.(map[string]any)["allowed"]
+			}
+			check := func(action, facts string) any {
+				return ask("check_action", map[string]any{"action": action, "facts": facts})
+			}
+			explain := func() any { return ask("explain_action", map[string]any{"action": "buy", "facts": "authenticated"}) }
+			verbs := func() any { return ask("allowed_actions", map[string]any{"actions": []string{"buy"}}) }
+			require.Equal(t, false, check("buy", ""))
+			require.Equal(t, false, check("buy", "authenticated"), "nobody can claim a fact")
+			require.Equal(t, false, explain())
+			require.Empty(t, verbs())
+			require.Equal(t, true, check("login", ""))
+			require.Equal(t, true, check("buy", ""))
+			require.Equal(t, true, explain())
+			require.Equal(t, []any{"buy"}, verbs())
+			require.Equal(t, true, check("logout", ""))
+			require.Equal(t, false, check("buy", ""))
+
+			require.NoError(t, session.Close())
+			session = start(db)
+			require.Equal(t, false, check("enter", ""), "the violations in the store count after a restart")
+		})
+	}
+}

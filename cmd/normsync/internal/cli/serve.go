@@ -40,7 +40,7 @@ be seen by other users of this machine; --token-file and $` + tokenEnv + ` canno
 				mode = service.Read
 			}
 			return a.withService(cmd.Context(), mode, func(s *service.Service) error {
-				if err := a.remember(cmd.Context(), s, ruleFile); err != nil {
+				if err := a.rememberStored(cmd.Context(), s, ruleFile); err != nil {
 					return err
 				}
 				return a.serve(cmd.Context(), s, o)
@@ -60,22 +60,6 @@ be seen by other users of this machine; --token-file and $` + tokenEnv + ` canno
 		_ = cmd.MarkFlagFilename(name)
 	}
 	return cmd
-}
-
-// remember lets a service add the facts that a rule file declares. The path may be empty.
-func (a *app) remember(ctx context.Context, s *service.Service, path string) error {
-	if path == "" {
-		return nil
-	}
-	set, err := a.readRules([]string{path})
-	if err != nil {
-		return err
-	}
-	memory, err := set.NewMemory()
-	if err != nil {
-		return err
-	}
-	return s.Remember(ctx, memory)
 }
 
 // readToken returns the token that a flag, a file or the environment has.

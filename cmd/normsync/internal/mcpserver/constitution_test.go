@@ -115,9 +115,12 @@ func TestNotifyMissesNoChangeAtItsStart(t *testing.T) {
 	_, err := server.Connect(t.Context(), here, nil)
 	require.NoError(t, err)
 	heard := make(chan string, 100)
-	session := connect(t, there, &mcp.ClientOptions{
+	// In this version of the protocol Subscribe waits until the server has the subscription.
+	session, err := mcp.NewClient(&mcp.Implementation{Name: "tester", Version: "1"}, &mcp.ClientOptions{
 		ResourceUpdatedHandler: func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { heard <- r.Params.URI },
-	})
+	}).Connect(t.Context(), there, &mcp.ClientSessionOptions{ProtocolVersion: "2025-11-25"})
+	require.NoError(t, err)
+	defer session.Close()
 	require.NoError(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: mcpserver.ConstitutionURI}))
 	edition := w.service.Monitor().Constitution().Edition()
 	w.enact(peace)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,7 +25,8 @@ func remembering(t *testing.T, path string) *world {
 		{Name: "third_strike", Broke: "peace", Count: 3},
 	}, nil)
 	require.NoError(t, err)
-	require.NoError(t, s.Remember(t.Context(), m))
+	require.NoError(t, s.Remember(m))
+	require.NoError(t, s.RememberStored(t.Context()))
 	return serve(t, s, Options{Log: slog.New(slog.DiscardHandler)})
 }
 
@@ -55,6 +57,21 @@ func TestAnAgentLogsInFirst(t *testing.T) {
 		require.False(t, w.allows("/check", `{"agent_id":"bob","action":"buy"}`), "nobody else is logged in")
 		require.True(t, w.allows("/check", `{"agent_id":"ann","action":"logout"}`))
 	}
+
+	// The actions of a batch happen one after the other.
+	_, text := w.do("POST", "/check/batch", `{"agent_id":"cid","action":"buy"}
+{"agent_id":"cid","action":"login"}
+{"agent_id":"cid","action":"buy"}
+`, "Content-Type", "application/x-ndjson")
+	var allowed []bool
+	for line := range strings.Lines(text) {
+		var out struct{ Allowed *bool }
+		require.NoError(t, json.Unmarshal([]byte(line), &out), line)
+		if out.Allowed != nil {
+			allowed = append(allowed, *out.Allowed)
+		}
+	}
+	require.Equal(t, []bool{false, true, true}, allowed, text)
 }
 
 func TestStrikesSurviveARestart(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"sync"
-	"time"
 
 	"github.com/normsync/normsync"
 )
@@ -42,10 +41,11 @@ func (s *Service) CheckAll(ctx context.Context, actions iter.Seq2[normsync.Actio
 				if err := ctx.Err(); err != nil {
 					return fmt.Errorf("normsync: check actions: %w", err)
 				}
-				v, err := judge(constitution, a)
-				if err != nil {
+				if err := RequireVerb(a); err != nil {
 					return fmt.Errorf("%w (action %d of the log)", err, number)
 				}
+				v := s.judgeBy(constitution, a)
+				s.happened(v)
 				if w != nil && len(v.Violations) > 0 {
 					if err := w.write(v.Violations); err != nil {
 						return nil // close returns it
@@ -75,17 +75,6 @@ func (s *Service) CheckAll(ctx context.Context, actions iter.Seq2[normsync.Actio
 var ErrNotRecorded = errors.New("normsync: some violations are not recorded")
 
 var errStopped = errors.New("the loop has ended")
-
-func judge(c *normsync.Constitution, a normsync.Action) (Verdict, error) {
-	if a.Time.IsZero() {
-		a.Time = time.Now().UTC()
-	}
-	if err := RequireVerb(a); err != nil {
-		return Verdict{}, err
-	}
-	vs := c.Check(a)
-	return Verdict{Action: a, Allowed: !normsync.Denied(vs), Violations: vs}, nil
-}
 
 // writer appends violations to a store in the background, in the order of write. It
 // appends at once what has come since the last append.

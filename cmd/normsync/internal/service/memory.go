@@ -15,9 +15,8 @@ type memory struct {
 }
 
 // Remember lets the service judge actions with the facts that a memory adds to them, and
-// tells the memory what happens. It first replays the violations of the store. It must
-// be called before the service is used.
-func (s *Service) Remember(ctx context.Context, m *normsync.Memory) error {
+// tells the memory what happens. It must be called before the service is used.
+func (s *Service) Remember(m *normsync.Memory) error {
 	var norms []normsync.Norm
 	for f := range m.All() {
 		norms = append(norms, normsync.Norm{Name: f.Name, Condition: "facts:" + f.Name, Prohibited: "claim"})
@@ -26,10 +25,15 @@ func (s *Service) Remember(ctx context.Context, m *normsync.Memory) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.ReplayViolations(s.store.Violations(ctx, 0)); err != nil {
+	s.memory = &memory{m, names}
+	return nil
+}
+
+// RememberStored tells the memory of the violations of the store.
+func (s *Service) RememberStored(ctx context.Context) error {
+	if _, err := s.memory.ReplayViolations(s.store.Violations(ctx, 0)); err != nil {
 		return fmt.Errorf("normsync: remember the violations of the store: %w", err)
 	}
-	s.memory = &memory{m, names}
 	return nil
 }
 

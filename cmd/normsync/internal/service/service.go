@@ -79,12 +79,14 @@ func (s *Service) ReadOnly() bool { return s.mode == Read }
 // Judge checks an action without recording anything. An action without a time
 // is judged at the time of the call. The action of the verdict has the facts of the
 // memory, if there is one; see Remember.
-func (s *Service) Judge(a normsync.Action) Verdict {
+func (s *Service) Judge(a normsync.Action) Verdict { return s.judgeBy(s.monitor.Constitution(), a) }
+
+func (s *Service) judgeBy(c *normsync.Constitution, a normsync.Action) Verdict {
 	if a.Time.IsZero() {
 		a.Time = time.Now().UTC()
 	}
 	a = s.WithFacts(a)
-	vs := s.monitor.Check(a)
+	vs := c.Check(a)
 	return Verdict{Action: a, Allowed: !normsync.Denied(vs), Violations: vs}
 }
 
