@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,7 +94,7 @@ func Open(ctx context.Context, url, name string, o *Options) (*Store, error) {
 		nats.ReconnectBufSize(-1),
 	}, o.Connect...))
 	if err != nil {
-		return nil, opError("open store", fmt.Errorf("connect to %s: %w", url, explain(err)))
+		return nil, opError("open store", fmt.Errorf("connect to %s: %w", withoutUsers(url), explain(err)))
 	}
 	s, err := New(ctx, nc, name, o)
 	if err != nil {
@@ -102,6 +103,19 @@ func Open(ctx context.Context, url, name string, o *Options) (*Store, error) {
 	}
 	s.owned = true
 	return s, nil
+}
+
+// withoutUsers returns the URLs of servers without the names and passwords of users.
+func withoutUsers(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, u := range list {
+		scheme, rest, found := strings.Cut(u, "://")
+		if !found {
+			scheme, rest = "nats", u
+		}
+		list[i] = scheme + "://" + rest[strings.LastIndex(rest, "@")+1:]
+	}
+	return strings.Join(list, ",")
 }
 
 // connect connects to a server. While servers are too slow to answer, it tries again

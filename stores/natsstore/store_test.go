@@ -193,6 +193,11 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	_, err := natsstore.Open(ctx, urlOf(freePort(t)), "world", nil)
 	require.ErrorIs(t, err, nats.ErrNoServers)
 	require.ErrorContains(t, err, "normsync: open store: connect to nats://127.0.0.1:")
+	_, err = natsstore.Open(t.Context(), fmt.Sprintf("nats://zoe:secret@127.0.0.1:%d,yan:p@ss@127.0.0.1:%[1]d", freePort(t)), "w", nil)
+	require.ErrorContains(t, err, "connect to nats://127.0.0.1:")
+	for _, private := range []string{"zoe", "secret", "yan", "p@ss"} {
+		require.NotContains(t, err.Error(), private)
+	}
 
 	srv := startServer(t, serverConfig{Dir: t.TempDir(), Port: -1})
 	for _, name := range []string{"", "a b", "a.b", "a>", strings.Repeat("x", 101)} {
