@@ -384,9 +384,25 @@ func FuzzCheck(f *testing.F) {
 			{Agent: agent, Verb: prohibited, Location: condition + " " + location, Target: target},
 			{Agent: agent, Verb: prohibited, Location: strings.Repeat(location+" ", 40) + condition, Faction: unless},
 		} {
-			require.Equal(t, twin(norms).check(a), verdicts(c.Check(a)), "%+q", a)
+			want := twin(norms).check(a)
+			require.Equal(t, want, verdicts(c.Check(a)), "%+q", a)
+			require.Equal(t, want, verdicts(c.AppendCheckPrepared(nil, prepare(a))), "%+q", a)
+			allowed := []string{}
+			for _, v := range []string{verb, prohibited} {
+				if c.allowsVerb(a, v) {
+					allowed = append(allowed, v)
+				}
+			}
+			require.Equal(t, allowed, c.AppendAllowed([]string{}, a, verb, prohibited), "%+q", a)
+			require.Equal(t, allowed, c.AppendAllowedPrepared([]string{}, prepare(a), verb, prohibited), "%+q", a)
 		}
 	})
+}
+
+// allowsVerb is Allows with another verb.
+func (c *Constitution) allowsVerb(a Action, verb string) bool {
+	a.Verb = verb
+	return c.Allows(a)
 }
 
 // meanProbes returns the mean number of index entries that a check reads.
@@ -402,15 +418,15 @@ func (g *fixture) meanProbes(actions []Action) float64 {
 // and of those that break a norm. It is the same in every process.
 func probesIn(t *testing.T, w workload.World) (misses, hits float64) {
 	t.Helper()
-	fixtures := 0.0
+	worlds := 0.0
 	underFixedKeys(func() {
 		g, err := newFixture(w) // fixtureOf would keep it for other tests, which have other keys
 		require.NoError(t, err)
 		misses += g.meanProbes(g.misses)
 		hits += g.meanProbes(g.hits)
-		fixtures++
+		worlds++
 	})
-	return misses / fixtures, hits / fixtures
+	return misses / worlds, hits / worlds
 }
 
 func TestCostDoesNotGrowWithNorms(t *testing.T) {
