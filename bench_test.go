@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/normsync/normsync/internal/journal"
+	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/internal/token"
 	"github.com/normsync/normsync/internal/workload"
 )
@@ -23,8 +23,8 @@ import (
 // fixture is a world that is compiled, with actions to check in it.
 type fixture struct {
 	workload.World
-	*Constitution
-	misses, hits []Action
+	*normsync.Constitution
+	misses, hits []normsync.Action
 }
 
 // fixtures are made when first used, and shared by benchmarks and tests.
@@ -42,7 +42,7 @@ func fixtureOf(tb testing.TB, w workload.World) *fixture {
 }
 
 func newFixture(w workload.World) (*fixture, error) {
-	c, err := Compile(normsOfWorld(w)...)
+	c, err := normsync.Compile(normsOfWorld(w)...)
 	if err != nil {
 		return nil, err
 	}
@@ -64,28 +64,28 @@ func newFixture(w workload.World) (*fixture, error) {
 	return g, nil
 }
 
-func normsOfWorld(w workload.World) []Norm {
-	norms := make([]Norm, w.Size)
+func normsOfWorld(w workload.World) []normsync.Norm {
+	norms := make([]normsync.Norm, w.Size)
 	for i := range norms {
 		norms[i] = normOf(w.Norm(i))
 	}
 	return norms
 }
 
-func normOf(n workload.Norm) Norm {
-	return Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority, From: n.From}
+func normOf(n workload.Norm) normsync.Norm {
+	return normsync.Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority, From: n.From}
 }
 
 // benchTime is the time of all actions.
 var benchTime = time.Unix(43_200, 0).UTC()
 
-func actionOf(a workload.Action) Action {
-	return Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction, Facts: a.Facts, Time: benchTime}
+func actionOf(a workload.Action) normsync.Action {
+	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction, Facts: a.Facts, Time: benchTime}
 }
 
 // benchmarkCheck checks actions in turn.
-func benchmarkCheck(b *testing.B, c *Constitution, actions []Action) {
-	dst := make([]Violation, 0, 1<<10)
+func benchmarkCheck(b *testing.B, c *normsync.Constitution, actions []normsync.Action) {
+	dst := make([]normsync.Violation, 0, 1<<10)
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
@@ -138,24 +138,24 @@ func BenchmarkAppendCheckLong(b *testing.B) {
 		a := actionOf(g.Long(0, size))
 		b.Run(fmt.Sprintf("norms=100000/bytes=%d", size), func(b *testing.B) {
 			b.SetBytes(int64(size))
-			benchmarkCheck(b, g.Constitution, []Action{a})
+			benchmarkCheck(b, g.Constitution, []normsync.Action{a})
 		})
 		b.Run(fmt.Sprintf("floor/bytes=%d", size), func(b *testing.B) {
 			b.SetBytes(int64(size))
-			benchmarkFloor(b, []Action{a})
+			benchmarkFloor(b, []normsync.Action{a})
 		})
 	}
 }
 
 // An action of Chinese words, and of English ones.
 func BenchmarkAppendCheckScripts(b *testing.B) {
-	c, err := Compile(prohibition("quiet", "图书馆 夜晚", "说话"), prohibition("peace", "library night", "talk"))
+	c, err := normsync.Compile(prohibition("quiet", "图书馆 夜晚", "说话"), prohibition("peace", "library night", "talk"))
 	require.NoError(b, err)
-	for name, a := range map[string]Action{
+	for name, a := range map[string]normsync.Action{
 		"chinese": {Agent: "伊莎贝拉", Verb: "谈论 生日派对", Location: "霍布斯咖啡馆 吧台 后面", Target: "玛丽亚", Faction: "居民", Facts: "夜晚 下雨"},
 		"english": {Agent: "isabella", Verb: "discuss birthday", Location: "hobbs_cafe counter behind", Target: "maria", Faction: "resident", Facts: "night rain"},
 	} {
-		b.Run("script="+name, func(b *testing.B) { benchmarkCheck(b, c, []Action{a}) })
+		b.Run("script="+name, func(b *testing.B) { benchmarkCheck(b, c, []normsync.Action{a}) })
 	}
 }
 
@@ -163,7 +163,7 @@ func BenchmarkAppendCheckScripts(b *testing.B) {
 func BenchmarkAppendCheckWords(b *testing.B) {
 	g := fixtureOf(b, workload.World{Size: 1_000})
 	for _, n := range []int{4, 16, 64} {
-		var actions []Action
+		var actions []normsync.Action
 		for i := 0; len(actions) < 1024; i++ {
 			if a := actionOf(g.Words(i, n)); g.Allows(a) {
 				actions = append(actions, a)
@@ -179,7 +179,7 @@ func BenchmarkFloor(b *testing.B) {
 	benchmarkFloor(b, fixtureOf(b, workload.World{Size: 1_000}).misses)
 }
 
-func benchmarkFloor(b *testing.B, actions []Action) {
+func benchmarkFloor(b *testing.B, actions []normsync.Action) {
 	buf := make([]uint64, 64<<10)
 	i := 0
 	for b.Loop() {
@@ -198,7 +198,7 @@ func BenchmarkAllows(b *testing.B) {
 	for _, n := range []int{100, 1_000, 100_000} {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
 			g := fixtureOf(b, workload.World{Size: n})
-			for name, actions := range map[string][]Action{"miss": g.misses, "hit": g.hits} {
+			for name, actions := range map[string][]normsync.Action{"miss": g.misses, "hit": g.hits} {
 				b.Run(name, func(b *testing.B) {
 					b.ReportAllocs()
 					i := 0
@@ -218,7 +218,7 @@ func BenchmarkAppendCheckParallel(b *testing.B) {
 	g := fixtureOf(b, workload.World{Size: 100_000})
 	b.Run(fmt.Sprintf("norms=%d/goroutines=%d", g.Size, runtime.GOMAXPROCS(0)), func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
-			dst := make([]Violation, 0, 1<<10)
+			dst := make([]normsync.Violation, 0, 1<<10)
 			for i := 0; pb.Next(); i++ {
 				dst = g.AppendCheck(dst[:0], g.misses[i%len(g.misses)])
 			}
@@ -231,7 +231,7 @@ func BenchmarkApply(b *testing.B) {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
 			w := workload.World{Size: n}
 			norms := normsOfWorld(w)
-			m, err := NewMonitor(norms...)
+			m, err := normsync.NewMonitor(norms...)
 			require.NoError(b, err)
 			b.ReportAllocs()
 			i := 0
@@ -239,7 +239,7 @@ func BenchmarkApply(b *testing.B) {
 				n := &norms[i*7919%len(norms)]
 				n.Condition = normOf(w.Norm((i + 1) % len(norms))).Condition
 				n.Priority++
-				if _, err := m.Apply(b.Context(), Amend(*n)); err != nil {
+				if _, err := m.Apply(b.Context(), normsync.Amend(*n)); err != nil {
 					b.Fatal(err)
 				}
 				i++
@@ -254,7 +254,7 @@ func BenchmarkCompile(b *testing.B) {
 			norms := normsOfWorld(workload.World{Size: n})
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Compile(norms...); err != nil {
+				if _, err := normsync.Compile(norms...); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -278,9 +278,9 @@ func BenchmarkOpen(b *testing.B) {
 				writeRevisions(b, dir, *openRevisions, norms, perApply)
 				b.ReportAllocs()
 				for b.Loop() {
-					s, err := OpenFile(dir, nil)
+					s, err := normsync.OpenFile(dir, nil)
 					require.NoError(b, err)
-					m, err := Open(b.Context(), s, nil)
+					m, err := normsync.Open(b.Context(), s, nil)
 					require.NoError(b, err)
 					require.Equal(b, norms, m.Constitution().Len())
 					require.NoError(b, s.Close())
@@ -294,36 +294,34 @@ func BenchmarkOpen(b *testing.B) {
 // them in turn. Unlike AppendRevisions it writes many Applies with one fsync.
 func writeRevisions(tb testing.TB, dir string, n, norms, perApply int) {
 	tb.Helper()
-	s, err := OpenFile(dir, nil)
+	s, err := normsync.OpenFile(dir, nil)
 	require.NoError(tb, err)
 	w := workload.World{Size: norms}
 	start := time.Unix(1_700_000_000, 0)
-	var entries []journal.Entry
-	var apply []byte
-	var last tip
+	var applies [][]normsync.Revision
+	var apply []normsync.Revision
+	var last normsync.Revision
 	for i := range n {
-		r := Revision{Edition: last.edition + 1, Prev: last.id, Version: i/norms + 1, Time: start.Add(time.Duration(i) * time.Second)}
+		r := normsync.Revision{Edition: last.Edition + 1, Version: i/norms + 1, Time: start.Add(time.Duration(i) * time.Second)}
+		if i > 0 {
+			r.Prev = last.ID()
+		}
 		norm := normOf(w.Norm(i % norms))
-		if r.Change = Enact(norm); i >= norms {
+		if r.Change = normsync.Enact(norm); i >= norms {
 			norm.Priority = i
-			r.Change = Amend(norm)
+			r.Change = normsync.Amend(norm)
 		}
 		r.Change = r.Change.Attributed("warden", "season "+fmt.Sprint(i/1_000))
-		r, err := r.Canonical()
+		last, err = r.Canonical()
 		require.NoError(tb, err)
-		known := identify(r)
-		last = known.tip()
-		apply = known.appendJSON(append(apply, ','))
+		apply = append(apply, last)
 		if (i+1)%perApply == 0 || i == n-1 {
-			apply[0] = '['
-			entries = append(entries, journal.Entry{Count: i%perApply + 1, JSON: append(apply, ']')})
+			applies = append(applies, apply)
 			apply = nil
 		}
-		if (i+1)%10_000 == 0 || i == n-1 {
-			if apply == nil {
-				require.NoError(tb, s.revisions.Append(tb.Context(), 0, entries...))
-				entries = nil
-			}
+		if (i+1)%10_000 == 0 && apply == nil || i == n-1 {
+			require.NoError(tb, s.AppendApplies(tb.Context(), applies...))
+			applies = nil
 		}
 	}
 	require.NoError(tb, s.Close())
@@ -335,7 +333,7 @@ func BenchmarkRecorderRecord(b *testing.B) {
 		for _, room := range []bool{true, false} {
 			b.Run(fmt.Sprintf("violations=%d/room=%v", n, room), func(b *testing.B) {
 				hung := make(chan struct{})
-				r := NewRecorder(appendsViolations(func(*faultyStore, context.Context, []Violation) error {
+				r := normsync.NewRecorder(appendsViolations(func(*faultyStore, context.Context, []normsync.Violation) error {
 					if !room {
 						<-hung
 					}
@@ -365,25 +363,19 @@ func BenchmarkRecorderRecord(b *testing.B) {
 func BenchmarkMonitorApply(b *testing.B) {
 	for _, n := range []int{100, 10000, 100000} {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
-			norms := make([]Norm, n)
+			norms := make([]normsync.Norm, n)
 			for i := range norms {
-				norms[i] = ban(fmt.Sprint("n", i), fmt.Sprintf("zone-%d faction-%d", i, i%7), "attack")
+				norms[i] = prohibition(fmt.Sprint("n", i), fmt.Sprintf("zone-%d faction-%d", i, i%7), "attack")
 			}
-			m := new(Monitor)
-			p := m.replay()
-			for i, n := range norms { // as Apply does it, without the cost of the stand-in
-				r := Revision{Edition: uint64(i) + 1, Version: 1, Change: Enact(n)}
-				p.push(identify(r), nil)
-				if err := m.own.AppendRevisions(b.Context(), r); err != nil {
-					b.Fatal(err)
-				}
+			m, err := normsync.NewMonitor(norms...)
+			if err != nil {
+				b.Fatal(err)
 			}
-			m.commit(p)
 			i := 0
 			b.ReportAllocs()
 			for b.Loop() {
 				norms[i%n].Priority++
-				if _, err := m.Apply(b.Context(), Amend(norms[i%n])); err != nil {
+				if _, err := m.Apply(b.Context(), normsync.Amend(norms[i%n])); err != nil {
 					b.Fatal(err)
 				}
 				i++
@@ -393,9 +385,9 @@ func BenchmarkMonitorApply(b *testing.B) {
 }
 
 // A violation as a game has it: 500 bytes of JSON.
-func someViolation() Violation {
-	n := Norm{Name: "no-attack-in-safe-zone", Condition: "safe_zone", Prohibited: "attack"}
-	return Violation{NormID: n.ID(), NormName: n.Name, Severity: SeverityWarn, Edition: 12, Action: Action{
+func someViolation() normsync.Violation {
+	n := normsync.Norm{Name: "no-attack-in-safe-zone", Condition: "safe_zone", Prohibited: "attack"}
+	return normsync.Violation{NormID: n.ID(), NormName: n.Name, Severity: normsync.SeverityWarn, Edition: 12, Action: normsync.Action{
 		Agent: "hero-17", Verb: "attack", Location: "town safe_zone", Target: "merchant", Faction: "red",
 		Time: time.Unix(1700000000, 123456789).UTC(),
 	}}
@@ -403,11 +395,11 @@ func someViolation() Violation {
 
 var actionSizes = []struct {
 	name   string
-	action Action
+	action normsync.Action
 }{
 	{"metadata=none", someViolation().Action},
-	{"metadata=small", Action{Agent: "hero-17", Verb: "attack", Metadata: `{"mood":["grim",12345678901234567890],"weapon":"<sword>"}`}},
-	{"script=chinese", Action{Agent: "伊莎贝拉", Verb: "睡觉", Location: "霍布斯咖啡馆 柜台", Target: "沙发"}},
+	{"metadata=small", normsync.Action{Agent: "hero-17", Verb: "attack", Metadata: `{"mood":["grim",12345678901234567890],"weapon":"<sword>"}`}},
+	{"script=chinese", normsync.Action{Agent: "伊莎贝拉", Verb: "睡觉", Location: "霍布斯咖啡馆 柜台", Target: "沙发"}},
 }
 
 func BenchmarkActionID(b *testing.B) {
@@ -429,7 +421,7 @@ func BenchmarkViolationAppendJSON(b *testing.B) {
 			b.ReportAllocs()
 			room := make([]byte, 0, 4096)
 			for b.Loop() {
-				text, err := v.appendJSON(room)
+				text, err := v.AppendJSON(room)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -443,7 +435,7 @@ func BenchmarkViolationUnmarshalJSON(b *testing.B) {
 	for _, c := range actionSizes {
 		v := someViolation()
 		v.Action = c.action
-		text, err := v.appendJSON(nil)
+		text, err := v.AppendJSON(nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -460,7 +452,7 @@ func BenchmarkViolationUnmarshalJSON(b *testing.B) {
 }
 
 func BenchmarkNormValidate(b *testing.B) {
-	n := Norm{Name: "no-attack-in-safe-zone", Description: "Safe zones are safe.", Condition: "safe_zone location:town", Unless: "war", Prohibited: "attack steal"}
+	n := normsync.Norm{Name: "no-attack-in-safe-zone", Description: "Safe zones are safe.", Condition: "safe_zone location:town", Unless: "war", Prohibited: "attack steal"}
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := n.Validate(); err != nil {
@@ -476,7 +468,7 @@ func BenchmarkFileStoreAppendViolations(b *testing.B) {
 	for _, goroutines := range []int{1, 8, 64} {
 		for _, batch := range []int{1, 100, 1000} {
 			b.Run(fmt.Sprintf("goroutines=%d/batch=%d", goroutines, batch), func(b *testing.B) {
-				s := openFileStore(b, filepath.Join(b.TempDir(), "store"), &FileOptions{MaxBytes: 1 << 30})
+				s := openFileStore(b, filepath.Join(b.TempDir(), "store"), &normsync.FileOptions{MaxBytes: 1 << 30})
 				vs := fileViolations(1, batch)
 				b.ResetTimer()
 				var wg sync.WaitGroup
@@ -518,7 +510,7 @@ func BenchmarkFileStoreStored(b *testing.B) {
 		b.Run(fmt.Sprintf("open/violations=%d/readonly=%v", *stored, readOnly), func(b *testing.B) {
 			used := fileHeap()
 			for b.Loop() {
-				s := openFileStore(b, dir, &FileOptions{ReadOnly: readOnly})
+				s := openFileStore(b, dir, &normsync.FileOptions{ReadOnly: readOnly})
 				used = max(used, fileHeap()) // whatever is garbage by now included
 				s.Close()
 			}
@@ -559,7 +551,7 @@ func fileHeap() uint64 {
 }
 
 // tenFacts are ten facts, of which a few count for some actions.
-var tenFacts = []Fact{
+var tenFacts = []normsync.Fact{
 	{Name: "authenticated", After: "verb:login", Until: "verb:logout"},
 	{Name: "confirmed", After: "verb:confirm", Until: "verb:update*"},
 	{Name: "third_strike", Broke: "peace", Count: 3, Within: 10 * time.Minute},
@@ -578,16 +570,16 @@ func BenchmarkMemory(b *testing.B) {
 		"few": func(i int) string { return []string{"agent", "agent target", "location", "world"}[i%4] },
 	}
 	for _, kind := range []string{"one", "few"} {
-		facts := make([]Fact, len(tenFacts))
+		facts := make([]normsync.Fact, len(tenFacts))
 		for i, f := range tenFacts {
 			f.Per = pers[kind](i)
 			facts[i] = f
 		}
 		m := memoryOf(b, nil, facts...)
-		action := func(i int, verb string) *Prepared {
-			return prepare(Action{Agent: fmt.Sprint("agent", i), Verb: verb, Location: "market", Target: "wolf", Time: benchTime})
+		action := func(i int, verb string) *normsync.Prepared {
+			return prepare(normsync.Action{Agent: fmt.Sprint("agent", i), Verb: verb, Location: "market", Target: "wolf", Time: benchTime})
 		}
-		var idle, busy, acts []*Prepared
+		var idle, busy, acts []*normsync.Prepared
 		for i := range 1024 {
 			idle = append(idle, action(i+1024, "walk"))
 			busy = append(busy, action(i, "walk"))
@@ -596,7 +588,7 @@ func BenchmarkMemory(b *testing.B) {
 		for _, p := range acts {
 			m.HappenedPrepared(p)
 		}
-		room := make([]Word, 0, 16)
+		room := make([]normsync.Word, 0, 16)
 		for _, bench := range []struct {
 			name string
 			do   func(i int)
@@ -620,8 +612,8 @@ func BenchmarkMemory(b *testing.B) {
 	b.Run("facts=10/parallel/AppendFacts", func(b *testing.B) {
 		var goroutines atomic.Int64
 		b.RunParallel(func(pb *testing.PB) {
-			p := prepare(Action{Agent: fmt.Sprint("agent", goroutines.Add(1)), Verb: "walk", Location: "market", Time: benchTime})
-			room := make([]Word, 0, 16)
+			p := prepare(normsync.Action{Agent: fmt.Sprint("agent", goroutines.Add(1)), Verb: "walk", Location: "market", Time: benchTime})
+			room := make([]normsync.Word, 0, 16)
 			for pb.Next() {
 				room = m.AppendFacts(room[:0], p)
 			}
@@ -633,15 +625,15 @@ func BenchmarkMemory(b *testing.B) {
 // that follows the same directory.
 func BenchmarkFileStoreFollow(b *testing.B) {
 	dir := b.TempDir()
-	store, err := OpenFile(dir, nil)
+	store, err := normsync.OpenFile(dir, nil)
 	require.NoError(b, err)
 	defer store.Close()
-	writer, err := Open(b.Context(), store, nil)
+	writer, err := normsync.Open(b.Context(), store, nil)
 	require.NoError(b, err)
-	reader, err := OpenFile(dir, &FileOptions{ReadOnly: true})
+	reader, err := normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: true})
 	require.NoError(b, err)
 	defer reader.Close()
-	follower, err := Open(b.Context(), reader, nil)
+	follower, err := normsync.Open(b.Context(), reader, nil)
 	require.NoError(b, err)
 	inForce := make(chan time.Time)
 	go func() {
@@ -653,10 +645,10 @@ func BenchmarkFileStoreFollow(b *testing.B) {
 	}()
 	var times []time.Duration
 	for b.Loop() {
-		n := Norm{Name: "n", Prohibited: "attack", Priority: len(times) + 1}
-		change := Amend(n)
+		n := normsync.Norm{Name: "n", Prohibited: "attack", Priority: len(times) + 1}
+		change := normsync.Amend(n)
 		if len(times) == 0 {
-			change = Enact(n)
+			change = normsync.Enact(n)
 		}
 		start := time.Now()
 		_, err := writer.Apply(b.Context(), change)

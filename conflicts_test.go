@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"fmt"
@@ -12,36 +12,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/internal/implication"
 	"github.com/normsync/normsync/internal/token"
 )
 
-func prohibition(name, condition, verbs string) Norm {
-	return Norm{Name: name, Condition: condition, Prohibited: verbs}
-}
-
-func permission(name, condition, verbs string, priority int) Norm {
-	return Norm{Name: name, Condition: condition, Permitted: verbs, Priority: priority}
-}
-
-func (n Norm) at(priority int) Norm      { n.Priority = priority; return n }
-func (n Norm) unless(tokens string) Norm { n.Unless = tokens; return n }
-func (n Norm) dryRun() Norm              { n.Shadow = true; return n }
-
-// within sets a window, in seconds since 1970; 0 is no bound.
-func (n Norm) within(from, until int64) Norm {
-	if from > 0 {
-		n.From = time.Unix(from, 0).UTC()
-	}
-	if until > 0 {
-		n.Until = time.Unix(until, 0).UTC()
-	}
-	return n
-}
-
-func conflictsOf(t *testing.T, norms ...Norm) []string {
+func conflictsOf(t *testing.T, norms ...normsync.Norm) []string {
 	t.Helper()
-	conflicts, err := Conflicts(norms)
+	conflicts, err := normsync.Conflicts(norms)
 	require.NoError(t, err)
 	list := []string{}
 	for _, c := range conflicts {
@@ -53,11 +31,11 @@ func conflictsOf(t *testing.T, norms ...Norm) []string {
 
 // requireShown requires that Check and Explain show a conflict on its witness,
 // in the world of all the norms.
-func requireShown(t *testing.T, norms []Norm, conflict Conflict) {
+func requireShown(t *testing.T, norms []normsync.Norm, conflict normsync.Conflict) {
 	t.Helper()
-	c, err := Compile(norms...)
+	c, err := normsync.Compile(norms...)
 	require.NoError(t, err)
-	outcomes := map[string]Outcome{}
+	outcomes := map[string]normsync.Outcome{}
 	for _, f := range c.Explain(conflict.Witness) {
 		outcomes[f.Norm.Name] = f.Outcome
 	}
@@ -68,19 +46,19 @@ func requireShown(t *testing.T, norms []Norm, conflict Conflict) {
 	a, b := outcomes[conflict.A], outcomes[conflict.B]
 	shown := false
 	switch conflict.Kind {
-	case ConflictDead:
-		shown = a == OutcomeExempt && conflict.B == ""
-	case ConflictDuplicate:
-		met := func(o Outcome) bool {
-			return o != "" && o != OutcomeInactive && o != OutcomeUnmet && o != OutcomeExempt
+	case normsync.ConflictDead:
+		shown = a == normsync.OutcomeExempt && conflict.B == ""
+	case normsync.ConflictDuplicate:
+		met := func(o normsync.Outcome) bool {
+			return o != "" && o != normsync.OutcomeInactive && o != normsync.OutcomeUnmet && o != normsync.OutcomeExempt
 		}
 		shown = met(a) && met(b)
-	case ConflictOverruled:
-		shown = a == OutcomeOverridden && b == OutcomePermits
-	case ConflictRedundant:
+	case normsync.ConflictOverruled:
+		shown = a == normsync.OutcomeOverridden && b == normsync.OutcomePermits
+	case normsync.ConflictRedundant:
 		shown = broken[conflict.A] && broken[conflict.B]
-	case ConflictContradiction:
-		shown = broken[conflict.A] && b == OutcomePermits
+	case normsync.ConflictContradiction:
+		shown = broken[conflict.A] && b == normsync.OutcomePermits
 	}
 	require.True(t, shown, "witness %+v does not show %+v: outcomes %v\nnorms %+v", conflict.Witness, conflict, outcomes, norms)
 	require.NotEmpty(t, conflict.Detail)
@@ -89,128 +67,128 @@ func requireShown(t *testing.T, norms []Norm, conflict Conflict) {
 func TestConflictsFinds(t *testing.T) {
 	for _, c := range []struct {
 		why   string
-		norms []Norm
+		norms []normsync.Norm
 		want  []string
 	}{
 		{"the same tokens, in another order, number and case",
-			[]Norm{prohibition("x", "zone red", "attack loot"), prohibition("y", "RED zone  Red", "LOOT attack")}, []string{"duplicate y x"}},
+			[]normsync.Norm{prohibition("x", "zone red", "attack loot"), prohibition("y", "RED zone  Red", "LOOT attack")}, []string{"duplicate y x"}},
 		{"the same tokens by folding beyond ASCII",
-			[]Norm{prohibition("x", "kelvin \u03C3", "ma\u017Fk"), prohibition("y", "\u212Aelvin \u03C2", "MASK")}, []string{"duplicate y x"}},
+			[]normsync.Norm{prohibition("x", "kelvin \u03C3", "ma\u017Fk"), prohibition("y", "\u212Aelvin \u03C2", "MASK")}, []string{"duplicate y x"}},
 		{"of the same tokens at two priorities the lower is the copy",
-			[]Norm{prohibition("x", "zone", "attack"), prohibition("y", "zone", "attack").at(1)}, []string{"duplicate x y"}},
+			[]normsync.Norm{prohibition("x", "zone", "attack"), prohibition("y", "zone", "attack", priority(1))}, []string{"duplicate x y"}},
 		{"of the same tokens in three norms two are copies of one",
-			[]Norm{prohibition("x", "zone", "attack"), prohibition("y", "zone", "attack"), prohibition("z", "zone", "attack")}, []string{"duplicate y x", "duplicate z x"}},
+			[]normsync.Norm{prohibition("x", "zone", "attack"), prohibition("y", "zone", "attack"), prohibition("z", "zone", "attack")}, []string{"duplicate y x", "duplicate z x"}},
 		{"a dry run of what is denied already is a copy",
-			[]Norm{prohibition("x", "zone", "attack").dryRun(), prohibition("y", "zone", "attack")}, []string{"duplicate x y"}},
+			[]normsync.Norm{prohibition("x", "zone", "attack", dryRun), prohibition("y", "zone", "attack")}, []string{"duplicate x y"}},
 		{"a dry run at a higher priority is not: it tells what the priority would change",
-			[]Norm{prohibition("x", "zone", "attack").dryRun().at(3), prohibition("y", "zone", "attack"), permission("p", "arena", "attack", 2)}, []string{}},
+			[]normsync.Norm{prohibition("x", "zone", "attack", dryRun, priority(3)), prohibition("y", "zone", "attack"), permission("p", "arena", "attack", 2)}, []string{}},
 		{"a dry run at a higher priority, where no permit makes a difference",
-			[]Norm{prohibition("x", "zone", "attack").dryRun().at(3), prohibition("y", "zone", "attack")}, []string{"redundant x y"}},
-		{"copies of a permit", []Norm{permission("x", "zone", "attack", 1), permission("y", "zone", "attack", 2)}, []string{"duplicate x y"}},
-		{"a qualified token is not the plain one", []Norm{permission("x", "zone", "attack", 1), permission("y", "location:zone", "attack", 1)}, []string{}},
-		{"a prefix is not the word", []Norm{permission("x", "zone", "attack", 1), permission("y", "zone*", "attack", 1)}, []string{}},
+			[]normsync.Norm{prohibition("x", "zone", "attack", dryRun, priority(3)), prohibition("y", "zone", "attack")}, []string{"redundant x y"}},
+		{"copies of a permit", []normsync.Norm{permission("x", "zone", "attack", 1), permission("y", "zone", "attack", 2)}, []string{"duplicate x y"}},
+		{"a qualified token is not the plain one", []normsync.Norm{permission("x", "zone", "attack", 1), permission("y", "location:zone", "attack", 1)}, []string{}},
+		{"a prefix is not the word", []normsync.Norm{permission("x", "zone", "attack", 1), permission("y", "zone*", "attack", 1)}, []string{}},
 
-		{"one token more", []Norm{prohibition("narrow", "zone red", "attack"), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
-		{"one verb less", []Norm{prohibition("narrow", "zone", "loot"), prohibition("wide", "zone", "attack loot")}, []string{"redundant narrow wide"}},
-		{"a word for a prefix", []Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "a*")}, []string{"redundant narrow wide"}},
-		{"a word for *, which a permit lifts if it names another word", []Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "*")}, []string{}},
-		{"a word for *, which no permit is above", []Norm{prohibition("narrow", "zone", "attack").at(10), prohibition("wide", "zo*", "*").at(10)}, []string{"redundant narrow wide"}},
-		{"a longer prefix for a prefix", []Norm{prohibition("narrow", "location:zon*", "att*"), prohibition("wide", "zo*", "at*")}, []string{"redundant narrow wide"}},
-		{"any verb, and a condition on the verb", []Norm{prohibition("narrow", "action:attack", "*"), prohibition("wide", "", "attack loot")}, []string{"redundant narrow wide"}},
-		{"a verb in the condition", []Norm{prohibition("narrow", "", "attack"), prohibition("wide", "action:att*", "a*")}, []string{"redundant narrow wide"}},
-		{"a verb that its own Unless lifts", []Norm{prohibition("narrow", "zone", "attack loot").unless("loot"), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
-		{"one exemption more", []Norm{prohibition("narrow", "zone", "attack").unless("duel spar*"), prohibition("wide", "zone", "attack").unless("sparring")}, []string{"redundant narrow wide"}},
+		{"one token more", []normsync.Norm{prohibition("narrow", "zone red", "attack"), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
+		{"one verb less", []normsync.Norm{prohibition("narrow", "zone", "loot"), prohibition("wide", "zone", "attack loot")}, []string{"redundant narrow wide"}},
+		{"a word for a prefix", []normsync.Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "a*")}, []string{"redundant narrow wide"}},
+		{"a word for *, which a permit lifts if it names another word", []normsync.Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "*")}, []string{}},
+		{"a word for *, which no permit is above", []normsync.Norm{prohibition("narrow", "zone", "attack", priority(10)), prohibition("wide", "zo*", "*", priority(10))}, []string{"redundant narrow wide"}},
+		{"a longer prefix for a prefix", []normsync.Norm{prohibition("narrow", "location:zon*", "att*"), prohibition("wide", "zo*", "at*")}, []string{"redundant narrow wide"}},
+		{"any verb, and a condition on the verb", []normsync.Norm{prohibition("narrow", "action:attack", "*"), prohibition("wide", "", "attack loot")}, []string{"redundant narrow wide"}},
+		{"a verb in the condition", []normsync.Norm{prohibition("narrow", "", "attack"), prohibition("wide", "action:att*", "a*")}, []string{"redundant narrow wide"}},
+		{"a verb that its own Unless lifts", []normsync.Norm{prohibition("narrow", "zone", "attack loot", unless("loot")), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
+		{"one exemption more", []normsync.Norm{prohibition("narrow", "zone", "attack", unless("duel spar*")), prohibition("wide", "zone", "attack", unless("sparring"))}, []string{"redundant narrow wide"}},
 		{"at a lower priority, with a permit that silences both or none",
-			[]Norm{prohibition("narrow", "zone red", "attack").at(4), prohibition("wide", "zone", "attack"), permission("p", "white flag", "attack", 5)},
+			[]normsync.Norm{prohibition("narrow", "zone red", "attack", priority(4)), prohibition("wide", "zone", "attack"), permission("p", "white flag", "attack", 5)},
 			[]string{"redundant narrow wide"}},
 		{"at a lower priority, with a permit between",
-			[]Norm{prohibition("narrow", "zone red", "attack").at(4), prohibition("wide", "zone", "attack"), permission("p", "white flag", "attack", 4)},
+			[]normsync.Norm{prohibition("narrow", "zone red", "attack", priority(4)), prohibition("wide", "zone", "attack"), permission("p", "white flag", "attack", 4)},
 			[]string{"contradiction narrow p"}},
-		{"two that are redundant to each other: one stays", []Norm{prohibition("x", "zone zo*", "attack"), prohibition("y", "zone", "attack")}, []string{"redundant y x"}},
-		{"a denial is not redundant to a dry run", []Norm{prohibition("narrow", "zone red", "attack"), prohibition("wide", "zone", "attack").dryRun()}, []string{}},
-		{"a dry run is redundant to a denial", []Norm{prohibition("narrow", "zone red", "attack").dryRun(), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
+		{"two that are redundant to each other: one stays", []normsync.Norm{prohibition("x", "zone zo*", "attack"), prohibition("y", "zone", "attack")}, []string{"redundant y x"}},
+		{"a denial is not redundant to a dry run", []normsync.Norm{prohibition("narrow", "zone red", "attack"), prohibition("wide", "zone", "attack", dryRun)}, []string{}},
+		{"a dry run is redundant to a denial", []normsync.Norm{prohibition("narrow", "zone red", "attack", dryRun), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
 		{"the verb that a permit silences is not what shows it",
-			[]Norm{prohibition("narrow", "zone", "attack loot"), prohibition("wide", "", "attack loot"), permission("p", "", "attack", 7)},
+			[]normsync.Norm{prohibition("narrow", "zone", "attack loot"), prohibition("wide", "", "attack loot"), permission("p", "", "attack", 7)},
 			[]string{"redundant narrow wide"}},
 
-		{"a permit of the same tokens", []Norm{permission("p", "zone", "attack", 3), prohibition("f", "zone", "attack").at(3)}, []string{"contradiction f p"}},
-		{"a permit for elsewhere, and an action that is in both places", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack")}, []string{"contradiction f p"}},
-		{"verbs that share a prefix", []Norm{permission("p", "arena", "att*", 0), prohibition("f", "zone", "attack")}, []string{"contradiction f p"}},
-		{"prefixes of each other", []Norm{permission("p", "arena", "attack*", 0), prohibition("f", "zone", "att*")}, []string{"contradiction f p"}},
-		{"a word behind a prefix", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "att*")}, []string{"contradiction f p"}},
+		{"a permit of the same tokens", []normsync.Norm{permission("p", "zone", "attack", 3), prohibition("f", "zone", "attack", priority(3))}, []string{"contradiction f p"}},
+		{"a permit for elsewhere, and an action that is in both places", []normsync.Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack")}, []string{"contradiction f p"}},
+		{"verbs that share a prefix", []normsync.Norm{permission("p", "arena", "att*", 0), prohibition("f", "zone", "attack")}, []string{"contradiction f p"}},
+		{"prefixes of each other", []normsync.Norm{permission("p", "arena", "attack*", 0), prohibition("f", "zone", "att*")}, []string{"contradiction f p"}},
+		{"a word behind a prefix", []normsync.Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "att*")}, []string{"contradiction f p"}},
 		{"each permit is named, and each prohibition",
-			[]Norm{permission("p", "a", "attack", 0), permission("q", "b", "attack", 0), prohibition("f", "c", "attack"), prohibition("g", "d", "attack")},
+			[]normsync.Norm{permission("p", "a", "attack", 0), permission("q", "b", "attack", 0), prohibition("f", "c", "attack"), prohibition("g", "d", "attack")},
 			[]string{"contradiction f p", "contradiction f q", "contradiction g p"}},
-		{"Unless keeps them apart", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack").unless("arena")}, []string{}},
-		{"Unless in one field does not", []Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack").unless("location:arena")}, []string{"contradiction f p"}},
+		{"Unless keeps them apart", []normsync.Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack", unless("arena"))}, []string{}},
+		{"Unless in one field does not", []normsync.Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack", unless("location:arena"))}, []string{"contradiction f p"}},
 		{"Unless in every field does",
-			[]Norm{permission("p", "arena", "attack", 0).unless("location:arena action:arena"), prohibition("f", "zone", "attack").unless("target:ar* faction:* facts:arena")}, []string{}},
-		{"a shadow permit contradicts nobody", []Norm{permission("p", "zone", "attack", 0).dryRun(), prohibition("f", "zone", "attack")}, []string{}},
+			[]normsync.Norm{permission("p", "arena", "attack", 0, unless("location:arena action:arena")), prohibition("f", "zone", "attack", unless("target:ar* faction:* facts:arena"))}, []string{}},
+		{"a shadow permit contradicts nobody", []normsync.Norm{permission("p", "zone", "attack", 0, dryRun), prohibition("f", "zone", "attack")}, []string{}},
 		{"a higher permit that decides it",
-			[]Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack"), permission("q", "arena", "attack", 1)}, []string{"duplicate p q"}},
+			[]normsync.Norm{permission("p", "arena", "attack", 0), prohibition("f", "zone", "attack"), permission("q", "arena", "attack", 1)}, []string{"duplicate p q"}},
 
-		{"a permit for everywhere", []Norm{permission("p", "", "*", 4), prohibition("f", "zone", "attack loot").at(3)}, []string{"overruled f p"}},
-		{"the widest permit is named", []Norm{permission("p", "", "attack", 4), permission("q", "zo*", "attack", 5), prohibition("f", "zone", "attack")}, []string{"overruled f p"}},
-		{"a permit whose Unless is the prohibition's", []Norm{permission("p", "", "attack", 4).unless("duel"), prohibition("f", "zone", "attack").unless("du*")}, []string{"overruled f p"}},
-		{"a permit with an Unless of its own", []Norm{permission("p", "", "attack", 4).unless("duel"), prohibition("f", "zone", "attack")}, []string{}},
-		{"a shadow permit overrules nothing", []Norm{permission("p", "", "attack", 4).dryRun(), prohibition("f", "zone", "attack")}, []string{}},
+		{"a permit for everywhere", []normsync.Norm{permission("p", "", "*", 4), prohibition("f", "zone", "attack loot", priority(3))}, []string{"overruled f p"}},
+		{"the widest permit is named", []normsync.Norm{permission("p", "", "attack", 4), permission("q", "zo*", "attack", 5), prohibition("f", "zone", "attack")}, []string{"overruled f p"}},
+		{"a permit whose Unless is the prohibition's", []normsync.Norm{permission("p", "", "attack", 4, unless("duel")), prohibition("f", "zone", "attack", unless("du*"))}, []string{"overruled f p"}},
+		{"a permit with an Unless of its own", []normsync.Norm{permission("p", "", "attack", 4, unless("duel")), prohibition("f", "zone", "attack")}, []string{}},
+		{"a shadow permit overrules nothing", []normsync.Norm{permission("p", "", "attack", 4, dryRun), prohibition("f", "zone", "attack")}, []string{}},
 
-		{"Unless is in Condition", []Norm{prohibition("d", "zone red", "attack").unless("other RED")}, []string{"dead d"}},
-		{"Unless is a prefix of Condition", []Norm{prohibition("d", "location:zone", "attack").unless("zo*")}, []string{"dead d"}},
-		{"Unless is the verb", []Norm{permission("d", "zone", "attack", 0).unless("action:attack")}, []string{"dead d"}},
-		{"Unless is any token: there is a verb", []Norm{prohibition("d", "zone", "attack").unless("*")}, []string{"dead d"}},
-		{"Unless is one verb of two", []Norm{prohibition("d", "zone", "attack loot").unless("loot")}, []string{}},
-		{"Unless is each of the verbs", []Norm{prohibition("d", "zone", "attack loot").unless("loot att*")}, []string{"dead d"}},
-		{"Unless is in one field, Condition in any", []Norm{prohibition("d", "zone", "attack").unless("location:zone")}, []string{}},
-		{"Unless is in each of the fields", []Norm{prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* facts:zone action:zone")}, []string{"dead d"}},
-		{"a permit of one verb of two does not overrule", []Norm{permission("p", "", "attack", 4), prohibition("f", "", "attack loot")}, []string{}},
-		{"a permit of a word does not name all that a prefix does", []Norm{permission("p", "", "attack", 4), prohibition("f", "", "att*")}, []string{}},
-		{"* is lifted by any word, which the condition ensures", []Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "*")}, []string{"overruled f p"}},
-		{"* beside a word that is not permitted", []Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "* loot")}, []string{}},
-		{"* below a permit of one verb is the default to deny", []Norm{permission("p", "", "attack", 4), prohibition("f", "", "*")}, []string{}},
+		{"Unless is in Condition", []normsync.Norm{prohibition("d", "zone red", "attack", unless("other RED"))}, []string{"dead d"}},
+		{"Unless is a prefix of Condition", []normsync.Norm{prohibition("d", "location:zone", "attack", unless("zo*"))}, []string{"dead d"}},
+		{"Unless is the verb", []normsync.Norm{permission("d", "zone", "attack", 0, unless("action:attack"))}, []string{"dead d"}},
+		{"Unless is any token: there is a verb", []normsync.Norm{prohibition("d", "zone", "attack", unless("*"))}, []string{"dead d"}},
+		{"Unless is one verb of two", []normsync.Norm{prohibition("d", "zone", "attack loot", unless("loot"))}, []string{}},
+		{"Unless is each of the verbs", []normsync.Norm{prohibition("d", "zone", "attack loot", unless("loot att*"))}, []string{"dead d"}},
+		{"Unless is in one field, Condition in any", []normsync.Norm{prohibition("d", "zone", "attack", unless("location:zone"))}, []string{}},
+		{"Unless is in each of the fields", []normsync.Norm{prohibition("d", "zone", "attack", unless("location:zone target:* faction:zon* facts:zone action:zone"))}, []string{"dead d"}},
+		{"a permit of one verb of two does not overrule", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "", "attack loot")}, []string{}},
+		{"a permit of a word does not name all that a prefix does", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "", "att*")}, []string{}},
+		{"* is lifted by any word, which the condition ensures", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "*")}, []string{"overruled f p"}},
+		{"* beside a word that is not permitted", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "* loot")}, []string{}},
+		{"* below a permit of one verb is the default to deny", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "", "*")}, []string{}},
 
-		{"alternatives in another order", []Norm{prohibition("x", "a|B|c*", "v"), prohibition("y", "c*|b|a|a", "v")}, []string{"duplicate y x"}},
-		{"an alternative is not both", []Norm{prohibition("x", "a|b", "v"), prohibition("y", "a b", "v")}, []string{"redundant y x"}},
-		{"an alternative is one of more", []Norm{prohibition("x", "a|b|c", "v"), prohibition("y", "b|a*", "v")}, []string{}},
-		{"fewer alternatives", []Norm{prohibition("x", "a|b|c", "v"), prohibition("y", "target:c|a", "v")}, []string{"redundant y x"}},
-		{"a prefix of each alternative", []Norm{prohibition("x", "z*", "v"), prohibition("y", "zone|zoo", "v")}, []string{"redundant y x"}},
-		{"an alternative that Unless lifts does not count", []Norm{prohibition("x", "a", "v").unless("c"), prohibition("y", "a|b", "v").unless("b|c")}, []string{"redundant y x"}},
-		{"Unless lifts each alternative", []Norm{prohibition("d", "z a|b", "v").unless("b|q a*")}, []string{"dead d"}},
-		{"Unless lifts one alternative", []Norm{prohibition("d", "z a|b", "v").unless("b|q")}, []string{}},
-		{"a bar that is part of a word", []Norm{prohibition("x", `a\|b`, "v"), prohibition("y", "a|b", "v")}, []string{}},
-		{"a permit for one alternative", []Norm{permission("p", "a", "v", 4), prohibition("f", "a|b", "v")}, []string{}},
-		{"a permit for each alternative", []Norm{permission("p", "a|b|c", "v", 4), prohibition("f", "a|b", "v")}, []string{"overruled f p"}},
-		{"alternatives that Unless keeps apart", []Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v").unless("a|b")}, []string{}},
-		{"alternatives of which Unless leaves one", []Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v").unless("a")}, []string{"contradiction f p"}},
+		{"alternatives in another order", []normsync.Norm{prohibition("x", "a|B|c*", "v"), prohibition("y", "c*|b|a|a", "v")}, []string{"duplicate y x"}},
+		{"an alternative is not both", []normsync.Norm{prohibition("x", "a|b", "v"), prohibition("y", "a b", "v")}, []string{"redundant y x"}},
+		{"an alternative is one of more", []normsync.Norm{prohibition("x", "a|b|c", "v"), prohibition("y", "b|a*", "v")}, []string{}},
+		{"fewer alternatives", []normsync.Norm{prohibition("x", "a|b|c", "v"), prohibition("y", "target:c|a", "v")}, []string{"redundant y x"}},
+		{"a prefix of each alternative", []normsync.Norm{prohibition("x", "z*", "v"), prohibition("y", "zone|zoo", "v")}, []string{"redundant y x"}},
+		{"an alternative that Unless lifts does not count", []normsync.Norm{prohibition("x", "a", "v", unless("c")), prohibition("y", "a|b", "v", unless("b|c"))}, []string{"redundant y x"}},
+		{"Unless lifts each alternative", []normsync.Norm{prohibition("d", "z a|b", "v", unless("b|q a*"))}, []string{"dead d"}},
+		{"Unless lifts one alternative", []normsync.Norm{prohibition("d", "z a|b", "v", unless("b|q"))}, []string{}},
+		{"a bar that is part of a word", []normsync.Norm{prohibition("x", `a\|b`, "v"), prohibition("y", "a|b", "v")}, []string{}},
+		{"a permit for one alternative", []normsync.Norm{permission("p", "a", "v", 4), prohibition("f", "a|b", "v")}, []string{}},
+		{"a permit for each alternative", []normsync.Norm{permission("p", "a|b|c", "v", 4), prohibition("f", "a|b", "v")}, []string{"overruled f p"}},
+		{"alternatives that Unless keeps apart", []normsync.Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v", unless("a|b"))}, []string{}},
+		{"alternatives of which Unless leaves one", []normsync.Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v", unless("a"))}, []string{"contradiction f p"}},
 		{"an alternative for which a higher permit decides it",
-			[]Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v"), permission("q", "a", "v", 1)}, []string{"contradiction f p"}},
+			[]normsync.Norm{permission("p", "a|b", "v", 0), prohibition("f", "", "v"), permission("q", "a", "v", 1)}, []string{"contradiction f p"}},
 
-		{"verb: is action:", []Norm{prohibition("x", "verb:a", "*"), prohibition("y", "action:a", "*")}, []string{"duplicate y x"}},
-		{"a fact", []Norm{prohibition("x", "facts:night", "v"), prohibition("y", "night", "v")}, []string{"redundant x y"}},
-		{"invisible characters do not count", []Norm{prohibition("x", "zo\u200Bne \u00AD", "v"), prohibition("y", "zone", "v\u2060")}, []string{"duplicate y x"}},
-		{"they count in agents", []Norm{prohibition("x", "agent:zo\u200Be", "v"), prohibition("y", "agent:zoe", "v")}, []string{}},
-		{"agents differ if more than the case of ASCII letters does", []Norm{prohibition("x", "agent:bo\u017Fs", "v"), prohibition("y", "agent:BOSS", "v"), prohibition("z", "agent:boss", "v")},
+		{"verb: is action:", []normsync.Norm{prohibition("x", "verb:a", "*"), prohibition("y", "action:a", "*")}, []string{"duplicate y x"}},
+		{"a fact", []normsync.Norm{prohibition("x", "facts:night", "v"), prohibition("y", "night", "v")}, []string{"redundant x y"}},
+		{"invisible characters do not count", []normsync.Norm{prohibition("x", "zo\u200Bne \u00AD", "v"), prohibition("y", "zone", "v\u2060")}, []string{"duplicate y x"}},
+		{"they count in agents", []normsync.Norm{prohibition("x", "agent:zo\u200Be", "v"), prohibition("y", "agent:zoe", "v")}, []string{}},
+		{"agents differ if more than the case of ASCII letters does", []normsync.Norm{prohibition("x", "agent:bo\u017Fs", "v"), prohibition("y", "agent:BOSS", "v"), prohibition("z", "agent:boss", "v")},
 			[]string{"duplicate z y"}},
 
-		{"the same window", []Norm{prohibition("x", "", "v").within(1, 5), prohibition("y", "", "v").within(1, 5)}, []string{"duplicate y x"}},
-		{"a window within another", []Norm{prohibition("x", "", "v").within(1, 5), prohibition("y", "", "v").within(2, 5)}, []string{"redundant y x"}},
-		{"a window within none", []Norm{prohibition("x", "a", "v").within(0, 5), prohibition("y", "", "v")}, []string{"redundant x y"}},
-		{"windows that overlap", []Norm{prohibition("x", "", "v").within(1, 5), prohibition("y", "", "v").within(2, 6)}, []string{}},
-		{"a permit in the window", []Norm{permission("p", "", "v", 0).within(1, 5), prohibition("f", "", "v")}, []string{"contradiction f p"}},
-		{"windows that do not meet", []Norm{permission("p", "", "v", 0).within(1, 5), prohibition("f", "", "v").within(5, 9)}, []string{}},
-		{"windows that meet for a moment", []Norm{permission("p", "", "v", 0).within(1, 5), prohibition("f", "", "v").within(4, 9)}, []string{"contradiction f p"}},
-		{"a permit with a window leaves actions without a time", []Norm{permission("p", "", "v", 4).within(1, 5), prohibition("f", "", "v").within(1, 5)}, []string{}},
-		{"a permit without one does not", []Norm{permission("p", "", "v", 4), prohibition("f", "", "v").within(1, 5)}, []string{"overruled f p"}},
-		{"a dead permit with a window", []Norm{permission("d", "a", "v", 4).unless("a").within(0, 5)}, []string{"dead d"}},
-		{"copies of a permit with a window", []Norm{permission("x", "a", "v", 4).within(3, 5), permission("y", "a", "v", 5).within(3, 5)}, []string{"duplicate x y"}},
+		{"the same window", []normsync.Norm{prohibition("x", "", "v", within(1, 5)), prohibition("y", "", "v", within(1, 5))}, []string{"duplicate y x"}},
+		{"a window within another", []normsync.Norm{prohibition("x", "", "v", within(1, 5)), prohibition("y", "", "v", within(2, 5))}, []string{"redundant y x"}},
+		{"a window within none", []normsync.Norm{prohibition("x", "a", "v", within(0, 5)), prohibition("y", "", "v")}, []string{"redundant x y"}},
+		{"windows that overlap", []normsync.Norm{prohibition("x", "", "v", within(1, 5)), prohibition("y", "", "v", within(2, 6))}, []string{}},
+		{"a permit in the window", []normsync.Norm{permission("p", "", "v", 0, within(1, 5)), prohibition("f", "", "v")}, []string{"contradiction f p"}},
+		{"windows that do not meet", []normsync.Norm{permission("p", "", "v", 0, within(1, 5)), prohibition("f", "", "v", within(5, 9))}, []string{}},
+		{"windows that meet for a moment", []normsync.Norm{permission("p", "", "v", 0, within(1, 5)), prohibition("f", "", "v", within(4, 9))}, []string{"contradiction f p"}},
+		{"a permit with a window leaves actions without a time", []normsync.Norm{permission("p", "", "v", 4, within(1, 5)), prohibition("f", "", "v", within(1, 5))}, []string{}},
+		{"a permit without one does not", []normsync.Norm{permission("p", "", "v", 4), prohibition("f", "", "v", within(1, 5))}, []string{"overruled f p"}},
+		{"a dead permit with a window", []normsync.Norm{permission("d", "a", "v", 4, unless("a"), within(0, 5))}, []string{"dead d"}},
+		{"copies of a permit with a window", []normsync.Norm{permission("x", "a", "v", 4, within(3, 5)), permission("y", "a", "v", 5, within(3, 5))}, []string{"duplicate x y"}},
 		{"a higher permit that decides it at the beginning of the window",
-			[]Norm{permission("p", "", "v", 0).within(1, 9), prohibition("f", "", "v"), permission("q", "", "v", 1).within(1, 5)}, []string{"contradiction f p"}},
+			[]normsync.Norm{permission("p", "", "v", 0, within(1, 9)), prohibition("f", "", "v"), permission("q", "", "v", 1, within(1, 5))}, []string{"contradiction f p"}},
 
-		{"two dead norms are no duplicates", []Norm{prohibition("d", "a", "attack").unless("a"), prohibition("e", "a", "attack").unless("a")}, []string{"dead d", "dead e"}},
-		{"an agent is no plain token", []Norm{prohibition("d", "agent:red", "attack").unless("red"), prohibition("e", "red agent:blue", "attack").unless("agent:red")}, []string{}},
+		{"two dead norms are no duplicates", []normsync.Norm{prohibition("d", "a", "attack", unless("a")), prohibition("e", "a", "attack", unless("a"))}, []string{"dead d", "dead e"}},
+		{"an agent is no plain token", []normsync.Norm{prohibition("d", "agent:red", "attack", unless("red")), prohibition("e", "red agent:blue", "attack", unless("agent:red"))}, []string{}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			norms := append(c.norms, prohibition("elsewhere", "elsewhere", "quaff").at(9), permission("elsewhere too", "elsewhere", "sing", 9))
+			norms := append(c.norms, prohibition("elsewhere", "elsewhere", "quaff", priority(9)), permission("elsewhere too", "elsewhere", "sing", 9))
 			require.Equal(t, c.want, conflictsOf(t, norms...))
 			slices.Reverse(norms)
 			require.Equal(t, c.want, conflictsOf(t, norms...), "whatever the order of the norms")
@@ -219,11 +197,11 @@ func TestConflictsFinds(t *testing.T) {
 }
 
 func TestConflictsSaysWhy(t *testing.T) {
-	conflicts, err := Conflicts([]Norm{
-		prohibition("d", "zone", "attack").unless("location:zone target:* faction:zon* facts:zone action:zone"),
-		prohibition("e", "", "Attack loot").unless("lo* attack"),
-		prohibition("x", "a", "sing"), prohibition("y", "a", "sing").at(2),
-		prohibition("z", "agent:a|B", "dance").unless("agent:A* agent:c|b"),
+	conflicts, err := normsync.Conflicts([]normsync.Norm{
+		prohibition("d", "zone", "attack", unless("location:zone target:* faction:zon* facts:zone action:zone")),
+		prohibition("e", "", "Attack loot", unless("lo* attack")),
+		prohibition("x", "a", "sing"), prohibition("y", "a", "sing", priority(2)),
+		prohibition("z", "agent:a|B", "dance", unless("agent:A* agent:c|b")),
 	})
 	require.NoError(t, err)
 	details := []string{}
@@ -239,64 +217,64 @@ func TestConflictsSaysWhy(t *testing.T) {
 }
 
 func TestConflictsRefusesWhatCompileRefuses(t *testing.T) {
-	_, err := Conflicts([]Norm{prohibition("a", "x == y", "attack")})
-	require.ErrorIs(t, err, ErrInvalid)
-	_, err = Conflicts([]Norm{prohibition("a", "x", "attack"), prohibition("a", "y", "attack")})
-	require.ErrorIs(t, err, ErrExists)
+	_, err := normsync.Conflicts([]normsync.Norm{prohibition("a", "x == y", "attack")})
+	require.ErrorIs(t, err, normsync.ErrInvalid)
+	_, err = normsync.Conflicts([]normsync.Norm{prohibition("a", "x", "attack"), prohibition("a", "y", "attack")})
+	require.ErrorIs(t, err, normsync.ErrExists)
 	repealed := prohibition("a", "zone", "attack")
 	repealed.Repealed = true
 	require.Empty(t, conflictsOf(t, repealed, prohibition("b", "zone", "attack")))
 }
 
 func TestConflictsBearsTheExtremes(t *testing.T) {
-	require.Equal(t, []string{"redundant a b"}, conflictsOf(t, prohibition("a", "x y", "v").at(math.MaxInt32), prohibition("b", "x", "v").at(math.MinInt32)))
-	require.Equal(t, []string{"overruled b p"}, conflictsOf(t, permission("p", "", "v", math.MaxInt32), prohibition("b", "x", "v").at(math.MinInt32)))
+	require.Equal(t, []string{"redundant a b"}, conflictsOf(t, prohibition("a", "x y", "v", priority(math.MaxInt32)), prohibition("b", "x", "v", priority(math.MinInt32))))
+	require.Equal(t, []string{"overruled b p"}, conflictsOf(t, permission("p", "", "v", math.MaxInt32), prohibition("b", "x", "v", priority(math.MinInt32))))
 	// An Unless for every letter that a prefix could go on with, but one.
 	letters := strings.Join(strings.Split("abcdefghijklmnopqrstuvwxyz0123456789", ""), "* zone")
-	require.Empty(t, conflictsOf(t, prohibition("a", "zone*", "v").unless("zone zone"+letters+"*")))
+	require.Empty(t, conflictsOf(t, prohibition("a", "zone*", "v", unless("zone zone"+letters+"*"))))
 }
 
 // conflictWorlds are sets of n norms in which much looks alike.
-var conflictWorlds = map[string]func(n int) []Norm{
-	"plain": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm {
-			return prohibition("", fmt.Sprintf("cell-%d faction:f%d", i, i%7), fmt.Sprintf("attack v%d", i%11)).at(i % 5)
+var conflictWorlds = map[string]func(n int) []normsync.Norm{
+	"plain": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm {
+			return prohibition("", fmt.Sprintf("cell-%d faction:f%d", i, i%7), fmt.Sprintf("attack v%d", i%11), priority(i%5))
 		})
 	},
-	"one-verb": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm { return prohibition("", fmt.Sprintf("zone-%d red", i), "attack") })
+	"one-verb": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm { return prohibition("", fmt.Sprintf("zone-%d red", i), "attack") })
 	},
-	"copies": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm { return prohibition("", "zone", "attack").at(i) })
+	"copies": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm { return prohibition("", "zone", "attack", priority(i)) })
 	},
-	"one-condition": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm { return prohibition("", "zone", fmt.Sprintf("verb-%d attack", i)) })
+	"one-condition": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm { return prohibition("", "zone", fmt.Sprintf("verb-%d attack", i)) })
 	},
-	"exemptions": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm { return prohibition("", "", "attack").unless(fmt.Sprintf("u-%d", i)) })
+	"exemptions": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm { return prohibition("", "", "attack", unless(fmt.Sprintf("u-%d", i))) })
 	},
-	"redundant": func(n int) []Norm {
-		return append(manyNorms(n-1, func(i int) Norm { return prohibition("", "", "attack").unless(fmt.Sprintf("u-%d", i)) }),
-			prohibition(fmt.Sprintf("norm-%05d", n-1), "", "attack").at(-1))
+	"redundant": func(n int) []normsync.Norm {
+		return append(manyNorms(n-1, func(i int) normsync.Norm { return prohibition("", "", "attack", unless(fmt.Sprintf("u-%d", i))) }),
+			prohibition(fmt.Sprintf("norm-%05d", n-1), "", "attack", priority(-1)))
 	},
-	"permits": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm {
+	"permits": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm {
 			if i%2 == 0 {
 				return permission("", fmt.Sprintf("zone-%d", i), "attack", 0)
 			}
 			return prohibition("", fmt.Sprintf("zone-%d", i), "attack")
 		})
 	},
-	"switches": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm {
+	"switches": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm {
 			if i%2 == 0 {
-				return permission("", fmt.Sprintf("zone-%d", i), "attack", 0).unless("war")
+				return permission("", fmt.Sprintf("zone-%d", i), "attack", 0, unless("war"))
 			}
 			return prohibition("", fmt.Sprintf("zone-%d war", i), "attack")
 		})
 	},
-	"silenced": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm {
+	"silenced": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm {
 			switch {
 			case i == 0:
 				return permission("", "calm", "attack", 1)
@@ -306,15 +284,15 @@ var conflictWorlds = map[string]func(n int) []Norm{
 			return prohibition("", fmt.Sprintf("zone-%d", i), "attack")
 		})
 	},
-	"prefixes": func(n int) []Norm {
-		return manyNorms(n, func(i int) Norm {
-			return prohibition("", strings.Repeat("z", 1+i%100)+"* "+fmt.Sprintf("location:c%d", i), "at*").unless(fmt.Sprintf("w%d*", i%10))
+	"prefixes": func(n int) []normsync.Norm {
+		return manyNorms(n, func(i int) normsync.Norm {
+			return prohibition("", strings.Repeat("z", 1+i%100)+"* "+fmt.Sprintf("location:c%d", i), "at*", unless(fmt.Sprintf("w%d*", i%10)))
 		})
 	},
 }
 
-func manyNorms(n int, norm func(i int) Norm) []Norm {
-	norms := make([]Norm, n)
+func manyNorms(n int, norm func(i int) normsync.Norm) []normsync.Norm {
+	norms := make([]normsync.Norm, n)
 	for i := range norms {
 		norms[i] = norm(i)
 		norms[i].Name = fmt.Sprintf("norm-%05d", i)
@@ -323,11 +301,11 @@ func manyNorms(n int, norm func(i int) Norm) []Norm {
 }
 
 func TestConflictsFindsTheWideAmongTheMany(t *testing.T) {
-	conflicts, err := Conflicts(conflictWorlds["redundant"](3000))
+	conflicts, err := normsync.Conflicts(conflictWorlds["redundant"](3000))
 	require.NoError(t, err)
 	require.Len(t, conflicts, 2999)
 	for _, c := range conflicts {
-		require.Equal(t, []any{ConflictRedundant, "norm-02999"}, []any{c.Kind, c.B})
+		require.Equal(t, []any{normsync.ConflictRedundant, "norm-02999"}, []any{c.Kind, c.B})
 	}
 }
 
@@ -337,53 +315,52 @@ func TestConflictsIsNotQuadratic(t *testing.T) {
 	for name, world := range conflictWorlds {
 		t.Run(name, func(t *testing.T) {
 			work := func(n int) int {
-				f, err := newFinder(world(n))
+				found, _, work, err := normsync.SearchConflicts(world(n), 0)
 				require.NoError(t, err)
-				f.search()
-				require.LessOrEqual(t, len(f.found), 2*n)
-				return f.work
+				require.LessOrEqual(t, len(found), 2*n)
+				return work
 			}
 			small, large := work(1000), work(10_000)
 			require.LessOrEqual(t, large, 15*small, "1,000 norms took %d units", small)
-			require.LessOrEqual(t, large, questions*2*leastUnits*10_000)
+			require.LessOrEqual(t, large, normsync.Questions*2*normsync.LeastUnits*10_000)
 		})
 	}
 }
 
 // hostileNorms are norms as large as Validate allows, which are alike.
-var hostileNorms = map[string]func(i int) Norm{
-	"words": func(i int) Norm {
-		return prohibition("", listOf(func(k int) string { return fmt.Sprint("c", k) }), listOf(func(k int) string { return fmt.Sprint("v", (k+i)%70) })).
-			unless(listOf(func(k int) string { return fmt.Sprint("u", (k+i)%100) }))
+var hostileNorms = map[string]func(i int) normsync.Norm{
+	"words": func(i int) normsync.Norm {
+		return prohibition("", listOf(func(k int) string { return fmt.Sprint("c", k) }), listOf(func(k int) string { return fmt.Sprint("v", (k+i)%70) }),
+			unless(listOf(func(k int) string { return fmt.Sprint("u", (k+i)%100) })))
 	},
-	"prefixes that Unless leaves no letter": func(i int) Norm {
-		return prohibition("", listOf(func(k int) string { return fmt.Sprint("c", k, "*") }), listOf(func(k int) string { return fmt.Sprint("v", k, "*") })).
-			unless(listOf(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) }))
+	"prefixes that Unless leaves no letter": func(i int) normsync.Norm {
+		return prohibition("", listOf(func(k int) string { return fmt.Sprint("c", k, "*") }), listOf(func(k int) string { return fmt.Sprint("v", k, "*") }),
+			unless(listOf(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) })))
 	},
-	"tokens of many alternatives": func(i int) Norm {
+	"tokens of many alternatives": func(i int) normsync.Norm {
 		all := func(letter string) string {
 			return strings.ReplaceAll(listOf(func(k int) string { return fmt.Sprint(letter, (k+i)%70) }), " ", "|")
 		}
-		return prohibition("", all("c"), listOf(func(k int) string { return fmt.Sprint("v", (k+i)%70) })).unless(all("facts:u"))
+		return prohibition("", all("c"), listOf(func(k int) string { return fmt.Sprint("v", (k+i)%70) }), unless(all("facts:u")))
 	},
-	"tokens of two alternatives in windows": func(i int) Norm {
-		pairs := strings.Fields(listOf(func(k int) string { return fmt.Sprintf("c%d*|c%d", k/2, (k+i)%70) }))[:maxTokens/2]
-		n := prohibition("", strings.Join(pairs, " "), listOf(func(k int) string { return fmt.Sprint("v", k, "*") })).
-			unless(listOf(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) }))
+	"tokens of two alternatives in windows": func(i int) normsync.Norm {
+		pairs := strings.Fields(listOf(func(k int) string { return fmt.Sprintf("c%d*|c%d", k/2, (k+i)%70) }))[:normsync.MaxTokens/2]
+		n := prohibition("", strings.Join(pairs, " "), listOf(func(k int) string { return fmt.Sprint("v", k, "*") }),
+			unless(listOf(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) })))
 		n.From = time.Unix(int64(i), 0).UTC()
 		n.Until = n.From.Add(time.Hour)
 		return n
 	},
-	"prefixes of all lengths": func(i int) Norm {
+	"prefixes of all lengths": func(i int) normsync.Norm {
 		all := func(letter string) string {
 			return listOf(func(k int) string { return strings.Repeat(letter, 1+(k+i)%120) + "*" })
 		}
-		return prohibition("", all("z"), all("x")).unless(all("y"))
+		return prohibition("", all("z"), all("x"), unless(all("y")))
 	},
 }
 
-func alikeNorms(name string, n int) []Norm {
-	return manyNorms(n, func(i int) Norm {
+func alikeNorms(name string, n int) []normsync.Norm {
+	return manyNorms(n, func(i int) normsync.Norm {
 		n := hostileNorms[name](i)
 		if n.Priority = i % 3; i%2 == 0 {
 			n.Prohibited, n.Permitted = "", n.Prohibited
@@ -394,7 +371,7 @@ func alikeNorms(name string, n int) []Norm {
 
 // listOf returns as many words as a field may have.
 func listOf(word func(k int) string) string {
-	words := make([]string, maxTokens)
+	words := make([]string, normsync.MaxTokens)
 	for k := range words {
 		words[k] = word(k)
 	}
@@ -407,13 +384,11 @@ func TestConflictsGivesUpOnHostileNorms(t *testing.T) {
 	for name := range hostileNorms {
 		t.Run(name, func(t *testing.T) {
 			norms := alikeNorms(name, 600)
-			f, err := newFinder(norms)
+			found, gaveUp, work, err := normsync.SearchConflicts(norms, normsync.LeastUnits) // as for many norms
 			require.NoError(t, err)
-			f.units = leastUnits // as for many norms
-			f.search()
-			require.LessOrEqual(t, f.work, 2*questions*leastUnits*len(norms))
-			require.NotEmpty(t, f.gaveUp)
-			for _, c := range f.found[:min(3, len(f.found))] {
+			require.LessOrEqual(t, work, 2*normsync.Questions*normsync.LeastUnits*len(norms))
+			require.NotEmpty(t, gaveUp)
+			for _, c := range found[:min(3, len(found))] {
 				requireShown(t, norms, c)
 			}
 		})
@@ -421,10 +396,10 @@ func TestConflictsGivesUpOnHostileNorms(t *testing.T) {
 }
 
 func BenchmarkConflicts(b *testing.B) {
-	run := func(name string, norms []Norm) {
+	run := func(name string, norms []normsync.Norm) {
 		b.Run("norms=10000/world="+name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := Conflicts(norms); err != nil {
+				if _, err := normsync.Conflicts(norms); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -443,7 +418,7 @@ func BenchmarkConflicts(b *testing.B) {
 // time; see smallTimes.
 type smallWorld struct {
 	now              time.Time
-	actions          []Action
+	actions          []normsync.Action
 	conditions, verb map[string]bitset // by token: the actions it is found in
 	words            map[string]bitset // by word: the actions that have it in the verb
 }
@@ -482,7 +457,7 @@ func newSmallWorld() *smallWorld {
 				for _, faction := range []string{"", "a", "ax", "u"} {
 					for _, facts := range []string{"", "a", "b", "x", "ax"} {
 						for _, agent := range []string{"", "a", "ax", "ab"} {
-							w.actions = append(w.actions, Action{Verb: verb, Location: location, Target: target, Faction: faction, Facts: facts, Agent: agent})
+							w.actions = append(w.actions, normsync.Action{Verb: verb, Location: location, Target: target, Faction: faction, Facts: facts, Agent: agent})
 						}
 					}
 				}
@@ -491,15 +466,15 @@ func newSmallWorld() *smallWorld {
 	}
 	for _, t := range strings.Fields("a A b ab a* * u location:a location:b location:* faction:a faction:a* target:ab target:a* action:u verb:u* action:a agent:a agent:a* agent:A " +
 		"facts:a facts:* a|b A|ab|a b|u* location:a|b target:ab|a facts:x|a agent:a|ax x|a\u200Bb") {
-		w.conditions[t] = w.where(t, (*actionTokens).have)
+		w.conditions[t] = w.where(t, (*normsync.ActionTokens).HaveToken)
 	}
 	for _, t := range strings.Fields("u v uv u* * V") {
-		w.verb[t] = w.where(t, func(a *actionTokens, tok string) bool { return a.Has(token.ParseVerb(tok)) })
+		w.verb[t] = w.where(t, func(a *normsync.ActionTokens, tok string) bool { return a.Has(token.ParseVerb(tok)) })
 	}
 	for _, a := range w.actions {
 		for _, word := range strings.Fields(a.Verb) {
 			if w.words[word] == nil {
-				w.words[word] = w.where(word, func(a *actionTokens, word string) bool {
+				w.words[word] = w.where(word, func(a *normsync.ActionTokens, word string) bool {
 					return slices.Contains(a.Field(token.Action), word)
 				})
 			}
@@ -510,10 +485,10 @@ func newSmallWorld() *smallWorld {
 
 func (w *smallWorld) none() bitset { return make(bitset, (len(w.actions)+63)/64) }
 
-func (w *smallWorld) where(token string, found func(*actionTokens, string) bool) bitset {
+func (w *smallWorld) where(token string, found func(*normsync.ActionTokens, string) bool) bitset {
 	b := w.none()
 	for i, a := range w.actions {
-		if found(splitAction(&a), token) {
+		if found(normsync.SplitAction(&a), token) {
 			b[i/64] |= 1 << (i % 64)
 		}
 	}
@@ -521,9 +496,9 @@ func (w *smallWorld) where(token string, found func(*actionTokens, string) bool)
 }
 
 // meets is the actions that have a verb of n, and that n applies to.
-func (w *smallWorld) meets(n Norm) bitset {
+func (w *smallWorld) meets(n normsync.Norm) bitset {
 	b := w.none()
-	if !n.active(w.now) {
+	if !n.Active(w.now) {
 		return b
 	}
 	for _, t := range strings.Fields(n.Prohibited + " " + n.Permitted) {
@@ -539,7 +514,7 @@ func (w *smallWorld) meets(n Norm) bitset {
 }
 
 // breaks is the actions that break each of the norms.
-func (w *smallWorld) breaks(norms []Norm) map[string]bitset {
+func (w *smallWorld) breaks(norms []normsync.Norm) map[string]bitset {
 	broken := map[string]bitset{}
 	for _, n := range norms {
 		if n.Permitted != "" {
@@ -551,8 +526,8 @@ func (w *smallWorld) breaks(norms []Norm) map[string]bitset {
 }
 
 // left is the actions that break a prohibition, given the permits among norms.
-func (w *smallWorld) left(n Norm, norms []Norm) bitset {
-	permits := slices.DeleteFunc(slices.Clone(norms), func(p Norm) bool { return p.Permitted == "" || p.Shadow || p.Priority <= n.Priority })
+func (w *smallWorld) left(n normsync.Norm, norms []normsync.Norm) bitset {
+	permits := slices.DeleteFunc(slices.Clone(norms), func(p normsync.Norm) bool { return p.Permitted == "" || p.Shadow || p.Priority <= n.Priority })
 	left := w.none()
 	for _, tok := range strings.Fields(n.Prohibited) {
 		if tok == "*" {
@@ -580,7 +555,7 @@ func (w *smallWorld) left(n Norm, norms []Norm) bitset {
 
 // reported is the actions that break any of the norms; denied those that break
 // one that is no dry run.
-func (w *smallWorld) reported(norms []Norm) (reported, denied bitset) {
+func (w *smallWorld) reported(norms []normsync.Norm) (reported, denied bitset) {
 	reported, denied = w.none(), w.none()
 	broken := w.breaks(norms)
 	for _, n := range norms {
@@ -594,7 +569,7 @@ func (w *smallWorld) reported(norms []Norm) (reported, denied bitset) {
 	return reported, denied
 }
 
-func (w *smallWorld) norms(r *rand.Rand, count int, permits, windows bool) []Norm {
+func (w *smallWorld) norms(r *rand.Rand, count int, permits, windows bool) []normsync.Norm {
 	bounds := []time.Time{{}, time.Unix(2, 0).UTC(), time.Unix(4, 0).UTC()}
 	conditions, verbs := slices.Sorted(maps.Keys(w.conditions)), slices.Sorted(maps.Keys(w.verb))
 	list := func(n int, from []string) string {
@@ -604,9 +579,9 @@ func (w *smallWorld) norms(r *rand.Rand, count int, permits, windows bool) []Nor
 		}
 		return strings.Join(ts, " ")
 	}
-	var norms []Norm
+	var norms []normsync.Norm
 	for i := range count {
-		n := Norm{Name: fmt.Sprint("n", i), Priority: r.IntN(3), Shadow: r.IntN(6) == 0, Condition: list(r.IntN(3), conditions)}
+		n := normsync.Norm{Name: fmt.Sprint("n", i), Priority: r.IntN(3), Shadow: r.IntN(6) == 0, Condition: list(r.IntN(3), conditions)}
 		if r.IntN(3) == 0 {
 			n.Unless = list(1+r.IntN(2), conditions)
 		}
@@ -634,7 +609,7 @@ type verdictsAt struct {
 }
 
 // judge returns the verdicts at all times at which they can differ.
-func (w smallWorld) judge(norms []Norm) (verdicts []verdictsAt) {
+func (w smallWorld) judge(norms []normsync.Norm) (verdicts []verdictsAt) {
 	for _, w.now = range smallTimes {
 		v := verdictsAt{&smallWorld{w.now, w.actions, w.conditions, w.verb, w.words}, map[string]bitset{}, nil}
 		for _, n := range norms {
@@ -642,7 +617,7 @@ func (w smallWorld) judge(norms []Norm) (verdicts []verdictsAt) {
 		}
 		v.broken = v.breaks(norms)
 		verdicts = append(verdicts, v)
-		if !slices.ContainsFunc(norms, func(n Norm) bool { return n.From != n.Until }) {
+		if !slices.ContainsFunc(norms, func(n normsync.Norm) bool { return n.From != n.Until }) {
 			break
 		}
 	}
@@ -655,7 +630,7 @@ func (w smallWorld) judge(norms []Norm) (verdicts []verdictsAt) {
 func TestConflictsAreTrueAndComplete(t *testing.T) {
 	w := newSmallWorld()
 	r := rand.New(rand.NewPCG(5, uint64(len(w.actions))))
-	counts := map[ConflictKind]int{}
+	counts := map[normsync.ConflictKind]int{}
 	fewer := 0 // conflicts that were not found for want of a budget
 	worlds := 2000
 	if testing.Short() || raceEnabled {
@@ -664,7 +639,7 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 	for world := range worlds {
 		permits, windows := world%3 > 0, world%4 == 0
 		norms := w.norms(r, 2+r.IntN(4), permits, windows)
-		byName := map[string]Norm{}
+		byName := map[string]normsync.Norm{}
 		for _, n := range norms {
 			byName[n.Name] = n
 		}
@@ -675,31 +650,31 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 		unmet := func(name string) bool { return always(func(v verdictsAt) bool { return v.met[name].empty() }) }
 
 		// requireTrue returns the kinds of conflicts by the norm's name.
-		requireTrue := func(conflicts []Conflict) map[string][]ConflictKind {
-			kinds := map[string][]ConflictKind{}
+		requireTrue := func(conflicts []normsync.Conflict) map[string][]normsync.ConflictKind {
+			kinds := map[string][]normsync.ConflictKind{}
 			for _, c := range conflicts {
 				kinds[c.A] = append(kinds[c.A], c.Kind)
 				requireShown(t, norms, c)
 				a, b := byName[c.A], byName[c.B]
 				holds := true
 				switch c.Kind {
-				case ConflictDead:
+				case normsync.ConflictDead:
 					holds = unmet(c.A)
-				case ConflictDuplicate:
+				case normsync.ConflictDuplicate:
 					holds = always(func(v verdictsAt) bool { return slices.Equal(v.met[c.A], v.met[c.B]) }) &&
 						(a.Permitted == "") == (b.Permitted == "") && a.Priority <= b.Priority && (a.Shadow || !b.Shadow)
-				case ConflictOverruled:
-					holds = !unmet(c.A) && always(func(v verdictsAt) bool { return v.left(a, []Norm{b}).empty() })
-				case ConflictRedundant:
+				case normsync.ConflictOverruled:
+					holds = !unmet(c.A) && always(func(v verdictsAt) bool { return v.left(a, []normsync.Norm{b}).empty() })
+				case normsync.ConflictRedundant:
 					holds = always(func(v verdictsAt) bool { return v.broken[c.A].within(v.broken[c.B]) }) && (a.Shadow || !b.Shadow)
-				case ConflictContradiction:
+				case normsync.ConflictContradiction:
 					holds = a.Prohibited != "" && b.Permitted != "" && a.Priority == b.Priority
 				}
 				require.True(t, holds, "%+v\nin %+v", c, norms)
 			}
 			// All norms that should be repealed can be repealed at once.
-			kept := slices.DeleteFunc(slices.Clone(norms), func(n Norm) bool {
-				return slices.ContainsFunc(kinds[n.Name], func(k ConflictKind) bool { return k != ConflictContradiction })
+			kept := slices.DeleteFunc(slices.Clone(norms), func(n normsync.Norm) bool {
+				return slices.ContainsFunc(kinds[n.Name], func(k normsync.ConflictKind) bool { return k != normsync.ConflictContradiction })
 			})
 			for _, v := range verdicts {
 				reported, denied := v.reported(norms)
@@ -710,50 +685,48 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 			return kinds
 		}
 
-		starved, err := newFinder(norms)
+		starved, starvedGaveUp, _, err := normsync.SearchConflicts(norms, 1+r.IntN(300))
 		require.NoError(t, err)
-		starved.units = 1 + r.IntN(300)
-		starved.search()
-		requireTrue(starved.found)
+		requireTrue(starved)
 
-		conflicts, gaveUp, err := FindConflicts(norms)
+		conflicts, gaveUp, err := normsync.FindConflicts(norms)
 		require.NoError(t, err)
 		require.Empty(t, gaveUp)
 		for _, c := range conflicts {
 			counts[c.Kind]++
 		}
-		if missed := len(conflicts) - len(starved.found); missed > 0 {
+		if missed := len(conflicts) - len(starved); missed > 0 {
 			fewer += missed
-			require.NotEmpty(t, starved.gaveUp, "it says when it gave up")
+			require.NotEmpty(t, starvedGaveUp, "it says when it gave up")
 		}
 		kinds := requireTrue(conflicts)
-		has := func(name string, kind ConflictKind) bool { return slices.Contains(kinds[name], kind) }
+		has := func(name string, kind normsync.ConflictKind) bool { return slices.Contains(kinds[name], kind) }
 
 		for _, n := range norms {
-			require.Equal(t, unmet(n.Name), has(n.Name, ConflictDead), "dead is what no action meets: %+v", n)
-			if n.Permitted != "" || has(n.Name, ConflictDead) || has(n.Name, ConflictDuplicate) {
+			require.Equal(t, unmet(n.Name), has(n.Name, normsync.ConflictDead), "dead is what no action meets: %+v", n)
+			if n.Permitted != "" || has(n.Name, normsync.ConflictDead) || has(n.Name, normsync.ConflictDuplicate) {
 				continue
 			}
 			overruled, higher := false, false
 			for _, p := range norms {
 				if p.Permitted != "" && !p.Shadow && p.Priority > n.Priority {
 					higher = true
-					overruled = overruled || always(func(v verdictsAt) bool { return v.left(n, []Norm{p}).empty() })
+					overruled = overruled || always(func(v verdictsAt) bool { return v.left(n, []normsync.Norm{p}).empty() })
 				}
 			}
-			require.Equal(t, overruled, has(n.Name, ConflictOverruled), "overruled is what one permit always silences: %+v\nin %+v", n, norms)
+			require.Equal(t, overruled, has(n.Name, normsync.ConflictOverruled), "overruled is what one permit always silences: %+v\nin %+v", n, norms)
 			if higher {
 				continue // which action shows the rest is not searched for in full
 			}
 			contradicted, redundant := false, false
 			for _, o := range norms {
 				switch {
-				case o.Name == n.Name || has(o.Name, ConflictDuplicate) || unmet(o.Name):
+				case o.Name == n.Name || has(o.Name, normsync.ConflictDuplicate) || unmet(o.Name):
 				case o.Permitted != "":
 					meet := !always(func(v verdictsAt) bool { return v.met[n.Name].and(v.met[o.Name]).empty() })
 					contradicted = contradicted || !o.Shadow && o.Priority == n.Priority && shareVerb(n, o) && meet
 				case !permits:
-					within := func(a, b Norm) bool {
+					within := func(a, b normsync.Norm) bool {
 						return always(func(v verdictsAt) bool { return v.met[a.Name].within(v.met[b.Name]) }) && (a.Shadow || !b.Shadow)
 					}
 					first := n.Priority > o.Priority || n.Priority == o.Priority && n.Name < o.Name
@@ -761,16 +734,16 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 				}
 			}
 			if contradicted {
-				require.True(t, has(n.Name, ConflictContradiction), "a contradiction of %+v\nin %+v", n, norms)
+				require.True(t, has(n.Name, normsync.ConflictContradiction), "a contradiction of %+v\nin %+v", n, norms)
 			}
 			if !permits {
-				require.Equal(t, redundant, has(n.Name, ConflictRedundant), "redundant is %+v\nin %+v", n, norms)
+				require.Equal(t, redundant, has(n.Name, normsync.ConflictRedundant), "redundant is %+v\nin %+v", n, norms)
 			}
 		}
 	}
 	t.Logf("%d actions, %d worlds: %v, %d fewer with a small budget", len(w.actions), worlds, counts, fewer)
 	require.Greater(t, fewer, worlds/10, "the small budgets are small enough")
-	for _, kind := range []ConflictKind{ConflictDead, ConflictDuplicate, ConflictOverruled, ConflictRedundant, ConflictContradiction} {
+	for _, kind := range []normsync.ConflictKind{normsync.ConflictDead, normsync.ConflictDuplicate, normsync.ConflictOverruled, normsync.ConflictRedundant, normsync.ConflictContradiction} {
 		require.Greater(t, counts[kind], worlds/100, "the worlds are rich enough in %s", kind)
 	}
 }
@@ -778,7 +751,7 @@ func TestConflictsAreTrueAndComplete(t *testing.T) {
 // Conflicts in the worlds of the twin, with words that fold in odd ways, bars, and
 // invisible characters: the twin finds no action that disproves what is reported.
 func TestConflictsAgreeWithTheTwin(t *testing.T) {
-	counts := map[ConflictKind]int{}
+	counts := map[normsync.ConflictKind]int{}
 	for seed := range uint64(600) {
 		w := plainWorld(seed)
 		if seed%2 == 1 {
@@ -793,14 +766,14 @@ func TestConflictsAgreeWithTheTwin(t *testing.T) {
 				norms[i].From, norms[i].Until = norms[i-1].From, norms[i-1].Until
 			}
 		}
-		conflicts, gaveUp, err := FindConflicts(norms)
+		conflicts, gaveUp, err := normsync.FindConflicts(norms)
 		require.NoError(t, err)
 		require.Empty(t, gaveUp)
-		byName := map[string]Norm{}
+		byName := map[string]normsync.Norm{}
 		for _, n := range norms {
 			byName[n.Name] = n
 		}
-		actions := make([]Action, 100)
+		actions := make([]normsync.Action, 100)
 		for i := range actions {
 			actions[i] = w.action()
 		}
@@ -820,19 +793,19 @@ func TestConflictsAgreeWithTheTwin(t *testing.T) {
 			a, b := byName[c.A], byName[c.B]
 			for _, action := range actions {
 				broken := twin(norms).check(action)
-				breaks := func(n Norm) bool {
+				breaks := func(n normsync.Norm) bool {
 					return slices.Contains(broken, verdict(n.Name, n.Shadow))
 				}
 				f := twinSplit(action)
 				holds := true
 				switch c.Kind {
-				case ConflictDead:
+				case normsync.ConflictDead:
 					holds = !f.applies(a)
-				case ConflictDuplicate:
+				case normsync.ConflictDuplicate:
 					holds = f.applies(a) == f.applies(b)
-				case ConflictOverruled:
+				case normsync.ConflictOverruled:
 					holds = !breaks(a)
-				case ConflictRedundant:
+				case normsync.ConflictRedundant:
 					holds = !breaks(a) || breaks(b)
 				}
 				require.True(t, holds, "%+v\nis disproved by %+v\nin %+v", c, action, norms)
@@ -840,15 +813,15 @@ func TestConflictsAgreeWithTheTwin(t *testing.T) {
 		}
 	}
 	t.Log(counts)
-	for _, kind := range []ConflictKind{ConflictDead, ConflictDuplicate, ConflictOverruled, ConflictRedundant, ConflictContradiction} {
+	for _, kind := range []normsync.ConflictKind{normsync.ConflictDead, normsync.ConflictDuplicate, normsync.ConflictOverruled, normsync.ConflictRedundant, normsync.ConflictContradiction} {
 		require.Greater(t, counts[kind], 5, "the worlds are rich enough in %s", kind)
 	}
 }
 
 // shareVerb reports whether two norms have a verb in common that is lifted by
 // neither's Unless.
-func shareVerb(a, b Norm) bool {
-	r, s := implication.New(0, a.verbs(), a.Condition, a.Unless, a.window()), implication.New(1, b.verbs(), b.Condition, b.Unless, b.window())
+func shareVerb(a, b normsync.Norm) bool {
+	r, s := a.Implication(0), b.Implication(1)
 	both := &implication.Norm{Unless: slices.Concat(r.Unless, s.Unless)}
 	budget, shared := implication.NewBudget(math.MaxInt), false
 	implication.NewOverlaps([]*implication.Norm{s}).Each(r, budget, func(_ *implication.Norm, verb *implication.Token) {

@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"bytes"
@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 // claims has, for each sentence of the package comment, a phrase that occurs
@@ -199,14 +201,14 @@ func TestCheckingReadsNoClock(t *testing.T) {
 }
 
 func TestWhatIsForPeopleIsNeverMatched(t *testing.T) {
-	n := Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
+	n := normsync.Norm{Name: "peace", Condition: "safe_zone", Prohibited: "attack"}
 	labelled := n
-	labelled.Description, labelled.Scope, labelled.Severity, labelled.Advice = "brawl in the inn", "inn", SeverityError, "brawl inn"
-	c, err := Compile(labelled)
+	labelled.Description, labelled.Scope, labelled.Severity, labelled.Advice = "brawl in the inn", "inn", normsync.SeverityError, "brawl inn"
+	c, err := normsync.Compile(labelled)
 	require.NoError(t, err)
-	require.Len(t, c.Check(Action{Verb: "attack", Location: "safe_zone", Metadata: `"inn"`}), 1)
-	require.Empty(t, c.Check(Action{Verb: "attack", Location: "inn", Metadata: `"safe_zone"`}))
-	require.Empty(t, c.Check(Action{Verb: "brawl", Location: "safe_zone", Metadata: `"attack"`}))
+	require.Len(t, c.Check(normsync.Action{Verb: "attack", Location: "safe_zone", Metadata: `"inn"`}), 1)
+	require.Empty(t, c.Check(normsync.Action{Verb: "attack", Location: "inn", Metadata: `"safe_zone"`}))
+	require.Empty(t, c.Check(normsync.Action{Verb: "brawl", Location: "safe_zone", Metadata: `"attack"`}))
 	require.Equal(t, n.ID(), labelled.ID())
 }
 
@@ -231,10 +233,10 @@ func TestTheValuesAreComparable(t *testing.T) {
 		}
 		return true
 	}
-	for _, v := range []any{Norm{}, Action{}, Violation{}, Revision{}, Change{}} {
+	for _, v := range []any{normsync.Norm{}, normsync.Action{}, normsync.Violation{}, normsync.Revision{}, normsync.Change{}} {
 		require.False(t, shares(reflect.TypeOf(v)), "%T", v)
 	}
-	require.True(t, shares(reflect.TypeFor[Compliance]()), "it has a map")
+	require.True(t, shares(reflect.TypeFor[normsync.Compliance]()), "it has a map")
 }
 
 // The exported API equals the golden file, so every change to it is seen in
@@ -403,12 +405,12 @@ func TestMatchingTable(t *testing.T) {
 		for _, m := range code.FindAllStringSubmatch(cells[0], -1) {
 			texts = append(texts, m[1])
 		}
-		norms, err := ReadNorms(strings.NewReader("[" + strings.Join(texts, ",") + "]"))
+		norms, err := normsync.ReadNorms(strings.NewReader("[" + strings.Join(texts, ",") + "]"))
 		require.NoError(t, err, cells[0])
 		require.NotEmpty(t, norms)
-		c, err := Compile(norms...)
+		c, err := normsync.Compile(norms...)
 		require.NoError(t, err)
-		var a Action
+		var a normsync.Action
 		require.NoError(t, json.Unmarshal([]byte(strings.Trim(cells[1], "`")), &a), cells[1])
 		require.NotEmpty(t, a.Verb, "%s needs the keys of an action", cells[1])
 		var names []string
@@ -427,12 +429,12 @@ func TestSilentRulesTable(t *testing.T) {
 		require.Len(t, cells, 3)
 		rule := strings.Trim(cells[0], "`")
 		rules = append(rules, rule)
-		n := Norm{Name: "n", Condition: rule, Prohibited: "trade"}
-		err, warnings := n.Validate(), Lint([]Norm{n})
+		n := normsync.Norm{Name: "n", Condition: rule, Prohibited: "trade"}
+		err, warnings := n.Validate(), normsync.Lint([]normsync.Norm{n})
 		var said []string
 		switch cells[1] {
 		case "error":
-			require.ErrorIs(t, err, ErrInvalid, rule)
+			require.ErrorIs(t, err, normsync.ErrInvalid, rule)
 			said = append(said, strings.TrimPrefix(err.Error(), `normsync: invalid norm "n": Condition: `))
 		case "warning":
 			require.NoError(t, err, rule)
@@ -451,10 +453,10 @@ func TestSilentRulesTable(t *testing.T) {
 	require.ElementsMatch(t, []string{"verb:attack", "agent_id:hero", "!night", "safe_zone OR arena", "health<20", "location:safe_zone,market",
 		"safe_zone|arena", "locaton:bank"}, rules[:8])
 
-	c, err := Compile(Norm{Name: "n", Condition: "safezone", Prohibited: "trade"})
+	c, err := normsync.Compile(normsync.Norm{Name: "n", Condition: "safezone", Prohibited: "trade"})
 	require.NoError(t, err)
-	coverage := Cover(c, slices.Values([]Action{{Verb: "trade", Location: "safe_zone"}}))
-	require.Equal(t, []UnseenToken{{Token: "safezone", Nearest: "safe_zone"}}, coverage[0].Unseen)
+	coverage := normsync.Cover(c, slices.Values([]normsync.Action{{Verb: "trade", Location: "safe_zone"}}))
+	require.Equal(t, []normsync.UnseenToken{{Token: "safezone", Nearest: "safe_zone"}}, coverage[0].Unseen)
 }
 
 // Each token in README.md's table is found in the one action and not in the
@@ -464,10 +466,10 @@ func TestREADMETokens(t *testing.T) {
 	require.GreaterOrEqual(t, len(rows), 5)
 	for _, cells := range rows {
 		require.Len(t, cells, 4)
-		c, err := Compile(Norm{Name: "n", Condition: strings.Trim(cells[0], "`"), Prohibited: "*"})
+		c, err := normsync.Compile(normsync.Norm{Name: "n", Condition: strings.Trim(cells[0], "`"), Prohibited: "*"})
 		require.NoError(t, err)
 		for i, found := range []bool{true, false} {
-			a := Action{Verb: "walk"}
+			a := normsync.Action{Verb: "walk"}
 			require.NoError(t, json.Unmarshal([]byte(strings.Trim(cells[2+i], "`")), &a), cells[2+i])
 			if a.Verb == "" {
 				a.Verb = "walk"
@@ -569,12 +571,12 @@ func TestAgentsTable(t *testing.T) {
 	require.GreaterOrEqual(t, len(rows), 10)
 	for _, cells := range rows {
 		require.Len(t, cells, 4)
-		norms, err := ReadNorms(strings.NewReader("[" + strings.ReplaceAll(cells[0], "`", "") + "]"))
+		norms, err := normsync.ReadNorms(strings.NewReader("[" + strings.ReplaceAll(cells[0], "`", "") + "]"))
 		require.NoError(t, err, cells[0])
 		require.NotEmpty(t, norms)
-		c, err := Compile(norms...)
+		c, err := normsync.Compile(norms...)
 		require.NoError(t, err)
-		var a Action
+		var a normsync.Action
 		require.NoError(t, json.Unmarshal([]byte(strings.TrimSpace(strings.Trim(cells[1], "`"))), &a), cells[1])
 		require.NotEmpty(t, a.Verb)
 		require.Equal(t, cells[2], map[bool]string{true: "allowed", false: "denied"}[c.Allows(a)], "%s %s", cells[0], cells[1])
@@ -586,10 +588,10 @@ func TestAgentsPageHasTheRulesOfItsExample(t *testing.T) {
 	text, err := os.ReadFile("testdata/agents/tools.json")
 	require.NoError(t, err)
 	require.Contains(t, docPages(t)["docs/agents.md"], "```json\n"+string(text)+"```\n")
-	norms, err := ReadNorms(strings.NewReader(string(text)))
+	norms, err := normsync.ReadNorms(strings.NewReader(string(text)))
 	require.NoError(t, err)
-	require.Empty(t, Lint(norms))
-	conflicts, err := Conflicts(norms)
+	require.Empty(t, normsync.Lint(norms))
+	conflicts, err := normsync.Conflicts(norms)
 	require.NoError(t, err)
 	require.Empty(t, conflicts)
 }

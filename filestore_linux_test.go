@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 const fullDir = "NORMSYNC_TEST_FULL_DIR"
@@ -47,7 +49,7 @@ func fillDisk(t *testing.T, mount string) {
 	ballast := filepath.Join(mount, "ballast")
 	require.NoError(t, os.WriteFile(ballast, make([]byte, 64<<10), 0o600))
 	dir := filepath.Join(mount, "store")
-	o := &FileOptions{SegmentBytes: 40000}
+	o := &normsync.FileOptions{SegmentBytes: 40000}
 	s := openFileStore(t, dir, o)
 	n := 0
 	fill := func() {
@@ -119,12 +121,12 @@ func fillDisk(t *testing.T, mount string) {
 	tails := s.TornTails()
 	require.Len(t, tails, 1)
 	require.ErrorIs(t, tails[0].Err, syscall.ENOSPC)
-	require.Equal(t, TornTail{Path: torn, Offset: tails[0].Offset, Size: 1, Err: tails[0].Err}, tails[0])
+	require.Equal(t, normsync.TornTail{Path: torn, Offset: tails[0].Offset, Size: 1, Err: tails[0].Err}, tails[0])
 	require.NoError(t, s.Close())
 
 	tear()
-	s = openFileStore(t, dir, &FileOptions{SegmentBytes: o.SegmentBytes, MaxBytes: 100_000})
-	require.Equal(t, []TornTail{{Path: torn, Offset: tails[0].Offset, Size: 1, Kept: torn + ".torn"}}, s.TornTails(), "the oldest segments make room")
+	s = openFileStore(t, dir, &normsync.FileOptions{SegmentBytes: o.SegmentBytes, MaxBytes: 100_000})
+	require.Equal(t, []normsync.TornTail{{Path: torn, Offset: tails[0].Offset, Size: 1, Kept: torn + ".torn"}}, s.TornTails(), "the oldest segments make room")
 	left := fileGather(t, consecutive(s.Violations(t.Context(), 0)))
 	require.Less(t, len(left), n)
 	require.Equal(t, uint64(n-1), left[len(left)-1].Edition)

@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"context"
@@ -13,42 +13,41 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/internal/journal"
 )
 
-func openFileStore(t testing.TB, dir string, o *FileOptions) *FileStore {
+func openFileStore(t testing.TB, dir string, o *normsync.FileOptions) *normsync.FileStore {
 	t.Helper()
-	s, err := OpenFile(dir, o)
+	s, err := normsync.OpenFile(dir, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
 
-func fileRevision(edition uint64) Revision {
-	n := Norm{Name: fmt.Sprint("norm ", edition), Condition: "zone", Prohibited: "attack", Description: "two\nlines, \"quotes\", </script> and \u2028"}
-	return Revision{Edition: edition, Version: 1, Change: Enact(n).Attributed("zoë", "because"), Time: time.Unix(1700000000, int64(edition)).UTC()}
+func fileRevision(edition uint64) normsync.Revision {
+	n := normsync.Norm{Name: fmt.Sprint("norm ", edition), Condition: "zone", Prohibited: "attack", Description: "two\nlines, \"quotes\", </script> and \u2028"}
+	return normsync.Revision{Edition: edition, Version: 1, Change: normsync.Enact(n).Attributed("zoë", "because"), Time: time.Unix(1700000000, int64(edition)).UTC()}
 }
 
-func fileRevisions(from, to uint64) (all []Revision) {
+func fileRevisions(from, to uint64) (all []normsync.Revision) {
 	for e := from; e <= to; e++ {
 		all = append(all, fileRevision(e))
 	}
 	return all
 }
 
-func fileViolation(i int) Violation {
-	a := Action{Agent: fmt.Sprint("hero ", i), Verb: "attack", Location: "safe_zone", Metadata: `{"k":[1,2.50]}`, Time: time.Unix(1700000000, int64(i)).UTC()}
-	return Violation{NormID: ID{byte(i)}, NormName: "no-attack", Severity: SeverityError, Edition: uint64(i), Action: a}
+func fileViolation(i int) normsync.Violation {
+	a := normsync.Action{Agent: fmt.Sprint("hero ", i), Verb: "attack", Location: "safe_zone", Metadata: `{"k":[1,2.50]}`, Time: time.Unix(1700000000, int64(i)).UTC()}
+	return normsync.Violation{NormID: normsync.ID{byte(i)}, NormName: "no-attack", Severity: normsync.SeverityError, Edition: uint64(i), Action: a}
 }
 
-func fileViolations(from, to int) (all []Violation) {
+func fileViolations(from, to int) (all []normsync.Violation) {
 	for i := from; i <= to; i++ {
 		all = append(all, fileViolation(i))
 	}
@@ -80,13 +79,13 @@ func TestFileStoreLinesHoldTheRecordsAsJSON(t *testing.T) {
 	var r struct {
 		V, N, To, Durable uint64
 		CRC               string
-		Revisions         []Revision
+		Revisions         []normsync.Revision
 	}
 	require.NoError(t, json.Unmarshal([]byte(line), &r))
 	require.Equal(t, fileRevisions(1, 3), r.Revisions)
 	require.Equal(t, []uint64{1, 1, 3, 0}, []uint64{r.V, r.N, r.To, r.Durable})
 	line = fileLines(t, filepath.Join(dir, "violations-00000000000000000001.jsonl"))[1]
-	var v struct{ Violation Violation }
+	var v struct{ Violation normsync.Violation }
 	require.NoError(t, json.Unmarshal([]byte(line), &v))
 	require.Equal(t, fileViolation(2), v.Violation)
 }
@@ -103,11 +102,11 @@ func TestFileStoreRefusesWhatWasEditedByHand(t *testing.T) {
 	edited := slices.Clone(lines)
 	edited[2] = strings.Replace(edited[2], "attack", "steal", 1)
 	require.NoError(t, os.WriteFile(path, []byte(strings.Join(edited, "")), 0o644))
-	for _, o := range []*FileOptions{nil, {ReadOnly: true}} {
-		_, err := OpenFile(dir, o)
-		var ce *CorruptError
+	for _, o := range []*normsync.FileOptions{nil, {ReadOnly: true}} {
+		_, err := normsync.OpenFile(dir, o)
+		var ce *normsync.CorruptError
 		require.ErrorAs(t, err, &ce)
-		require.Equal(t, CorruptError{Path: path, Line: 3, Offset: int64(len(lines[0] + lines[1])), Err: ce.Err}, *ce)
+		require.Equal(t, normsync.CorruptError{Path: path, Line: 3, Offset: int64(len(lines[0] + lines[1])), Err: ce.Err}, *ce)
 		require.ErrorContains(t, err, "revisions.jsonl:3")
 		require.Equal(t, edited, fileLines(t, path))
 	}
@@ -121,7 +120,7 @@ func TestFileStoreRefusesLinesWithOtherRecords(t *testing.T) {
 	require.NoError(t, err)
 	for _, text := range []string{"[]", "[1]", "{}", "null", "[" + string(two) + "]", "[" + string(one) + "," + string(two) + "]", "[{}]"} {
 		dir := t.TempDir()
-		for _, o := range fileLogs(dir, FileOptions{SegmentBytes: 1000}) {
+		for _, o := range normsync.FileLogs(dir, normsync.FileOptions{SegmentBytes: 1000}) {
 			l, err := journal.Open(o)
 			require.NoError(t, err)
 			require.NoError(t, l.Recover())
@@ -130,12 +129,12 @@ func TestFileStoreRefusesLinesWithOtherRecords(t *testing.T) {
 		}
 		s := openFileStore(t, dir, nil)
 		for r, err := range s.Revisions(t.Context(), 0) {
-			require.ErrorAs(t, err, new(*CorruptError), text)
+			require.ErrorAs(t, err, new(*normsync.CorruptError), text)
 			require.ErrorContains(t, err, "revisions.jsonl:1")
 			require.Zero(t, r)
 		}
 		for v, err := range consecutive(s.Violations(t.Context(), 0)) {
-			require.ErrorAs(t, err, new(*CorruptError), text)
+			require.ErrorAs(t, err, new(*normsync.CorruptError), text)
 			require.Zero(t, v)
 		}
 	}
@@ -146,7 +145,7 @@ func TestFileStoreSituations(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		make func(dir string) error
-		o    *FileOptions
+		o    *normsync.FileOptions
 		want error
 		said []string
 	}{
@@ -154,13 +153,13 @@ func TestFileStoreSituations(t *testing.T) {
 		{"a parent that is a file", func(dir string) error { return os.WriteFile(filepath.Dir(dir)+"/parent", nil, 0o644) }, nil, nil, []string{"not a directory"}},
 		{"a directory that cannot be written", func(dir string) error { return os.Mkdir(dir, 0o555) }, nil, fs.ErrPermission, []string{"ReadOnly"}},
 		{"a directory that cannot be made", func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o555) }, nil, fs.ErrPermission, []string{"ReadOnly"}},
-		{"nothing to read", func(string) error { return nil }, &FileOptions{ReadOnly: true}, fs.ErrNotExist, nil},
+		{"nothing to read", func(string) error { return nil }, &normsync.FileOptions{ReadOnly: true}, fs.ErrNotExist, nil},
 		{"a dangling symlink", func(dir string) error { return os.Symlink(dir+"gone", dir) }, nil, fs.ErrNotExist, nil},
 		{"revisions that are missing", func(dir string) error {
-			s, err := OpenFile(dir, nil)
+			s, err := normsync.OpenFile(dir, nil)
 			return errors.Join(err, s.Close(), os.Remove(filepath.Join(dir, "revisions.jsonl")))
 		}, nil, fs.ErrNotExist, []string{"revisions.jsonl", "missing"}},
-		{"sizes below 0", func(string) error { return nil }, &FileOptions{MaxBytes: -1}, ErrInvalid, []string{"MaxBytes"}},
+		{"sizes below 0", func(string) error { return nil }, &normsync.FileOptions{MaxBytes: -1}, normsync.ErrInvalid, []string{"MaxBytes"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if anything && errors.Is(c.want, fs.ErrPermission) {
@@ -172,7 +171,7 @@ func TestFileStoreSituations(t *testing.T) {
 			if c.name == "a parent that is a file" {
 				dir = filepath.Join(filepath.Dir(dir), "parent", "store")
 			}
-			_, err := OpenFile(dir, c.o)
+			_, err := normsync.OpenFile(dir, c.o)
 			require.Error(t, err)
 			if c.want != nil {
 				require.ErrorIs(t, err, c.want)
@@ -186,7 +185,7 @@ func TestFileStoreSituations(t *testing.T) {
 			}
 		})
 	}
-	_, err := OpenFile("", nil)
+	_, err := normsync.OpenFile("", nil)
 	require.Error(t, err)
 }
 
@@ -201,8 +200,8 @@ func TestFileStoreOpensEmptyFilesAndALinkedDirectory(t *testing.T) {
 	s := openFileStore(t, link, nil)
 	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
 	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
-	_, err := OpenFile(dir, nil)
-	require.ErrorIs(t, err, ErrLocked)
+	_, err := normsync.OpenFile(dir, nil)
+	require.ErrorIs(t, err, normsync.ErrLocked)
 	require.NoError(t, s.Close())
 	s = openFileStore(t, dir, nil)
 	require.Equal(t, fileRevisions(1, 1), fileGather(t, s.Revisions(t.Context(), 0)))
@@ -211,7 +210,7 @@ func TestFileStoreOpensEmptyFilesAndALinkedDirectory(t *testing.T) {
 
 func TestFileStoreStaysWhereItIs(t *testing.T) {
 	t.Chdir(t.TempDir())
-	s := openFileStore(t, "store", &FileOptions{SegmentBytes: 1})
+	s := openFileStore(t, "store", &normsync.FileOptions{SegmentBytes: 1})
 	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
 	t.Chdir(t.TempDir())
 	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(2)))
@@ -230,10 +229,10 @@ func TestFileStoreDeletedUnderIt(t *testing.T) {
 		t.Skip("files that are open cannot be deleted here")
 	}
 	err := s.AppendRevisions(t.Context(), fileRevision(2))
-	require.ErrorIs(t, err, ErrBroken)
+	require.ErrorIs(t, err, normsync.ErrBroken)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "revisions.jsonl")
-	require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), ErrBroken, "nor can the other log be appended to")
+	require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), normsync.ErrBroken, "nor can the other log be appended to")
 	require.Equal(t, fileViolations(1, 1), fileGather(t, consecutive(s.Violations(t.Context(), 0))), "it can be read")
 	require.NoError(t, os.RemoveAll(dir))
 	require.NoError(t, s.Close())
@@ -251,19 +250,19 @@ func TestFileStoreTellsOfTornTails(t *testing.T) {
 			require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
 			require.Empty(t, s.TornTails())
 			require.NoError(t, s.Close())
-			var want []TornTail
+			var want []normsync.TornTail
 			for _, name := range []string{"revisions.jsonl", "violations-00000000000000000001.jsonl"} {
 				path := filepath.Join(dir, name)
 				whole := strings.Join(fileLines(t, path), "")
 				require.NoError(t, os.WriteFile(path, []byte(whole+`{"half`), 0o600))
-				tail := TornTail{Path: path, Offset: int64(len(whole)), Size: 6, Kept: path + ".torn"}
+				tail := normsync.TornTail{Path: path, Offset: int64(len(whole)), Size: 6, Kept: path + ".torn"}
 				if blocked {
 					tail.Kept = ""
 					require.NoError(t, os.MkdirAll(filepath.Join(path+".torn", "in use"), 0o755))
 				}
 				want = append(want, tail)
 			}
-			require.Empty(t, openFileStore(t, dir, &FileOptions{ReadOnly: true}).TornTails(), "nothing is cut off")
+			require.Empty(t, openFileStore(t, dir, &normsync.FileOptions{ReadOnly: true}).TornTails(), "nothing is cut off")
 			s = openFileStore(t, dir, nil)
 			got := s.TornTails()
 			require.Len(t, got, 2)
@@ -305,10 +304,10 @@ func TestFileStoreBreaksWhenAnotherProgramChangesItsFiles(t *testing.T) {
 					add = func() error { return s.AppendRevisions(t.Context(), fileRevision(2)) }
 				}
 				for range 2 {
-					require.ErrorIs(t, add(), ErrBroken)
+					require.ErrorIs(t, add(), normsync.ErrBroken)
 				}
-				require.ErrorIs(t, s.AppendRevisions(t.Context(), fileRevision(2)), ErrBroken)
-				require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), ErrBroken)
+				require.ErrorIs(t, s.AppendRevisions(t.Context(), fileRevision(2)), normsync.ErrBroken)
+				require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), normsync.ErrBroken)
 			})
 		}
 	}
@@ -327,21 +326,21 @@ func TestFileStoreLongLinesAndClocksThatGoBack(t *testing.T) {
 	require.NoError(t, s.AppendRevisions(t.Context(), r, early))
 	require.NoError(t, s.Close())
 	s = openFileStore(t, dir, nil)
-	require.Equal(t, []Violation{long, fileViolation(2)}, fileGather(t, consecutive(s.Violations(t.Context(), 0))))
-	require.Equal(t, []Revision{r, early}, fileGather(t, s.Revisions(t.Context(), 0)))
+	require.Equal(t, []normsync.Violation{long, fileViolation(2)}, fileGather(t, consecutive(s.Violations(t.Context(), 0))))
+	require.Equal(t, []normsync.Revision{r, early}, fileGather(t, s.Revisions(t.Context(), 0)))
 }
 
 func TestFileStoreRefusesAWrongPrevAfterItWasOpenedAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := openFileStore(t, dir, nil)
 	m := openOn(t, s)
-	revs := applyTo(t, m, Enact(ban("a", "", "x")), Enact(ban("b", "", "x")), Enact(ban("c", "", "x")))
-	next := Revision{Edition: 4, Prev: revs[2].ID(), Version: 1, Change: Enact(ban("d", "", "x")), Time: revs[2].Time}
+	revs := applyTo(t, m, normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")), normsync.Enact(prohibition("c", "", "x")))
+	next := normsync.Revision{Edition: 4, Prev: revs[2].ID(), Version: 1, Change: normsync.Enact(prohibition("d", "", "x")), Time: revs[2].Time}
 	wrong := next
 	wrong.Prev = revs[1].ID()
 	for range 2 {
 		err := s.AppendRevisions(t.Context(), wrong)
-		require.ErrorIs(t, err, ErrConflict)
+		require.ErrorIs(t, err, normsync.ErrConflict)
 		require.EqualError(t, err, fmt.Sprintf("normsync: append revisions: edition conflict: edition 4 has Prev %v, but the revision before it is %v", revs[1].ID(), revs[2].ID()))
 		require.Len(t, all(t, s.Revisions(t.Context(), 0)), 3)
 		require.NoError(t, s.Close())
@@ -350,19 +349,19 @@ func TestFileStoreRefusesAWrongPrevAfterItWasOpenedAgain(t *testing.T) {
 	}
 	early := next
 	early.Edition = 5
-	require.ErrorIs(t, s.AppendRevisions(t.Context(), early), ErrConflict)
+	require.ErrorIs(t, s.AppendRevisions(t.Context(), early), normsync.ErrConflict)
 	require.NoError(t, s.AppendRevisions(t.Context(), next))
-	require.ErrorIs(t, s.AppendRevisions(t.Context(), next), ErrConflict)
+	require.ErrorIs(t, s.AppendRevisions(t.Context(), next), normsync.ErrConflict)
 }
 
 func TestFileStoreAfterCloseAndReadOnly(t *testing.T) {
 	dir := t.TempDir()
 	s := openFileStore(t, dir, nil)
 	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
-	r := openFileStore(t, dir, &FileOptions{ReadOnly: true})
+	r := openFileStore(t, dir, &normsync.FileOptions{ReadOnly: true})
 	require.ErrorIs(t, r.AppendRevisions(t.Context(), fileRevision(2)), fs.ErrPermission)
 	require.ErrorIs(t, r.AppendViolations(t.Context(), fileViolation(2)), fs.ErrPermission)
-	for _, s := range []*FileStore{r, s} {
+	for _, s := range []*normsync.FileStore{r, s} {
 		require.NoError(t, s.Close())
 		require.ErrorIs(t, s.Close(), fs.ErrClosed)
 		require.ErrorIs(t, s.AppendRevisions(t.Context(), fileRevision(2)), fs.ErrClosed)
@@ -380,14 +379,14 @@ func TestFileStoreAfterCloseAndReadOnly(t *testing.T) {
 
 // fileModel is the simplest store: two slices.
 type fileModel struct {
-	revs []Revision
-	vs   []Violation
+	revs []normsync.Revision
+	vs   []normsync.Violation
 }
 
-func (m *fileModel) appendRevisions(revs []Revision) error {
+func (m *fileModel) appendRevisions(revs []normsync.Revision) error {
 	for i, r := range revs {
 		if r.Edition != uint64(len(m.revs)+i+1) {
-			return ErrConflict
+			return normsync.ErrConflict
 		}
 	}
 	m.revs = append(m.revs, revs...)
@@ -402,10 +401,10 @@ func TestFileStoreAgreesWithAModel(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 0))
 			dir := filepath.Join(t.TempDir(), "store")
-			o := &FileOptions{SegmentBytes: int64(1 + r.IntN(5000))}
+			o := &normsync.FileOptions{SegmentBytes: int64(1 + r.IntN(5000))}
 			m := fileModel{}
 			s := openFileStore(t, dir, o)
-			reader := openFileStore(t, dir, &FileOptions{ReadOnly: true, SegmentBytes: 1})
+			reader := openFileStore(t, dir, &normsync.FileOptions{ReadOnly: true, SegmentBytes: 1})
 			done, cancel := context.WithCancel(t.Context())
 			cancel()
 			for range 150 {
@@ -428,13 +427,13 @@ func TestFileStoreAgreesWithAModel(t *testing.T) {
 					require.NoError(t, s.AppendViolations(t.Context(), vs...))
 					m.vs = append(m.vs, vs...)
 				case 5:
-					for _, s := range []*FileStore{s, reader} {
+					for _, s := range []*normsync.FileStore{s, reader} {
 						after := r.IntN(len(m.revs) + 2)
 						got := fileGather(t, s.Revisions(t.Context(), uint64(after)))
 						require.True(t, slices.Equal(m.revs[min(after, len(m.revs)):], got), "%v after %d", got, after)
 					}
 				case 6:
-					for _, s := range []*FileStore{s, reader} {
+					for _, s := range []*normsync.FileStore{s, reader} {
 						require.Equal(t, m.vs, fileGather(t, consecutive(s.Violations(t.Context(), 0))))
 					}
 				case 7:
@@ -471,10 +470,10 @@ func FuzzFileStoreOpen(f *testing.F) {
 		for name, content := range map[string]string{names[0]: revisions, names[1]: violations} {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(name)), []byte(content), 0o600))
 		}
-		for _, o := range []*FileOptions{{ReadOnly: true}, {}} {
-			s, err := OpenFile(dir, o)
+		for _, o := range []*normsync.FileOptions{{ReadOnly: true}, {}} {
+			s, err := normsync.OpenFile(dir, o)
 			if err != nil {
-				require.ErrorAs(t, err, new(*CorruptError))
+				require.ErrorAs(t, err, new(*normsync.CorruptError))
 				require.Equal(t, revisions, strings.Join(fileLines(t, filepath.Join(dir, filepath.Base(names[0]))), ""))
 				require.Equal(t, violations, strings.Join(fileLines(t, filepath.Join(dir, filepath.Base(names[1]))), ""))
 				continue
@@ -482,7 +481,7 @@ func FuzzFileStoreOpen(f *testing.F) {
 			next := uint64(1)
 			for r, err := range s.Revisions(t.Context(), 0) {
 				if err != nil {
-					require.ErrorAs(t, err, new(*CorruptError))
+					require.ErrorAs(t, err, new(*normsync.CorruptError))
 				} else {
 					require.Equal(t, next, r.Edition)
 					next++
@@ -490,7 +489,7 @@ func FuzzFileStoreOpen(f *testing.F) {
 			}
 			for _, err := range consecutive(s.Violations(t.Context(), 0)) {
 				if err != nil {
-					require.ErrorAs(t, err, new(*CorruptError))
+					require.ErrorAs(t, err, new(*normsync.CorruptError))
 				}
 			}
 			require.NoError(t, s.Close())
@@ -499,10 +498,10 @@ func FuzzFileStoreOpen(f *testing.F) {
 }
 
 func TestFileStoreMemoryOfABatchIsThatOfItsLines(t *testing.T) {
-	s, err := OpenFile(t.TempDir(), nil)
+	s, err := normsync.OpenFile(t.TempDir(), nil)
 	require.NoError(t, err)
 	defer s.Close()
-	vs := make([]Violation, 1024)
+	vs := make([]normsync.Violation, 1024)
 	vs[0].Action.Location = strings.Repeat("x", 1<<20)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -542,9 +541,9 @@ func rewritten(t *testing.T, lines uint64, ways map[string]func(string) string) 
 				dir := t.TempDir()
 				s := openFileStore(t, dir, nil)
 				for i := range lines {
-					r := Revision{Edition: i + 1, Version: 1, Change: Enact(Norm{Name: fmt.Sprint("n", i), Prohibited: "attack"})}
+					r := normsync.Revision{Edition: i + 1, Version: 1, Change: normsync.Enact(normsync.Norm{Name: fmt.Sprint("n", i), Prohibited: "attack"})}
 					require.NoError(t, s.AppendRevisions(t.Context(), r))
-					require.NoError(t, s.AppendViolations(t.Context(), Violation{NormName: r.Norm.Name, Severity: SeverityWarn, Action: Action{Verb: "attack"}}))
+					require.NoError(t, s.AppendViolations(t.Context(), normsync.Violation{NormName: r.Norm.Name, Severity: normsync.SeverityWarn, Action: normsync.Action{Verb: "attack"}}))
 				}
 				require.NoError(t, s.Close())
 				path := filepath.Join(dir, log)
@@ -553,9 +552,9 @@ func rewritten(t *testing.T, lines uint64, ways map[string]func(string) string) 
 				bad := rewrite(string(b))
 				require.NotEqual(t, string(b), bad)
 				require.NoError(t, os.WriteFile(path, []byte(bad), 0o600))
-				for _, o := range []*FileOptions{nil, {ReadOnly: true}} {
-					_, err := OpenFile(dir, o)
-					require.ErrorAs(t, err, new(*CorruptError), "%s, %+v", log, o)
+				for _, o := range []*normsync.FileOptions{nil, {ReadOnly: true}} {
+					_, err := normsync.OpenFile(dir, o)
+					require.ErrorAs(t, err, new(*normsync.CorruptError), "%s, %+v", log, o)
 					now, err := os.ReadFile(path)
 					require.NoError(t, err)
 					require.Equal(t, bad, string(now), "not a byte is changed")
@@ -567,9 +566,9 @@ func rewritten(t *testing.T, lines uint64, ways map[string]func(string) string) 
 
 func TestFileStoreDeletesWhatALowerMaxBytesNoLongerAllows(t *testing.T) {
 	dir := t.TempDir()
-	s := openFileStore(t, dir, &FileOptions{SegmentBytes: 2000})
+	s := openFileStore(t, dir, &normsync.FileOptions{SegmentBytes: 2000})
 	for i := range uint64(50) {
-		require.NoError(t, s.AppendViolations(t.Context(), Violation{Edition: i}))
+		require.NoError(t, s.AppendViolations(t.Context(), normsync.Violation{Edition: i}))
 	}
 	require.NoError(t, s.Close())
 	size := func() (n int64) {
@@ -583,9 +582,9 @@ func TestFileStoreDeletesWhatALowerMaxBytesNoLongerAllows(t *testing.T) {
 		return n
 	}
 	all := size()
-	openFileStore(t, dir, &FileOptions{SegmentBytes: 2000, MaxBytes: all}).Close()
+	openFileStore(t, dir, &normsync.FileOptions{SegmentBytes: 2000, MaxBytes: all}).Close()
 	require.Equal(t, all, size(), "what is allowed stays")
-	s = openFileStore(t, dir, &FileOptions{SegmentBytes: 2000, MaxBytes: all / 2})
+	s = openFileStore(t, dir, &normsync.FileOptions{SegmentBytes: 2000, MaxBytes: all / 2})
 	require.LessOrEqual(t, size(), all/2, "at once, since on a full disk nothing else helps")
 	last := uint64(0)
 	for v, err := range consecutive(s.Violations(t.Context(), 0)) {
@@ -595,374 +594,20 @@ func TestFileStoreDeletesWhatALowerMaxBytesNoLongerAllows(t *testing.T) {
 	require.EqualValues(t, 49, last)
 }
 
-const (
-	revisionsName  = "revisions.jsonl"
-	violationsName = "violations-00000000000000000001.jsonl"
-)
-
-// fileContents returns the files of a directory by their names.
-func fileContents(t testing.TB, dir string) map[string]string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	all := map[string]string{}
-	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		require.NoError(t, err)
-		all[e.Name()] = string(b)
-	}
-	return all
-}
-
-// fileDir makes a directory of the given files.
-func fileDir(t testing.TB, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range files {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-	}
-	return dir
-}
-
-// fileRead opens a store and reads all of it.
-func fileRead(t testing.TB, dir string, o *FileOptions) (revs []Revision, vs []Violation, err error) {
-	t.Helper()
-	s, err := OpenFile(dir, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer s.Close()
-	for r, err := range s.Revisions(t.Context(), 0) {
-		if err != nil {
-			return nil, nil, err
-		}
-		revs = append(revs, r)
-	}
-	for v, err := range consecutive(s.Violations(t.Context(), 0)) {
-		if err != nil {
-			return nil, nil, err
-		}
-		vs = append(vs, v)
-	}
-	return revs, vs, nil
-}
-
-// Two norms in one Apply are one line. A flip in it leaves no whole line, as a
-// crash during the very first Apply would.
-func TestFileStoreRefusesAFlipThatWouldEmptyTheConstitution(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		closed bool
-		change func(files map[string]string) // besides the flip
-	}{
-		{"after a clean Close", true, nil},
-		{"after a clean Close, and the seal is lost", true, func(files map[string]string) { delete(files, "seal.json") }},
-		{"after a kill", false, nil},
-		{"after a kill, with violations as version 0.1 wrote them", false, func(files map[string]string) {
-			old := openFileStore(t, t.TempDir(), nil) // without revisions, lines are of version 1
-			require.NoError(t, old.AppendViolations(t.Context(), Violation{NormName: "n", Severity: SeverityWarn, Edition: 2}))
-			files[violationsName] = fileContents(t, old.dirName(t))[violationsName]
-			require.Contains(t, files[violationsName], `{"v":1,`)
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := openFileStore(t, dir, nil)
-			m, err := Open(t.Context(), s, nil)
-			require.NoError(t, err)
-			_, err = m.Apply(t.Context(), Enact(Norm{Name: "a", Prohibited: "attack"}), Enact(Norm{Name: "b", Prohibited: "steal"}))
-			require.NoError(t, err)
-			vs := make([]Violation, 1000)
-			for i := range vs {
-				vs[i] = Violation{NormName: "a", Severity: SeverityWarn, Edition: 2, Action: Action{Verb: "attack"}}
-			}
-			require.NoError(t, s.AppendViolations(t.Context(), vs...))
-			if c.closed {
-				require.NoError(t, s.Close())
-			}
-			files := fileContents(t, dir)
-			if c.change != nil {
-				c.change(files)
-			}
-			b := []byte(files[revisionsName])
-			b[len(b)/2] ^= 1
-			files[revisionsName] = string(b)
-			dir = fileDir(t, files)
-			for _, o := range []*FileOptions{nil, {ReadOnly: true}} {
-				_, err := OpenFile(dir, o)
-				var ce *CorruptError
-				require.ErrorAs(t, err, &ce)
-				require.Equal(t, CorruptError{Path: filepath.Join(dir, revisionsName), Line: 1, Err: ce.Err}, *ce)
-				require.Equal(t, files, fileContents(t, dir), "no byte is changed")
-			}
-		})
-	}
-}
-
-// dirName returns the directory of a store.
-func (s *FileStore) dirName(t *testing.T) string {
-	t.Helper()
-	return s.revisions.Dir
-}
-
-// A store of several segments, closed or as a kill leaves it.
-func fileSmall(t *testing.T, closed bool) map[string]string {
-	dir := t.TempDir()
-	s := openFileStore(t, dir, &FileOptions{SegmentBytes: 1200})
-	for i := range 2 {
-		require.NoError(t, s.AppendRevisions(t.Context(), fileRevisions(uint64(2*i+1), uint64(2*i+2))...))
-		require.NoError(t, s.AppendViolations(t.Context(), fileViolations(2*i, 2*i+1)...))
-	}
-	if closed {
-		require.NoError(t, s.Close())
-	}
-	files := fileContents(t, dir)
-	require.GreaterOrEqual(t, len(files), 3)
-	return files
-}
-
-func TestFileStoreRefusesAnyDamageAfterAClose(t *testing.T) {
-	t.Parallel()
-	files := fileSmall(t, true)
-	dir := t.TempDir()
-	refused := func(i int, what string) {
-		for _, o := range []*FileOptions{{ReadOnly: true}, {}} {
-			if i%10 > 0 && !o.ReadOnly {
-				continue // it takes longer
-			}
-			before := fileContents(t, dir)
-			_, _, err := fileRead(t, dir, o)
-			require.ErrorAs(t, err, new(*CorruptError), "%s, %+v", what, *o)
-			after := fileContents(t, dir)
-			require.Equal(t, before, after, "no byte is changed: %s, %+v", what, *o)
-		}
-	}
-	restore := func() {
-		for name, content := range files {
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-		}
-	}
-	restore()
-	for name, content := range files {
-		path := filepath.Join(dir, name)
-		for i := range len(content) {
-			bad := []byte(content)
-			bad[i] ^= 1 << (i % 8)
-			require.NoError(t, os.WriteFile(path, bad, 0o600))
-			refused(i, fmt.Sprintf("byte %d of %s flipped", i, name))
-			require.NoError(t, os.WriteFile(path, []byte(content[:i]), 0o600))
-			refused(i, fmt.Sprintf("%s cut to %d bytes", name, i))
-		}
-		require.NoError(t, os.Remove(path))
-		if name != "seal.json" {
-			refused(0, name+" is missing")
-		}
-		restore()
-	}
-	_, _, err := fileRead(t, dir, nil)
-	require.NoError(t, err)
-}
-
-// Without a seal, damage is refused or takes away only what no other line
-// vouches for.
-func TestFileStoreDamageAfterAKill(t *testing.T) {
-	t.Parallel()
-	files := fileSmall(t, false)
-	require.NotContains(t, files, "seal.json")
-	opened := 0
-	for name, content := range files {
-		for i := 0; i < len(content); i += 7 {
-			for what, bad := range map[string]string{
-				"flipped": content[:i] + string(content[i]^1) + content[i+1:],
-				"cut":     content[:i],
-			} {
-				broken := map[string]string{}
-				for n, c := range files {
-					broken[n] = c
-				}
-				broken[name] = bad
-				dir := fileDir(t, broken)
-				revs, vs, err := fileRead(t, dir, &FileOptions{SegmentBytes: 1200})
-				if err != nil {
-					require.ErrorAs(t, err, new(*CorruptError), "%s at %d of %s", what, i, name)
-					after := fileContents(t, dir)
-					delete(after, "seal.json") // if the damage is in an older segment, the store was open
-					require.Equal(t, broken, after)
-					continue
-				}
-				opened++
-				// Every revision is vouched for by a violation that was stored
-				// after it.
-				require.Equal(t, fileRevisions(1, 4), revs, "%s at %d of %s", what, i, name)
-				require.Equal(t, fileViolations(0, 3)[:len(vs)], vs)
-			}
-		}
-	}
-	require.Positive(t, opened, "the last violation may be a torn tail")
-}
-
-func TestFileStoreOfVersion01IsSealedByClose(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/store-0.1")))
-	revs, vs, err := fileRead(t, dir, nil)
-	require.NoError(t, err)
-	require.NotEmpty(t, revs)
-	require.Contains(t, fileContents(t, dir), "seal.json")
-	again, vs2, err := fileRead(t, dir, &FileOptions{ReadOnly: true})
-	require.NoError(t, err)
-	require.Equal(t, revs, again)
-	require.Equal(t, vs, vs2)
-	require.NoError(t, os.Truncate(filepath.Join(dir, revisionsName), 0))
-	_, _, err = fileRead(t, dir, nil)
-	require.ErrorAs(t, err, new(*CorruptError))
-}
-
-// A process that is killed at any time after it has opened a sealed store leaves
-// a store that opens.
-func TestFileStoreSealDoesNotCallAKillDamage(t *testing.T) {
-	dir := t.TempDir()
-	o := &FileOptions{SegmentBytes: 1200, MaxBytes: 6000}
-	check := func() {
-		t.Helper()
-		files := fileContents(t, dir)
-		for _, ro := range []bool{false, true} {
-			_, _, err := fileRead(t, fileDir(t, files), &FileOptions{SegmentBytes: 1200, ReadOnly: ro})
-			require.NoError(t, err)
-		}
-		for name, content := range files {
-			if strings.HasSuffix(name, ".jsonl") {
-				files[name] = content + "{"
-			}
-		}
-		segments := slices.Sorted(func(yield func(string) bool) {
-			for name := range files {
-				if strings.HasPrefix(name, "violations") && !yield(name) {
-					return
-				}
-			}
-		})
-		for _, name := range segments[:len(segments)-1] {
-			files[name] = strings.TrimSuffix(files[name], "{")
-		}
-		_, _, err := fileRead(t, fileDir(t, files), &FileOptions{SegmentBytes: 1200})
-		require.NoError(t, err, "torn tails")
-	}
-	edition := uint64(0)
-	for range 3 {
-		s := openFileStore(t, dir, o)
-		check()
-		for range 4 {
-			edition++
-			require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(edition)))
-			check()
-			v := fileViolation(1)
-			v.Edition = edition
-			require.NoError(t, s.AppendViolations(t.Context(), v, v, v))
-			check()
-		}
-		require.NoError(t, s.Close())
-		check()
-	}
-	require.NotContains(t, fileContents(t, dir), violationsName, "old segments were deleted")
-}
-
 func TestStoredEditionIsThatOfTheViolation(t *testing.T) {
-	for _, v := range []Violation{
+	for _, v := range []normsync.Violation{
 		{}, {Edition: 1}, {Edition: 1<<64 - 1},
 		{Edition: 7, NormName: `,"edition":9`, Advice: `","edition":9,`, Shadow: true},
-		{Edition: 7, Action: Action{Agent: `x","edition":9`, Metadata: `{"a":1,"edition":9}`}},
-		{Action: Action{Metadata: `{"a":1,"edition":9}`}},
+		{Edition: 7, Action: normsync.Action{Agent: `x","edition":9`, Metadata: `{"a":1,"edition":9}`}},
+		{Action: normsync.Action{Metadata: `{"a":1,"edition":9}`}},
 	} {
-		b, err := v.appendJSON(nil)
+		b, err := v.AppendJSON(nil)
 		require.NoError(t, err)
-		require.Equal(t, v.Edition, storedEdition(b), "%s", b)
+		require.Equal(t, v.Edition, normsync.StoredEdition(b), "%s", b)
 	}
 	for _, text := range []string{"", "{}", `{,"edition":`, `{,"edition":}`, `{,"edition":-1,`, `{,"edition":99999999999999999999}`} {
-		require.Zero(t, storedEdition([]byte(text)), text)
+		require.Zero(t, normsync.StoredEdition([]byte(text)), text)
 	}
-}
-
-// docs/stores.md recommends this order for a copy of a store that is open.
-func TestFileStoreCopiedInOrderWhileItIsWrittenToOpens(t *testing.T) {
-	ctx, dir := t.Context(), t.TempDir()
-	store, err := OpenFile(dir, &FileOptions{SegmentBytes: 4 << 10})
-	require.NoError(t, err)
-	require.NoError(t, store.Close()) // writes a seal
-	store, err = OpenFile(dir, &FileOptions{SegmentBytes: 4 << 10})
-	require.NoError(t, err)
-	m, err := Open(ctx, store, nil)
-	require.NoError(t, err)
-	var applied atomic.Int64
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for i := 1; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			_, err := m.Apply(ctx, Enact(Norm{Name: fmt.Sprint("n", i), Prohibited: "attack"}))
-			if !assert.NoError(t, err) || !assert.NoError(t, store.AppendViolations(ctx, m.Check(Action{Agent: "hero", Verb: "attack"})[:1]...)) {
-				return
-			}
-			applied.Store(int64(i))
-		}
-	}()
-	for range 30 {
-		before, to := applied.Load(), t.TempDir()
-		for _, pattern := range []string{"seal.json", "violations-*.jsonl", "revisions.jsonl"} {
-			names, err := filepath.Glob(filepath.Join(dir, pattern))
-			require.NoError(t, err)
-			for _, name := range names {
-				text, err := os.ReadFile(name)
-				require.NoError(t, err)
-				require.NoError(t, os.WriteFile(filepath.Join(to, filepath.Base(name)), text, 0o600))
-			}
-		}
-		backup, err := OpenFile(to, nil)
-		require.NoError(t, err)
-		m, err := Open(ctx, backup, nil)
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, int64(m.Constitution().Edition()), before)
-		violations := int64(0)
-		for _, err := range backup.Violations(ctx, 0) {
-			require.NoError(t, err)
-			violations++
-		}
-		require.GreaterOrEqual(t, violations, before)
-		require.NoError(t, backup.Close())
-	}
-	close(stop)
-	<-stopped
-	require.NoError(t, store.Close())
-}
-
-// cp -r takes the revisions first and the violations later.
-func TestFileStoreHotCopySaysHowToGoOn(t *testing.T) {
-	dir := t.TempDir()
-	s := openFileStore(t, dir, nil)
-	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(1)))
-	old := fileContents(t, dir)
-	require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(2)))
-	v := fileViolation(2)
-	require.NoError(t, s.AppendViolations(t.Context(), v))
-	files := fileContents(t, dir)
-	files[revisionsName] = old[revisionsName]
-	dir = fileDir(t, files)
-	_, err := OpenFile(dir, nil)
-	var ce *CorruptError
-	require.ErrorAs(t, err, &ce)
-	require.ErrorContains(t, err, "copy it again when the store is closed, or move the copied violations elsewhere")
-	require.Equal(t, files, fileContents(t, dir))
-	only := openFileStore(t, dir, &FileOptions{RevisionsOnly: true})
-	require.Equal(t, fileRevisions(1, 1), fileGather(t, only.Revisions(t.Context(), 0)))
-	require.NoError(t, only.Close())
-	require.NoError(t, os.Remove(filepath.Join(dir, violationsName)))
-	revs, vs, err := fileRead(t, dir, nil)
-	require.NoError(t, err)
-	require.Equal(t, fileRevisions(1, 1), revs)
-	require.Empty(t, vs)
 }
 
 func TestFileStoreRevisionsOnly(t *testing.T) {
@@ -996,13 +641,13 @@ func TestFileStoreRevisionsOnly(t *testing.T) {
 					return all
 				}
 				before := violations()
-				_, normal := OpenFile(dir, &FileOptions{ReadOnly: true})
+				_, normal := normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: true})
 				if normal != nil {
-					require.ErrorAs(t, normal, new(*CorruptError))
+					require.ErrorAs(t, normal, new(*normsync.CorruptError))
 					require.ErrorContains(t, normal, "open the store with FileOptions.RevisionsOnly")
 				}
 				for _, readOnly := range []bool{true, false} {
-					s := openFileStore(t, dir, &FileOptions{RevisionsOnly: true, ReadOnly: readOnly, MaxBytes: 1})
+					s := openFileStore(t, dir, &normsync.FileOptions{RevisionsOnly: true, ReadOnly: readOnly, MaxBytes: 1})
 					require.Equal(t, fileRevisions(1, 4), fileGather(t, s.Revisions(t.Context(), 0)))
 					require.Empty(t, s.TornTails())
 					err := s.AppendViolations(t.Context(), fileViolation(1))
@@ -1020,8 +665,8 @@ func TestFileStoreRevisionsOnly(t *testing.T) {
 					}
 					if !readOnly {
 						require.NoError(t, s.AppendRevisions(t.Context(), fileRevision(5)))
-						_, err := OpenFile(dir, nil)
-						require.ErrorIs(t, err, ErrLocked)
+						_, err := normsync.OpenFile(dir, nil)
+						require.ErrorIs(t, err, normsync.ErrLocked)
 					}
 					require.NoError(t, s.Close())
 					require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(1)), fs.ErrClosed)
@@ -1032,11 +677,11 @@ func TestFileStoreRevisionsOnly(t *testing.T) {
 				}
 				// The revisions are sealed, and what is wrong with the violations
 				// still is.
-				_, err := OpenFile(dir, &FileOptions{ReadOnly: true})
+				_, err := normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: true})
 				require.Equal(t, normal == nil, err == nil, "%v", err)
 				require.NoError(t, os.Truncate(filepath.Join(dir, revisionsName), 0))
-				_, err = OpenFile(dir, &FileOptions{RevisionsOnly: true})
-				require.ErrorAs(t, err, new(*CorruptError))
+				_, err = normsync.OpenFile(dir, &normsync.FileOptions{RevisionsOnly: true})
+				require.ErrorAs(t, err, new(*normsync.CorruptError))
 				require.NotContains(t, err.Error(), "FileOptions.RevisionsOnly")
 			})
 		}
@@ -1065,10 +710,10 @@ func TestFileStoreRevisionsOnlyDoesNotOpenWhatItMayNotRead(t *testing.T) {
 	} else {
 		require.NoError(t, os.Chmod(path, 0))
 	}
-	_, err := OpenFile(dir, &FileOptions{ReadOnly: true})
+	_, err := normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: true})
 	require.Error(t, err)
 	require.ErrorContains(t, err, "FileOptions.RevisionsOnly")
-	s := openFileStore(t, dir, &FileOptions{ReadOnly: true, RevisionsOnly: true})
+	s := openFileStore(t, dir, &normsync.FileOptions{ReadOnly: true, RevisionsOnly: true})
 	require.Equal(t, fileRevisions(1, 4), fileGather(t, s.Revisions(t.Context(), 0)))
 }
 
@@ -1077,43 +722,16 @@ func TestFileStoreRevisionsOnlyDoesNotOpenWhatItMayNotRead(t *testing.T) {
 func TestFileStoreRevisionsOnlyCutsATornTailThatARecordContradicts(t *testing.T) {
 	dir := t.TempDir()
 	s := openFileStore(t, dir, nil)
-	require.NoError(t, s.AppendViolations(t.Context(), Violation{NormName: "n", Severity: SeverityWarn, Edition: 5}))
+	require.NoError(t, s.AppendViolations(t.Context(), normsync.Violation{NormName: "n", Severity: normsync.SeverityWarn, Edition: 5}))
 	files := fileContents(t, dir)
 	files[revisionsName] = "{"
 	dir = fileDir(t, files)
-	_, err := OpenFile(dir, nil)
-	require.ErrorAs(t, err, new(*CorruptError))
-	s = openFileStore(t, dir, &FileOptions{RevisionsOnly: true})
+	_, err := normsync.OpenFile(dir, nil)
+	require.ErrorAs(t, err, new(*normsync.CorruptError))
+	s = openFileStore(t, dir, &normsync.FileOptions{RevisionsOnly: true})
 	require.Equal(t, filepath.Join(dir, revisionsName)+".torn", s.TornTails()[0].Kept)
 	require.NoError(t, s.Close())
 	_, vs, err := fileRead(t, dir, nil)
 	require.NoError(t, err)
 	require.Len(t, vs, 1)
-}
-
-func TestFileStoreRefusesGarbageBehindAnOlderSegment(t *testing.T) {
-	dir := t.TempDir()
-	s := openFileStore(t, dir, &FileOptions{SegmentBytes: 1000})
-	for i := range 20 {
-		require.NoError(t, s.AppendViolations(t.Context(), fileViolation(i)))
-	}
-	require.NoError(t, s.Close())
-	segments, err := filepath.Glob(filepath.Join(dir, "violations-*.jsonl"))
-	require.NoError(t, err)
-	require.Greater(t, len(segments), 2)
-	f, err := os.OpenFile(segments[0], os.O_APPEND|os.O_WRONLY, 0)
-	require.NoError(t, err)
-	_, err = f.WriteString(strings.Repeat("garbage\n", 3))
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
-
-	var damage *CorruptError
-	s, err = OpenFile(dir, &FileOptions{ReadOnly: true})
-	if err == nil {
-		defer s.Close()
-		for _, err = range s.Violations(t.Context(), 0) {
-		}
-	}
-	require.ErrorAs(t, err, &damage)
-	require.Equal(t, segments[0], damage.Path)
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package normsync
+package normsync_test
 
 import (
 	"io/fs"
@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 func TestFileStorePermissions(t *testing.T) {
@@ -58,7 +60,7 @@ func TestFileStoreCloseUnlocksWhileProcessesAreStarted(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for i := range 100 {
-		s, err := OpenFile(dir, nil)
+		s, err := normsync.OpenFile(dir, nil)
 		require.NoError(t, err, "number %d", i)
 		require.NoError(t, s.Close())
 	}

@@ -1,34 +1,70 @@
-package normsync
+package normsync_test
 
 import (
 	"context"
 	"fmt"
 	"iter"
 	"reflect"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
-func ban(name, condition, verbs string) Norm {
-	return Norm{Name: name, Condition: condition, Prohibited: verbs}
+// prohibition returns a norm that forbids verbs.
+func prohibition(name, condition, verbs string, options ...func(*normsync.Norm)) normsync.Norm {
+	return with(normsync.Norm{Name: name, Condition: condition, Prohibited: verbs}, options...)
+}
+
+// permission returns a norm that permits verbs.
+func permission(name, condition, verbs string, priority int, options ...func(*normsync.Norm)) normsync.Norm {
+	return with(normsync.Norm{Name: name, Condition: condition, Permitted: verbs, Priority: priority}, options...)
+}
+
+// with returns a norm with some of its fields changed.
+func with(n normsync.Norm, options ...func(*normsync.Norm)) normsync.Norm {
+	for _, o := range options {
+		o(&n)
+	}
+	return n
+}
+
+func dryRun(n *normsync.Norm)                   { n.Shadow = true }
+func priority(p int) func(*normsync.Norm)       { return func(n *normsync.Norm) { n.Priority = p } }
+func unless(tokens string) func(*normsync.Norm) { return func(n *normsync.Norm) { n.Unless = tokens } }
+
+// within sets a window, in seconds since 1970; 0 is no bound.
+func within(from, until int64) func(*normsync.Norm) {
+	return func(n *normsync.Norm) {
+		if from > 0 {
+			n.From = time.Unix(from, 0).UTC()
+		}
+		if until > 0 {
+			n.Until = time.Unix(until, 0).UTC()
+		}
+	}
 }
 
 // handClock is a clock that a test sets.
 type handClock struct{ t time.Time }
 
-func (c *handClock) options() *Options { return &Options{Now: func() time.Time { return c.t }} }
+func (c *handClock) options() *normsync.Options {
+	return &normsync.Options{Now: func() time.Time { return c.t }}
+}
 
-func openOn(t testing.TB, s Store) *Monitor {
+func openOn(t testing.TB, s normsync.Store) *normsync.Monitor {
 	t.Helper()
-	m, err := Open(t.Context(), s, nil)
+	m, err := normsync.Open(t.Context(), s, nil)
 	require.NoError(t, err)
 	return m
 }
 
-func applyTo(t testing.TB, m *Monitor, changes ...Change) []Revision {
+func applyTo(t testing.TB, m *normsync.Monitor, changes ...normsync.Change) []normsync.Revision {
 	t.Helper()
 	revs, err := m.Apply(t.Context(), changes...)
 	require.NoError(t, err)
@@ -36,8 +72,8 @@ func applyTo(t testing.TB, m *Monitor, changes ...Change) []Revision {
 }
 
 // normsOf returns the norms in force, by name.
-func normsOf(c *Constitution) map[string]Norm {
-	m := make(map[string]Norm)
+func normsOf(c *normsync.Constitution) map[string]normsync.Norm {
+	m := make(map[string]normsync.Norm)
 	for n := range c.All() {
 		m[n.Name] = n
 	}
@@ -57,11 +93,29 @@ func all[T any](t testing.TB, seq iter.Seq2[T, error]) []T {
 	return out
 }
 
+// result is what a sequence yields: a value and an error.
+type result[T any] struct {
+	value T
+	err   error
+}
+
+// results returns the pairs of a sequence. It calls each, if it is not nil, after
+// every pair.
+func results[T any](seq iter.Seq2[T, error], each func(n int)) (pairs []result[T]) {
+	for v, err := range seq {
+		pairs = append(pairs, result[T]{v, err})
+		if each != nil {
+			each(len(pairs))
+		}
+	}
+	return pairs
+}
+
 // numbered returns violations with the editions from <= i < to.
-func numbered(from, to int) []Violation {
-	var vs []Violation
+func numbered(from, to int) []normsync.Violation {
+	var vs []normsync.Violation
 	for i := from; i < to; i++ {
-		vs = append(vs, Violation{NormName: "n", Severity: SeverityWarn, Edition: uint64(i)})
+		vs = append(vs, normsync.Violation{NormName: "n", Severity: normsync.SeverityWarn, Edition: uint64(i)})
 	}
 	return vs
 }
@@ -70,12 +124,12 @@ var background = context.Background()
 
 // replacedStore is a store that can be replaced while a monitor uses it, as if a
 // backup were restored.
-type replacedStore struct{ Store }
+type replacedStore struct{ normsync.Store }
 
 // copyOf returns a new store with the revisions of s before an edition.
-func copyOf(t testing.TB, s Store, before uint64) *MemStore {
+func copyOf(t testing.TB, s normsync.Store, before uint64) *normsync.MemStore {
 	t.Helper()
-	c := new(MemStore)
+	c := new(normsync.MemStore)
 	for _, r := range all(t, s.Revisions(t.Context(), 0)) {
 		if r.Edition < before {
 			require.NoError(t, c.AppendRevisions(t.Context(), r))
@@ -85,11 +139,11 @@ func copyOf(t testing.TB, s Store, before uint64) *MemStore {
 }
 
 // plainCopyOf returns a copy without Prev, as version 0.1 would have written it.
-func plainCopyOf(t testing.TB, s Store) *MemStore {
+func plainCopyOf(t testing.TB, s normsync.Store) *normsync.MemStore {
 	t.Helper()
-	c := new(MemStore)
+	c := new(normsync.MemStore)
 	for _, r := range all(t, s.Revisions(t.Context(), 0)) {
-		r.Prev = ID{}
+		r.Prev = normsync.ID{}
 		require.NoError(t, c.AppendRevisions(t.Context(), r))
 	}
 	return c
@@ -97,20 +151,20 @@ func plainCopyOf(t testing.TB, s Store) *MemStore {
 
 // spyStore counts the calls of Revisions and the revisions read.
 type spyStore struct {
-	MemStore
+	normsync.MemStore
 	after []uint64
 	read  int
 }
 
-func (s *spyStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+func (s *spyStore) Revisions(ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 	s.after = append(s.after, after)
-	return eachBy(s.MemStore.Revisions(ctx, after), func(*Revision) { s.read++ })
+	return eachBy(s.MemStore.Revisions(ctx, after), func(*normsync.Revision) { s.read++ })
 }
 
 // broken returns a sequence of revisions after f has changed them.
-func broken(revs []Revision, f func([]Revision)) iter.Seq2[Revision, error] {
+func broken(revs []normsync.Revision, f func([]normsync.Revision)) iter.Seq2[normsync.Revision, error] {
 	f(revs)
-	return func(yield func(Revision, error) bool) {
+	return func(yield func(normsync.Revision, error) bool) {
 		for _, r := range revs {
 			if !yield(r, nil) {
 				return
@@ -121,39 +175,39 @@ func broken(revs []Revision, f func([]Revision)) iter.Seq2[Revision, error] {
 
 // faultyStore is a MemStore with some methods replaced.
 type faultyStore struct {
-	MemStore
-	appendRevisions  func(s *faultyStore, ctx context.Context, revs []Revision) error
-	revisions        func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error]
-	stored           func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[StoredViolation, error]
-	appendViolations func(s *faultyStore, ctx context.Context, vs []Violation) error
-	violations       func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error]
+	normsync.MemStore
+	appendRevisions  func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error
+	revisions        func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error]
+	stored           func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.StoredViolation, error]
+	appendViolations func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error
+	violations       func(s *faultyStore, ctx context.Context) iter.Seq2[normsync.Violation, error]
 
 	mu   sync.RWMutex // for the faults
-	kept []Violation
+	kept []normsync.Violation
 }
 
-func (s *faultyStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
+func (s *faultyStore) AppendRevisions(ctx context.Context, revs ...normsync.Revision) error {
 	if s.appendRevisions != nil {
 		return s.appendRevisions(s, ctx, revs)
 	}
 	return s.MemStore.AppendRevisions(ctx, revs...)
 }
 
-func (s *faultyStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+func (s *faultyStore) Revisions(ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 	if s.revisions != nil {
 		return s.revisions(s, ctx, after)
 	}
 	return s.MemStore.Revisions(ctx, after)
 }
 
-func (s *faultyStore) AppendViolations(ctx context.Context, vs ...Violation) error {
+func (s *faultyStore) AppendViolations(ctx context.Context, vs ...normsync.Violation) error {
 	if s.appendViolations != nil {
 		return s.appendViolations(s, ctx, vs)
 	}
 	return s.MemStore.AppendViolations(ctx, vs...)
 }
 
-func (s *faultyStore) Violations(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error] {
+func (s *faultyStore) Violations(ctx context.Context, after uint64) iter.Seq2[normsync.StoredViolation, error] {
 	if s.stored != nil {
 		return s.stored(s, ctx, after)
 	}
@@ -165,8 +219,8 @@ func (s *faultyStore) Violations(ctx context.Context, after uint64) iter.Seq2[St
 
 // consecutive yields violations without their numbers, and an error if a number does
 // not follow the one before it. The first may be any: older ones were deleted.
-func consecutive(seq iter.Seq2[StoredViolation, error]) iter.Seq2[Violation, error] {
-	return func(yield func(Violation, error) bool) {
+func consecutive(seq iter.Seq2[normsync.StoredViolation, error]) iter.Seq2[normsync.Violation, error] {
+	return func(yield func(normsync.Violation, error) bool) {
 		last := uint64(0)
 		for v, err := range seq {
 			if err == nil && last > 0 && v.Number != last+1 {
@@ -182,14 +236,14 @@ func consecutive(seq iter.Seq2[StoredViolation, error]) iter.Seq2[Violation, err
 
 // withNumbers yields the violations of a whole log with the numbers 1, 2, 3, …, from
 // the one after a number on.
-func withNumbers(seq iter.Seq2[Violation, error], after uint64) iter.Seq2[StoredViolation, error] {
-	return func(yield func(StoredViolation, error) bool) {
+func withNumbers(seq iter.Seq2[normsync.Violation, error], after uint64) iter.Seq2[normsync.StoredViolation, error] {
+	return func(yield func(normsync.StoredViolation, error) bool) {
 		number := uint64(0)
 		for v, err := range seq {
 			number++
-			stored := StoredViolation{number, v}
-			if err != nil && v == (Violation{}) {
-				stored = StoredViolation{}
+			stored := normsync.StoredViolation{number, v}
+			if err != nil && v == (normsync.Violation{}) {
+				stored = normsync.StoredViolation{}
 			}
 			if (err != nil || number > after) && !yield(stored, err) {
 				return
@@ -200,40 +254,40 @@ func withNumbers(seq iter.Seq2[Violation, error], after uint64) iter.Seq2[Stored
 
 // size returns the number of revisions.
 func (s *faultyStore) size() int {
-	return len(collect(s.MemStore.Revisions(context.Background(), 0), 1<<20, nil))
+	return len(results(s.MemStore.Revisions(context.Background(), 0), nil))
 }
 
-func appendsRevisions(f func(s *faultyStore, ctx context.Context, revs []Revision) error) *faultyStore {
+func appendsRevisions(f func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error) *faultyStore {
 	return &faultyStore{appendRevisions: f}
 }
 
 // revisionSequence returns a store that yields its revisions by f.
-func revisionSequence(f func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool)) *faultyStore {
-	return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-		return func(yield func(Revision, error) bool) { f(s, ctx, after, yield) }
+func revisionSequence(f func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool)) *faultyStore {
+	return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
+		return func(yield func(normsync.Revision, error) bool) { f(s, ctx, after, yield) }
 	}}
 }
 
 // revisionsBy returns a store that applies f to each revision that it yields.
-func revisionsBy(f func(*Revision)) *faultyStore {
-	return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+func revisionsBy(f func(*normsync.Revision)) *faultyStore {
+	return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 		return eachBy(s.MemStore.Revisions(ctx, after), f)
 	}}
 }
 
-func appendsViolations(f func(s *faultyStore, ctx context.Context, vs []Violation) error) *faultyStore {
+func appendsViolations(f func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error) *faultyStore {
 	return &faultyStore{appendViolations: f}
 }
 
 // sequence returns a store that yields its violations by f.
-func sequence(f func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool)) *faultyStore {
-	return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
-		return func(yield func(Violation, error) bool) { f(s, ctx, yield) }
+func sequence(f func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool)) *faultyStore {
+	return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[normsync.Violation, error] {
+		return func(yield func(normsync.Violation, error) bool) { f(s, ctx, yield) }
 	}}
 }
 
-func violationsBy(f func(*Violation)) *faultyStore {
-	return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
+func violationsBy(f func(*normsync.Violation)) *faultyStore {
+	return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[normsync.Violation, error] {
 		return eachBy(consecutive(s.MemStore.Violations(ctx, 0)), f)
 	}}
 }
@@ -279,10 +333,10 @@ func eachFieldSet[T any](base T) iter.Seq2[string, T] {
 		v := base
 		for name, field := range fieldsOf(&v) {
 			switch old := field.Interface().(type) {
-			case ChangeKind:
-				field.Set(reflect.ValueOf(KindRepeal))
-			case Severity:
-				field.Set(reflect.ValueOf(SeverityError))
+			case normsync.ChangeKind:
+				field.Set(reflect.ValueOf(normsync.KindRepeal))
+			case normsync.Severity:
+				field.Set(reflect.ValueOf(normsync.SeverityError))
 			case string:
 				field.SetString("1") // JSON, too
 			case bool:
@@ -291,8 +345,8 @@ func eachFieldSet[T any](base T) iter.Seq2[string, T] {
 				field.SetInt(1)
 			case uint64:
 				field.SetUint(1)
-			case ID:
-				field.Set(reflect.ValueOf(ID{1}))
+			case normsync.ID:
+				field.Set(reflect.ValueOf(normsync.ID{1}))
 			case time.Time:
 				field.Set(reflect.ValueOf(time.Unix(1, 0).UTC()))
 			default:
@@ -305,3 +359,10 @@ func eachFieldSet[T any](base T) iter.Seq2[string, T] {
 		}
 	}
 }
+
+// raceEnabled says that the race detector is on, under which the runtime
+// allocates where it otherwise does not.
+var raceEnabled = func() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}()

@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 // oddValues makes norms, actions, violations and revisions of odd texts and times.
@@ -22,9 +24,9 @@ type oddValues struct{ *rand.Rand }
 
 func (o oddValues) text() string { return oddTexts[o.IntN(len(oddTexts))] }
 
-func (o oddValues) norm() Norm {
-	return Norm{Name: o.text(), Description: o.text(), Condition: o.text(), Unless: o.text(), Prohibited: o.text(), Permitted: o.text(), Scope: []string{"", "global", "town", o.text()}[o.IntN(4)],
-		Priority: []int{0, 1, -1, math.MaxInt, math.MinInt}[o.IntN(5)], Severity: []Severity{"", SeverityInfo, "odd", Severity(o.text())}[o.IntN(4)], Shadow: o.IntN(2) == 0, Repealed: o.IntN(2) == 0,
+func (o oddValues) norm() normsync.Norm {
+	return normsync.Norm{Name: o.text(), Description: o.text(), Condition: o.text(), Unless: o.text(), Prohibited: o.text(), Permitted: o.text(), Scope: []string{"", "global", "town", o.text()}[o.IntN(4)],
+		Priority: []int{0, 1, -1, math.MaxInt, math.MinInt}[o.IntN(5)], Severity: []normsync.Severity{"", normsync.SeverityInfo, "odd", normsync.Severity(o.text())}[o.IntN(4)], Shadow: o.IntN(2) == 0, Repealed: o.IntN(2) == 0,
 		Advice: o.text(), From: oddBounds[o.IntN(len(oddBounds))], Until: oddBounds[o.IntN(len(oddBounds))]}
 }
 
@@ -32,48 +34,42 @@ func (o oddValues) norm() Norm {
 var oddBounds = []time.Time{{}, {}, time.Time{}.Add(1), time.Unix(0, 0), time.Unix(-1, 5), time.Date(2026, 12, 24, 18, 0, 0, 7, time.FixedZone("east", 3600)),
 	time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Now()}
 
-func (o oddValues) action() Action {
-	return Action{Agent: o.text(), Verb: o.text(), Location: o.text(), Target: o.text(), Faction: o.text(), Facts: []string{"", "night", o.text()}[o.IntN(3)], Time: oddTimes[o.IntN(len(oddTimes))],
+func (o oddValues) action() normsync.Action {
+	return normsync.Action{Agent: o.text(), Verb: o.text(), Location: o.text(), Target: o.text(), Faction: o.text(), Facts: []string{"", "night", o.text()}[o.IntN(3)], Time: oddTimes[o.IntN(len(oddTimes))],
 		Metadata: []string{"", "{}", "null", `{"<k>":[1,2.50,"x\u003c` + "\u2028" + `"]}`, " [ 1 , \"a b\" ]\n"}[o.IntN(5)]}
 }
 
-func (o oddValues) violation() Violation {
+func (o oddValues) violation() normsync.Violation {
 	n := o.norm()
-	return Violation{NormID: n.ID(), NormName: n.Name, Severity: n.Severity, Shadow: n.Shadow, Advice: n.Advice, Edition: o.Uint64() >> o.IntN(64), Action: o.action()}
+	return normsync.Violation{NormID: n.ID(), NormName: n.Name, Severity: n.Severity, Shadow: n.Shadow, Advice: n.Advice, Edition: o.Uint64() >> o.IntN(64), Action: o.action()}
 }
 
-func (o oddValues) revision() Revision {
-	return Revision{Edition: o.Uint64() >> o.IntN(64), Prev: ID{byte(o.IntN(2))}, Version: o.IntN(5), Change: Change{[]ChangeKind{KindEnact, KindAmend, KindRepeal}[o.IntN(3)], o.norm(), o.text(), o.text()}, Time: o.action().Time}
+func (o oddValues) revision() normsync.Revision {
+	return normsync.Revision{Edition: o.Uint64() >> o.IntN(64), Prev: normsync.ID{byte(o.IntN(2))}, Version: o.IntN(5), Change: normsync.Change{[]normsync.ChangeKind{normsync.KindEnact, normsync.KindAmend, normsync.KindRepeal}[o.IntN(3)], o.norm(), o.text(), o.text()}, Time: o.action().Time}
 }
 
 func TestWhatIsReadIsWhatIsStored(t *testing.T) {
 	o := oddValues{rand.New(rand.NewPCG(3, 4))}
 	for range 3000 {
 		n := o.norm()
-		comesBack(t, n, n.canonical(), appendNormJSON, (*Norm).UnmarshalJSON)
+		comesBack(t, n, n.Canonical(), normsync.Norm.AppendJSON, (*normsync.Norm).UnmarshalJSON)
 		a := o.action()
-		kept, err := a.canonical()
+		kept, err := a.Canonical()
 		require.NoError(t, err)
 		require.Equal(t, a.ID(), kept.ID(), "storing keeps the ID")
-		comesBack(t, a, kept, appendActionJSON, (*Action).UnmarshalJSON)
+		comesBack(t, a, kept, normsync.Action.AppendJSON, (*normsync.Action).UnmarshalJSON)
 		v := o.violation()
 		keptV, err := v.Canonical()
 		require.NoError(t, err)
 		require.NotEmpty(t, keptV.Severity)
 		require.Equal(t, v.ID(), keptV.ID())
-		comesBack(t, v, keptV, Violation.appendJSON, (*Violation).UnmarshalJSON)
+		comesBack(t, v, keptV, normsync.Violation.AppendJSON, (*normsync.Violation).UnmarshalJSON)
 		r := o.revision()
 		keptR, err := r.Canonical()
 		require.NoError(t, err)
 		require.Equal(t, r.ID(), keptR.ID())
-		comesBack(t, r, keptR, appendRevisionJSON, (*Revision).UnmarshalJSON)
+		comesBack(t, r, keptR, normsync.Revision.AppendJSON, (*normsync.Revision).UnmarshalJSON)
 	}
-}
-
-func appendNormJSON(n Norm, b []byte) ([]byte, error)     { return n.appendJSON(b, n.ID()), nil }
-func appendActionJSON(a Action, b []byte) ([]byte, error) { return a.appendJSON(b, a.ID()) }
-func appendRevisionJSON(r Revision, b []byte) ([]byte, error) {
-	return identify(r).appendJSON(b), nil
 }
 
 // comesBack checks that a value has the same JSON as its canonical form, and is read back in this form.
@@ -104,13 +100,13 @@ func comesBack[T comparable](t *testing.T, v, kept T, encode func(T, []byte) ([]
 }
 
 func TestKeysAreWrittenInTheirOrder(t *testing.T) {
-	n := Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}
-	all := Norm{"n", "d", "c", "u", "", "p<", "town", -3, SeverityError, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}
-	a := Action{Agent: "hero", Verb: "attack", Metadata: ` {"<k>": 1.50}`, Time: time.Unix(-2, 5e8)}
-	v := Violation{NormID: n.ID(), NormName: n.Name, Edition: 9, Shadow: true, Action: a}
-	r := Revision{Edition: 3, Version: 2, Change: Amend(n).Attributed("zoe", "why\n"), Time: a.Time}
+	n := normsync.Norm{Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}
+	all := normsync.Norm{"n", "d", "c", "u", "", "p<", "town", -3, normsync.SeverityError, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}
+	a := normsync.Action{Agent: "hero", Verb: "attack", Metadata: ` {"<k>": 1.50}`, Time: time.Unix(-2, 5e8)}
+	v := normsync.Violation{NormID: n.ID(), NormName: n.Name, Edition: 9, Shadow: true, Action: a}
+	r := normsync.Revision{Edition: 3, Version: 2, Change: normsync.Amend(n).Attributed("zoe", "why\n"), Time: a.Time}
 	linked := r
-	linked.Prev = ID{10}
+	linked.Prev = normsync.ID{10}
 	const normJSON = `{"id":"48d6b602024f7fea","name":"no-attack","description":"","condition":"safe_zone","prohibited":"attack","scope":"global","active":true,"priority":0}`
 	const actionJSON = `{"id":"65c2176fc76b0c7a","agent_id":"hero","action":"attack","location":"","target":"","faction":"","timestamp":-1.5,"metadata":{"<k>":1.50}}`
 	for _, c := range []struct {
@@ -133,37 +129,37 @@ func TestKeysAreWrittenInTheirOrder(t *testing.T) {
 
 func TestMetadataIsOneJSONText(t *testing.T) {
 	for _, odd := range []string{"{", " ", "nonsense", `1,"agent_id":"evil"`, `{"a":1}{"b":2}`, "\"\xff\"", strings.Repeat("[", 2000) + strings.Repeat("]", 2000)} {
-		a := Action{Agent: "hero", Metadata: odd}
-		_, err := a.canonical()
-		require.ErrorIs(t, err, ErrInvalid)
+		a := normsync.Action{Agent: "hero", Metadata: odd}
+		_, err := a.Canonical()
+		require.ErrorIs(t, err, normsync.ErrInvalid)
 		require.ErrorContains(t, err, "normsync: invalid action: Metadata is not a single JSON text (")
 		require.ErrorContains(t, err, "; encode it with json.Marshal, or leave it empty")
-		_, err = Violation{Action: a}.Canonical()
-		require.ErrorIs(t, err, ErrInvalid)
+		_, err = normsync.Violation{Action: a}.Canonical()
+		require.ErrorIs(t, err, normsync.ErrInvalid)
 		_, err = a.MarshalJSON()
-		require.ErrorIs(t, err, ErrInvalid)
-		_, err = json.Marshal(Violation{Action: a})
-		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorIs(t, err, normsync.ErrInvalid)
+		_, err = json.Marshal(normsync.Violation{Action: a})
+		require.ErrorIs(t, err, normsync.ErrInvalid)
 	}
 }
 
 func TestARevisionOfNoKindIsNotStored(t *testing.T) {
-	_, err := Revision{Edition: 5, Change: Change{Kind: "annul"}}.Canonical()
-	require.ErrorIs(t, err, ErrInvalid)
+	_, err := normsync.Revision{Edition: 5, Change: normsync.Change{Kind: "annul"}}.Canonical()
+	require.ErrorIs(t, err, normsync.ErrInvalid)
 	require.EqualError(t, err, `normsync: invalid revision 5: Kind "annul" is unknown; make the change with Enact, Amend or Repeal`)
 }
 
 func TestANormIsWrittenOnlyIfItCanBeRead(t *testing.T) {
 	for _, beyond := range []time.Time{time.Time{}.Add(-1), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("west", -3600))} {
-		for field, n := range map[string]Norm{"From": {Name: "n", From: beyond}, "Until": {Name: "n", Until: beyond}} {
+		for field, n := range map[string]normsync.Norm{"From": {Name: "n", From: beyond}, "Until": {Name: "n", Until: beyond}} {
 			_, err := n.MarshalJSON()
-			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			require.ErrorContains(t, err, `normsync: invalid norm "n": `+field+": the year ")
-			r := Revision{Edition: 5, Change: Enact(n)}
+			r := normsync.Revision{Edition: 5, Change: normsync.Enact(n)}
 			_, err = r.MarshalJSON()
-			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			_, err = r.Canonical()
-			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			require.ErrorContains(t, err, "(revision 5)")
 		}
 	}
@@ -176,16 +172,16 @@ func TestFromAndUntilAreTimesOfRFC3339(t *testing.T) {
 		"2026-12-24T18:00:00.5+01:00":    time.Date(2026, 12, 24, 17, 0, 0, 5e8, time.UTC),
 		"1970-01-01T00:00:00Z":           time.Unix(0, 0).UTC(),
 	} {
-		var n Norm
+		var n normsync.Norm
 		require.NoError(t, n.UnmarshalJSON([]byte(`{"from":"`+text+`"}`)))
-		require.Equal(t, Norm{From: want}, n)
+		require.Equal(t, normsync.Norm{From: want}, n)
 	}
 	for _, text := range []string{"", "tomorrow", "2026-12-24", "2026-12-24T18:00:00", "2026-12-24 18:00:00Z", "2026-12-24T18:00Z", "2026-13-24T18:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"} {
-		var n Norm
+		var n normsync.Norm
 		err := n.UnmarshalJSON([]byte(`{"until":"` + text + `"}`))
 		require.EqualError(t, err, `normsync: invalid norm at offset 9: key "until": "`+text+`" is not a time; write it as in RFC 3339, for example 2026-12-24T18:00:00Z, or leave it out`)
 	}
-	require.Error(t, new(Norm).UnmarshalJSON([]byte(`{"until":1766599200}`)))
+	require.Error(t, new(normsync.Norm).UnmarshalJSON([]byte(`{"until":1766599200}`)))
 }
 
 func TestANormIsReadStrictly(t *testing.T) {
@@ -203,19 +199,19 @@ func TestANormIsReadStrictly(t *testing.T) {
 		`null`:                                ` at offset 0: want an object, found null`,
 		"{\"name\":\"\xff\"}":                 ` at offset 8: key "name": the string is not valid UTF-8`,
 	} {
-		kept := Norm{Name: "kept"}
+		kept := normsync.Norm{Name: "kept"}
 		err := kept.UnmarshalJSON([]byte(in))
-		require.ErrorIs(t, err, ErrInvalid, in)
+		require.ErrorIs(t, err, normsync.ErrInvalid, in)
 		require.EqualError(t, err, "normsync: invalid norm"+want)
-		require.Equal(t, Norm{Name: "kept"}, kept, "it is left as it was")
+		require.Equal(t, normsync.Norm{Name: "kept"}, kept, "it is left as it was")
 	}
-	n := Norm{Name: "left over"}
+	n := normsync.Norm{Name: "left over"}
 	require.NoError(t, n.UnmarshalJSON([]byte("\n{\"scope\":\"global\", \"prohibited\":\"a\"}\t")))
-	require.Equal(t, Norm{Prohibited: "a"}, n)
+	require.Equal(t, normsync.Norm{Prohibited: "a"}, n)
 }
 
 func TestAnActionIsReadLeniently(t *testing.T) {
-	for in, want := range map[string]Action{
+	for in, want := range map[string]normsync.Action{
 		`{}`: {},
 		`{"id":5,"more":{"agent_id":"x"},"Agent_ID":"x","agent_id":"hero"}`:                             {Agent: "hero"},
 		`{"agent_id":null,"action":null,"location":null,"target":null,"faction":null,"timestamp":null}`: {},
@@ -226,10 +222,10 @@ func TestAnActionIsReadLeniently(t *testing.T) {
 		"{\"metadata\":\"\xfe\"}":                                      {Metadata: "\"\uFFFD\""},
 		`{"action":"\ud800"}`:                                          {Verb: "\uFFFD"},
 	} {
-		got := Action{Agent: "left over"}
+		got := normsync.Action{Agent: "left over"}
 		require.NoError(t, got.UnmarshalJSON([]byte(in)), in)
 		require.Equal(t, want, got, in)
-		_, err := got.canonical()
+		_, err := got.Canonical()
 		require.NoError(t, err, "what is read can be stored")
 	}
 	for in, want := range map[string]string{
@@ -242,15 +238,15 @@ func TestAnActionIsReadLeniently(t *testing.T) {
 		"null\f":                            ` at offset 0: want an object, found null`,
 		``:                                  ` at offset 0: want an object, found the end of the text`,
 	} {
-		kept := Action{Agent: "kept"}
+		kept := normsync.Action{Agent: "kept"}
 		err := kept.UnmarshalJSON([]byte(in))
-		require.ErrorIs(t, err, ErrInvalid, in)
+		require.ErrorIs(t, err, normsync.ErrInvalid, in)
 		require.EqualError(t, err, "normsync: invalid action"+want)
-		require.Equal(t, Action{Agent: "kept"}, kept)
+		require.Equal(t, normsync.Action{Agent: "kept"}, kept)
 	}
-	kept := Action{Agent: "kept"}
+	kept := normsync.Action{Agent: "kept"}
 	require.NoError(t, kept.UnmarshalJSON([]byte("null")))
-	require.Equal(t, Action{Agent: "kept"}, kept, "a null changes nothing")
+	require.Equal(t, normsync.Action{Agent: "kept"}, kept, "a null changes nothing")
 }
 
 // edited returns the JSON of a value with some keys replaced, or removed by nil.
@@ -297,20 +293,20 @@ func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
 		{map[string]any{"norm_name": []int{}}, `key "norm_name": want a string, found an array`},
 		{map[string]any{"action": map[string]any{"action": 5}}, `key "action.action": want a string, found a number`},
 	} {
-		var got Violation
+		var got normsync.Violation
 		err := got.UnmarshalJSON(edited(t, v, c.edits))
 		if c.want == "" {
 			require.NoError(t, err, "%v", c.edits)
 			require.Equal(t, v, got)
 			continue
 		}
-		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorIs(t, err, normsync.ErrInvalid)
 		require.ErrorContains(t, err, "normsync: invalid violation at offset ")
 		require.ErrorContains(t, err, c.want)
 		require.Zero(t, got)
 	}
 
-	r := Revision{Edition: 3, Prev: ID{1, 2}, Version: 2, Change: Amend(Norm{Name: "n", Prohibited: "attack"}).Attributed("zoe", "why"), Time: time.Unix(1, 2).UTC()}
+	r := normsync.Revision{Edition: 3, Prev: normsync.ID{1, 2}, Version: 2, Change: normsync.Amend(normsync.Norm{Name: "n", Prohibited: "attack"}).Attributed("zoe", "why"), Time: time.Unix(1, 2).UTC()}
 	for _, c := range []struct {
 		edits map[string]any
 		want  string
@@ -338,14 +334,14 @@ func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
 		{map[string]any{"revision_type": nil}, `key "revision_type" is missing`},
 		{map[string]any{"norm": nil}, `key "norm" is missing`},
 	} {
-		var got Revision
+		var got normsync.Revision
 		err := got.UnmarshalJSON(edited(t, r, c.edits))
 		if c.want == "" {
 			require.NoError(t, err, "%v", c.edits)
 			require.Equal(t, r, got)
 			continue
 		}
-		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorIs(t, err, normsync.ErrInvalid)
 		require.ErrorContains(t, err, "normsync: invalid revision at offset ")
 		require.ErrorContains(t, err, c.want)
 		require.Zero(t, got)
@@ -367,14 +363,14 @@ func slowObject(text []byte) (m map[string]json.RawMessage, ok bool) {
 			return nil, false
 		}
 		_, twice := m[key.(string)]
-		ok = ok && !(twice && slices.Contains(append(normKeys.Known, actionKeys.Known...), key.(string)))
+		ok = ok && !(twice && slices.Contains(slices.Concat(normsync.NormKeys, normsync.ActionKeys), key.(string)))
 		m[key.(string)] = value
 	}
 	return m, ok
 }
 
 // slowNorm is a twin of UnmarshalJSON for texts of valid UTF-8.
-func slowNorm(text []byte) (n Norm, ok bool) {
+func slowNorm(text []byte) (n normsync.Norm, ok bool) {
 	m, ok := slowObject(text)
 	active, id := true, ""
 	var schema string
@@ -403,14 +399,14 @@ func slowNorm(text []byte) (n Norm, ok bool) {
 }
 
 func FuzzNormJSON(f *testing.F) {
-	for _, n := range []Norm{{}, {Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}, {"n", "d", "c", "u", "睡觉", "p<", "town", -3, SeverityError, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}} {
+	for _, n := range []normsync.Norm{{}, {Name: "no-attack", Condition: "safe_zone", Prohibited: "attack"}, {"n", "d", "c", "u", "睡觉", "p<", "town", -3, normsync.SeverityError, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}} {
 		text, _ := n.MarshalJSON()
 		f.Add(text)
 	}
 	f.Add([]byte(`{"name":"n","nam\u0065":"n"}`))
 	f.Add([]byte(`{"name":"n","Name":"n", "priority":1e3}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var n Norm
+		var n normsync.Norm
 		err := n.UnmarshalJSON(text)
 		if want, ok := slowNorm(text); utf8.Valid(text) && !strings.Contains(want.Name+want.Description+want.Condition+want.Unless+want.Prohibited+want.Permitted+want.Scope+string(want.Severity), "\uFFFD") && !bytes.Contains(text, []byte(`\u`)) {
 			require.Equal(t, ok, err == nil, "%s: %v", text, err)
@@ -419,16 +415,16 @@ func FuzzNormJSON(f *testing.F) {
 			}
 		}
 		if err != nil {
-			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			require.Zero(t, n)
 			return
 		}
-		comesBack(t, n, n.canonical(), appendNormJSON, (*Norm).UnmarshalJSON)
-		require.Equal(t, n, n.canonical(), "what is read is as it is stored")
-		list, err := ReadNorms(io.MultiReader(strings.NewReader("["), bytes.NewReader(text), strings.NewReader("]")))
+		comesBack(t, n, n.Canonical(), normsync.Norm.AppendJSON, (*normsync.Norm).UnmarshalJSON)
+		require.Equal(t, n, n.Canonical(), "what is read is as it is stored")
+		list, err := normsync.ReadNorms(io.MultiReader(strings.NewReader("["), bytes.NewReader(text), strings.NewReader("]")))
 		require.Equal(t, n.Validate() == nil, err == nil, "ReadNorms validates")
 		if err == nil {
-			require.Equal(t, []Norm{n}, list)
+			require.Equal(t, []normsync.Norm{n}, list)
 		}
 	})
 }
@@ -439,17 +435,17 @@ func FuzzActionJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var a Action
+		var a normsync.Action
 		if err := a.UnmarshalJSON(text); err != nil {
-			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			require.Zero(t, a)
 			return
 		}
 		require.True(t, json.Valid(text))
-		kept, err := a.canonical()
+		kept, err := a.Canonical()
 		require.NoError(t, err)
 		require.Equal(t, a, kept, "what is read is as it is stored")
-		comesBack(t, a, kept, appendActionJSON, (*Action).UnmarshalJSON)
+		comesBack(t, a, kept, normsync.Action.AppendJSON, (*normsync.Action).UnmarshalJSON)
 
 		m, ok := slowObject(text)
 		require.True(t, ok || string(bytes.TrimSpace(text)) == "null")
@@ -475,42 +471,42 @@ func FuzzViolationJSON(f *testing.F) {
 	text, _ := someViolation().MarshalJSON()
 	f.Add(text)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var v Violation
+		var v normsync.Violation
 		if err := v.UnmarshalJSON(text); err != nil {
-			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			return
 		}
 		kept, err := v.Canonical()
 		require.NoError(t, err)
 		require.Equal(t, v, kept)
-		comesBack(t, v, kept, Violation.appendJSON, (*Violation).UnmarshalJSON)
+		comesBack(t, v, kept, normsync.Violation.AppendJSON, (*normsync.Violation).UnmarshalJSON)
 	})
 }
 
 func TestEveryFieldIsWrittenAndRead(t *testing.T) {
-	isWrittenAndRead(t, Norm{}, (*Norm).UnmarshalJSON)
-	isWrittenAndRead(t, Action{}, (*Action).UnmarshalJSON)
-	isWrittenAndRead(t, Violation{Severity: SeverityWarn}, (*Violation).UnmarshalJSON)
-	isWrittenAndRead(t, Revision{Change: Change{Kind: KindEnact}}, (*Revision).UnmarshalJSON)
+	isWrittenAndRead(t, normsync.Norm{}, (*normsync.Norm).UnmarshalJSON)
+	isWrittenAndRead(t, normsync.Action{}, (*normsync.Action).UnmarshalJSON)
+	isWrittenAndRead(t, normsync.Violation{Severity: normsync.SeverityWarn}, (*normsync.Violation).UnmarshalJSON)
+	isWrittenAndRead(t, normsync.Revision{Change: normsync.Change{Kind: normsync.KindEnact}}, (*normsync.Revision).UnmarshalJSON)
 }
 
 func TestAHistoryOfThePythonToolIsRead(t *testing.T) {
 	const text = `{"id":"0123456789abcdef","edition":1,"norm_id":"bc3ce88baa1c729d","revision_type":"create","version":1,"reason":"the first rule","timestamp":1707804000.25,` +
 		`"norm":{"name":"no-attack-in-safe-zone","condition":"safe_zone","prohibited":"attack"}}`
-	want := Revision{Edition: 1, Version: 1, Change: Enact(ban("no-attack-in-safe-zone", "safe_zone", "attack")).Attributed("", "the first rule"), Time: time.Unix(1707804000, 25e7).UTC()}
-	var r Revision
+	want := normsync.Revision{Edition: 1, Version: 1, Change: normsync.Enact(prohibition("no-attack-in-safe-zone", "safe_zone", "attack")).Attributed("", "the first rule"), Time: time.Unix(1707804000, 25e7).UTC()}
+	var r normsync.Revision
 	require.NoError(t, r.UnmarshalJSON([]byte(text)))
 	require.Equal(t, want, r)
-	m := new(Monitor)
+	m := new(normsync.Monitor)
 	require.NoError(t, m.Store().AppendRevisions(t.Context(), r))
 	_, err := m.Sync(t.Context())
 	require.NoError(t, err)
-	require.False(t, m.Allows(Action{Verb: "attack", Location: "safe_zone"}))
+	require.False(t, m.Allows(normsync.Action{Verb: "attack", Location: "safe_zone"}))
 
 	require.Error(t, r.UnmarshalJSON([]byte(strings.Replace(text, "create", "add", 1))), "the id of another program is checked only beside its own word")
 	require.Error(t, r.UnmarshalJSON([]byte(strings.Replace(text, "bc3c", "0000", 1))), "both compute the ID of a norm in the same way")
-	_, err = Revision{Change: Change{Kind: "create"}}.Canonical()
-	require.ErrorIs(t, err, ErrInvalid, "it is only read")
+	_, err = normsync.Revision{Change: normsync.Change{Kind: "create"}}.Canonical()
+	require.ErrorIs(t, err, normsync.ErrInvalid, "it is only read")
 }
 
 func isWrittenAndRead[T interface {
@@ -528,7 +524,7 @@ func isWrittenAndRead[T interface {
 }
 
 func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {
-	n := Norm{"n", "d", "c", "u", "p", "p", "s", 1, SeverityInfo, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}
+	n := normsync.Norm{"n", "d", "c", "u", "p", "p", "s", 1, normsync.SeverityInfo, "ask", time.Unix(7, 8).UTC(), time.Unix(9, 0).UTC(), true, true}
 	v := someViolation()
 	v.Shadow, v.Advice, v.Action.Metadata, v.Action.Facts = true, "ask", "1", "night"
 	readOnly := func(key string) bool { return key == "$schema" }
@@ -537,10 +533,10 @@ func TestEveryKeyThatIsWrittenIsKnown(t *testing.T) {
 		known []string
 		other []string // written, and passed over
 	}{
-		{n, slices.DeleteFunc(slices.Clone(normKeys.Known), readOnly), nil},
-		{v.Action, actionKeys.Known, []string{"id"}},
-		{v, violationKeys.Known, []string{"description"}},
-		{Revision{Prev: ID{1}}, revisionKeys.Known, nil},
+		{n, slices.DeleteFunc(slices.Clone(normsync.NormKeys), readOnly), nil},
+		{v.Action, normsync.ActionKeys, []string{"id"}},
+		{v, normsync.ViolationKeys, []string{"description"}},
+		{normsync.Revision{Prev: normsync.ID{1}}, normsync.RevisionKeys, nil},
 	} {
 		text, err := json.Marshal(c.value)
 		require.NoError(t, err)
@@ -600,16 +596,16 @@ func readsRevisionsAsItsTwin(t *testing.T, text []byte) {
 	if string(bytes.TrimSpace(text)) == "null" {
 		return // encoding/json accepts it as no revisions; a line without revisions is refused all the same
 	}
-	var want []Revision
+	var want []normsync.Revision
 	wantErr := json.Unmarshal(text, &want)
-	got, err := appendRevisions(nil, text)
+	got, err := normsync.AppendRevisions(nil, text)
 	require.Equal(t, wantErr == nil, err == nil, "%q: %v, but encoding/json says %v", text, err, wantErr)
 	if err != nil {
-		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorIs(t, err, normsync.ErrInvalid)
 		return
 	}
 	require.Equal(t, len(want), len(got))
 	for i := range want {
-		require.Equal(t, identify(want[i]), got[i])
+		require.Equal(t, normsync.Identify(want[i]), got[i])
 	}
 }

@@ -1,7 +1,8 @@
-package normsync
+package normsync_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -15,13 +16,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/internal/token"
 )
 
 // twinMemory is the readable definition of a Memory. It keeps the whole history of each key,
 // and computes facts from it each time.
 type twinMemory struct {
-	facts   []Fact // canonical
+	facts   []normsync.Fact // canonical
 	limit   int
 	keys    []string // by use, the oldest first
 	history map[string][]twinEvent
@@ -35,10 +37,10 @@ type twinEvent struct {
 	ends bool
 }
 
-func newTwinMemory(facts []Fact, limit int) *twinMemory {
+func newTwinMemory(facts []normsync.Fact, limit int) *twinMemory {
 	t := &twinMemory{limit: limit, history: map[string][]twinEvent{}}
 	for _, f := range facts {
-		t.facts = append(t.facts, f.canonical())
+		t.facts = append(t.facts, f.Canonical())
 	}
 	return t
 }
@@ -53,7 +55,7 @@ func (t *twinMemory) pers() (pers []string) {
 	return pers
 }
 
-func twinKey(per string, a Action) string {
+func twinKey(per string, a normsync.Action) string {
 	key := per
 	fields := twinSplit(a)
 	for _, field := range strings.Fields(per) {
@@ -70,14 +72,14 @@ func twinKey(per string, a Action) string {
 }
 
 // twinTime is the time at which an action counts: 1970 if it has none.
-func twinTime(a Action) time.Time {
+func twinTime(a normsync.Action) time.Time {
 	if a.Time.IsZero() {
 		return time.Unix(0, 0)
 	}
 	return a.Time
 }
 
-func (t *twinMemory) holds(fact int, a Action) bool {
+func (t *twinMemory) holds(fact int, a normsync.Action) bool {
 	f := t.facts[fact]
 	var times []time.Time
 	var last time.Time // no time that a test has is before it
@@ -107,7 +109,7 @@ func (t *twinMemory) holds(fact int, a Action) bool {
 	return n >= f.Count
 }
 
-func (t *twinMemory) holding(a Action) string {
+func (t *twinMemory) holding(a normsync.Action) string {
 	names := []string{}
 	for _, per := range t.pers() {
 		for i, f := range t.facts {
@@ -119,15 +121,15 @@ func (t *twinMemory) holding(a Action) string {
 	return strings.Join(names, " ")
 }
 
-func (t *twinMemory) happened(a Action) {
+func (t *twinMemory) happened(a normsync.Action) {
 	seen := a // its Facts are those that the memory knows, and no others of the same name
 	words := strings.FieldsFunc(twinVisible(a.Facts), unicode.IsSpace)
 	words = slices.DeleteFunc(words, func(word string) bool {
-		return slices.ContainsFunc(t.facts, func(f Fact) bool { return strings.EqualFold(f.Name, word) })
+		return slices.ContainsFunc(t.facts, func(f normsync.Fact) bool { return strings.EqualFold(f.Name, word) })
 	})
 	seen.Facts = strings.Join(append(words, t.holding(a)), " ")
 	matches := func(tokens string) bool {
-		return tokens != "" && twinSplit(seen).applies(Norm{Condition: tokens, Prohibited: "*"})
+		return tokens != "" && twinSplit(seen).applies(normsync.Norm{Condition: tokens, Prohibited: "*"})
 	}
 	var events []twinEvent
 	for i, f := range t.facts {
@@ -141,7 +143,7 @@ func (t *twinMemory) happened(a Action) {
 	t.change(a, events)
 }
 
-func (t *twinMemory) violated(v Violation) {
+func (t *twinMemory) violated(v normsync.Violation) {
 	var events []twinEvent
 	for i, f := range t.facts {
 		for _, name := range strings.Fields(f.Broke) {
@@ -157,7 +159,7 @@ func (t *twinMemory) violated(v Violation) {
 	}
 }
 
-func (t *twinMemory) change(a Action, events []twinEvent) {
+func (t *twinMemory) change(a normsync.Action, events []twinEvent) {
 	for _, per := range t.pers() {
 		key := twinKey(per, a)
 		var mine []twinEvent
@@ -202,7 +204,7 @@ func newMemoryWorld(w *twinWorld) *memoryWorld {
 	return m
 }
 
-func (w *memoryWorld) fact(i int, others []Fact) Fact {
+func (w *memoryWorld) fact(i int, others []normsync.Fact) normsync.Fact {
 	condition := func() string {
 		text := w.condition(2)
 		if len(others) > 0 && w.IntN(3) == 0 {
@@ -210,19 +212,19 @@ func (w *memoryWorld) fact(i int, others []Fact) Fact {
 		}
 		return text
 	}
-	f := Fact{Name: fmt.Sprint("fact", i), Until: w.of("", condition()), Count: w.IntN(4), Within: time.Duration(w.IntN(3)) * 2500 * time.Millisecond,
+	f := normsync.Fact{Name: fmt.Sprint("fact", i), Until: w.of("", condition()), Count: w.IntN(4), Within: time.Duration(w.IntN(3)) * 2500 * time.Millisecond,
 		Per: w.of("", "agent", "target", "world", "verb agent", "Location Faction", "agent target")}
 	if f.After = condition(); f.After == "" || w.IntN(3) == 0 {
 		f.After, f.Broke = "", w.of("n0", "n1 n2", "n*", "n1 n* n", "*")
 	}
-	if isEmpty(f.After) {
+	if strings.TrimSpace(f.After) == "" {
 		f.After = ""
 	}
 	return f
 }
 
 // next returns the next action of the log. Sometimes it comes late, or has no time.
-func (w *memoryWorld) next() Action {
+func (w *memoryWorld) next() normsync.Action {
 	w.now = w.now.Add(time.Duration(w.IntN(5)) * 500 * time.Millisecond)
 	a := w.action()
 	a.Agent, a.Time = w.of(w.agents...), w.now
@@ -240,8 +242,8 @@ func (w *memoryWorld) next() Action {
 }
 
 // worldFacts returns random facts.
-func (w *memoryWorld) facts(t *testing.T, n int) []Fact {
-	var facts []Fact
+func (w *memoryWorld) facts(t *testing.T, n int) []normsync.Fact {
+	var facts []normsync.Fact
 	for i := range n {
 		f := w.fact(i, facts)
 		require.NoError(t, f.Validate(), "%+q", f)
@@ -251,17 +253,17 @@ func (w *memoryWorld) facts(t *testing.T, n int) []Fact {
 }
 
 // step lets the next action of the log happen, or be violated, in all of the memories.
-func (w *memoryWorld) step(do func(a Action, vs []Violation)) {
+func (w *memoryWorld) step(do func(a normsync.Action, vs []normsync.Violation)) {
 	a := w.next()
-	var vs []Violation
+	var vs []normsync.Violation
 	for w.IntN(3) == 0 {
-		vs = append(vs, Violation{NormName: fmt.Sprint("n", w.IntN(4)), Shadow: w.IntN(5) == 0, Action: a})
+		vs = append(vs, normsync.Violation{NormName: fmt.Sprint("n", w.IntN(4)), Shadow: w.IntN(5) == 0, Action: a})
 	}
 	do(a, vs)
 }
 
 // tell passes an action to a memory, and its violations if it has some.
-func tell(m *Memory, a Action, vs []Violation, prepared bool) {
+func tell(m *normsync.Memory, a normsync.Action, vs []normsync.Violation, prepared bool) {
 	switch {
 	case len(vs) > 0:
 		m.Violated(vs...)
@@ -272,7 +274,7 @@ func tell(m *Memory, a Action, vs []Violation, prepared bool) {
 	}
 }
 
-func (t *twinMemory) tell(a Action, vs []Violation) {
+func (t *twinMemory) tell(a normsync.Action, vs []normsync.Violation) {
 	if len(vs) == 0 {
 		t.happened(a)
 	}
@@ -281,9 +283,9 @@ func (t *twinMemory) tell(a Action, vs []Violation) {
 	}
 }
 
-func memoryOf(t testing.TB, o *MemoryOptions, facts ...Fact) *Memory {
+func memoryOf(t testing.TB, o *normsync.MemoryOptions, facts ...normsync.Fact) *normsync.Memory {
 	t.Helper()
-	m, err := NewMemory(facts, o)
+	m, err := normsync.NewMemory(facts, o)
 	require.NoError(t, err)
 	return m
 }
@@ -308,9 +310,9 @@ func TestMemoryAgreesWithItsTwin(t *testing.T) {
 	inMemoryWorlds(t, 60, func(t *testing.T, w *memoryWorld) {
 		facts := w.facts(t, 1+w.IntN(10))
 		limit := []int{3, 8, 1000}[w.IntN(3)]
-		m, twin := memoryOf(t, &MemoryOptions{Keys: limit}, facts...), newTwinMemory(facts, limit)
+		m, twin := memoryOf(t, &normsync.MemoryOptions{Keys: limit}, facts...), newTwinMemory(facts, limit)
 		for range 80 {
-			w.step(func(a Action, vs []Violation) {
+			w.step(func(a normsync.Action, vs []normsync.Violation) {
 				want := twin.holding(a)
 				require.Equal(t, want, m.Facts(a), "%+q\n%+q", a, facts)
 				if want != "" {
@@ -331,7 +333,7 @@ func TestMemoryAgreesWithItsTwin(t *testing.T) {
 				twin.tell(a, vs)
 			})
 		}
-		require.Equal(t, MemoryStats{len(twin.keys), twin.evicted}, m.Stats())
+		require.Equal(t, normsync.MemoryStats{len(twin.keys), twin.evicted}, m.Stats())
 	})
 	require.Greater(t, held, 2000, "the worlds are such that facts hold")
 }
@@ -339,18 +341,18 @@ func TestMemoryAgreesWithItsTwin(t *testing.T) {
 // A log that is judged again, by a new process or a new memory, gives the same facts.
 func TestReplayOfALogGivesTheSameFacts(t *testing.T) {
 	type step struct {
-		a  Action
-		vs []Violation
+		a  normsync.Action
+		vs []normsync.Violation
 	}
 	for seed := range uint64(20) {
 		w := newMemoryWorld(hostileWorld(seed))
 		facts := w.facts(t, 8)
 		var log []step
 		for range 300 {
-			w.step(func(a Action, vs []Violation) { log = append(log, step{a, vs}) })
+			w.step(func(a normsync.Action, vs []normsync.Violation) { log = append(log, step{a, vs}) })
 		}
 		replay := func() (lines []string, snapshot string) {
-			m := memoryOf(t, &MemoryOptions{Keys: 10}, facts...)
+			m := memoryOf(t, &normsync.MemoryOptions{Keys: 10}, facts...)
 			for _, s := range log {
 				lines = append(lines, m.Facts(s.a))
 				tell(m, s.a, s.vs, false)
@@ -366,7 +368,7 @@ func TestReplayOfALogGivesTheSameFacts(t *testing.T) {
 	}
 }
 
-func snapshotOf(t testing.TB, m *Memory) string {
+func snapshotOf(t testing.TB, m *normsync.Memory) string {
 	t.Helper()
 	var b bytes.Buffer
 	require.NoError(t, m.Snapshot(&b))
@@ -377,18 +379,18 @@ func TestRestoreContinuesWhereTheSnapshotWasTaken(t *testing.T) {
 	inMemoryWorlds(t, 30, func(t *testing.T, w *memoryWorld) {
 		facts := w.facts(t, 1+w.IntN(8))
 		limit := []int{4, 1000}[w.IntN(2)]
-		m := memoryOf(t, &MemoryOptions{Keys: limit}, facts...)
+		m := memoryOf(t, &normsync.MemoryOptions{Keys: limit}, facts...)
 		for range 60 {
-			w.step(func(a Action, vs []Violation) { tell(m, a, vs, false) })
+			w.step(func(a normsync.Action, vs []normsync.Violation) { tell(m, a, vs, false) })
 		}
 		text := snapshotOf(t, m)
-		restored := memoryOf(t, &MemoryOptions{Keys: limit}, facts...)
+		restored := memoryOf(t, &normsync.MemoryOptions{Keys: limit}, facts...)
 		tell(restored, w.next(), nil, false) // is forgotten
 		require.NoError(t, restored.Restore(strings.NewReader(text)), text)
 		require.Equal(t, text, snapshotOf(t, restored))
 		require.Equal(t, m.Stats().Keys, restored.Stats().Keys)
 		for range 60 {
-			w.step(func(a Action, vs []Violation) {
+			w.step(func(a normsync.Action, vs []normsync.Violation) {
 				require.Equal(t, m.Facts(a), restored.Facts(a), "%+q\n%+q\n%s", a, facts, text)
 				tell(m, a, vs, false)
 				tell(restored, a, vs, false)
@@ -401,24 +403,24 @@ func TestRestoreContinuesWhereTheSnapshotWasTaken(t *testing.T) {
 var noon = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
 // at returns an action some seconds after noon.
-func at(seconds float64, agent, verb, target string) Action {
-	return Action{Agent: agent, Verb: verb, Target: target, Time: noon.Add(time.Duration(seconds * float64(time.Second)))}
+func at(seconds float64, agent, verb, target string) normsync.Action {
+	return normsync.Action{Agent: agent, Verb: verb, Target: target, Time: noon.Add(time.Duration(seconds * float64(time.Second)))}
 }
 
 func TestRestoreKeepsWhatTheDeclarationsStillNeed(t *testing.T) {
 	before := memoryOf(t, nil,
-		Fact{Name: "hot", After: "verb:run", Count: 2, Within: time.Minute},
-		Fact{Name: "seen", After: "*"},
-		Fact{Name: "gone", After: "*"},
-		Fact{Name: "moved", After: "*", Per: "target"})
+		normsync.Fact{Name: "hot", After: "verb:run", Count: 2, Within: time.Minute},
+		normsync.Fact{Name: "seen", After: "*"},
+		normsync.Fact{Name: "gone", After: "*"},
+		normsync.Fact{Name: "moved", After: "*", Per: "target"})
 	for s := range 3 {
 		before.Happened(at(float64(s), "a", "run", ""))
 	}
 	after := memoryOf(t, nil,
-		Fact{Name: "hot", After: "verb:run", Count: 3, Within: time.Hour},
-		Fact{Name: "seen", After: "*", Count: 3},
-		Fact{Name: "moved", After: "*", Per: "agent"},
-		Fact{Name: "new", After: "*"})
+		normsync.Fact{Name: "hot", After: "verb:run", Count: 3, Within: time.Hour},
+		normsync.Fact{Name: "seen", After: "*", Count: 3},
+		normsync.Fact{Name: "moved", After: "*", Per: "agent"},
+		normsync.Fact{Name: "new", After: "*"})
 	require.NoError(t, after.Restore(strings.NewReader(snapshotOf(t, before))))
 	require.Equal(t, "", after.Facts(at(3, "a", "run", "")), "two times of hot, and one of seen, are known")
 	after.Happened(at(4, "a", "run", ""))
@@ -426,7 +428,7 @@ func TestRestoreKeepsWhatTheDeclarationsStillNeed(t *testing.T) {
 }
 
 func TestRestoreSaysWhatIsWrong(t *testing.T) {
-	m := memoryOf(t, nil, Fact{Name: "f", After: "*"})
+	m := memoryOf(t, nil, normsync.Fact{Name: "f", After: "*"})
 	m.Happened(at(0, "a", "run", ""))
 	before := snapshotOf(t, m)
 	state := func(s string) string {
@@ -452,7 +454,7 @@ func TestRestoreSaysWhatIsWrong(t *testing.T) {
 		state(`"count":1,"last":1,"times":[1],"more":1`):                   `key "more" is unknown`,
 	} {
 		err := m.Restore(strings.NewReader(text))
-		require.ErrorIs(t, err, ErrInvalid, text)
+		require.ErrorIs(t, err, normsync.ErrInvalid, text)
 		require.ErrorContains(t, err, want, text)
 	}
 	require.Equal(t, before, snapshotOf(t, m), "an error changes nothing")
@@ -468,24 +470,24 @@ func (r brokenReader) Write([]byte) (int, error) { return 0, r.err }
 
 // Facts that count violations are rebuilt from the store after a restart.
 func TestReplayViolationsRebuildsAMemory(t *testing.T) {
-	var store MemStore
-	facts := []Fact{{Name: "strike", Broke: "peace", Count: 2, Within: time.Minute}, {Name: "wanted", Broke: "*", Per: "agent location"}}
+	var store normsync.MemStore
+	facts := []normsync.Fact{{Name: "strike", Broke: "peace", Count: 2, Within: time.Minute}, {Name: "wanted", Broke: "*", Per: "agent location"}}
 	m := memoryOf(t, nil, facts...)
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range 200 {
-		v := Violation{NormName: []string{"peace", "quiet"}[r.IntN(2)], Severity: SeverityWarn, Shadow: r.IntN(4) == 0, Action: at(float64(5*i), fmt.Sprint("a", r.IntN(5)), "attack", "")}
+		v := normsync.Violation{NormName: []string{"peace", "quiet"}[r.IntN(2)], Severity: normsync.SeverityWarn, Shadow: r.IntN(4) == 0, Action: at(float64(5*i), fmt.Sprint("a", r.IntN(5)), "attack", "")}
 		m.Violated(v)
 		require.NoError(t, store.AppendViolations(t.Context(), v))
 	}
 	again := memoryOf(t, nil, facts...)
-	last, err := again.ReplayViolations(QueryViolations(t.Context(), &store, ViolationQuery{}))
+	last, err := again.ReplayViolations(normsync.QueryViolations(t.Context(), &store, normsync.ViolationQuery{}))
 	require.NoError(t, err)
 	require.Equal(t, uint64(200), last)
 	require.Equal(t, snapshotOf(t, m), snapshotOf(t, again))
 
 	broken := errors.New("broken")
-	var fails iter.Seq2[StoredViolation, error] = func(yield func(StoredViolation, error) bool) {
-		_ = yield(StoredViolation{Number: 7}, nil) && yield(StoredViolation{}, broken)
+	var fails iter.Seq2[normsync.StoredViolation, error] = func(yield func(normsync.StoredViolation, error) bool) {
+		_ = yield(normsync.StoredViolation{Number: 7}, nil) && yield(normsync.StoredViolation{}, broken)
 	}
 	last, err = again.ReplayViolations(fails)
 	require.ErrorIs(t, err, broken)
@@ -493,7 +495,7 @@ func TestReplayViolationsRebuildsAMemory(t *testing.T) {
 }
 
 func TestWithinIsUpToAndNotIncludingItsEnd(t *testing.T) {
-	m := memoryOf(t, nil, Fact{Name: "tired", After: "verb:run", Within: 10 * time.Second})
+	m := memoryOf(t, nil, normsync.Fact{Name: "tired", After: "verb:run", Within: 10 * time.Second})
 	m.Happened(at(0, "a", "run", ""))
 	require.Equal(t, "tired", m.Facts(at(9.999, "a", "walk", "")))
 	require.Equal(t, "", m.Facts(at(10, "a", "walk", "")))
@@ -502,19 +504,19 @@ func TestWithinIsUpToAndNotIncludingItsEnd(t *testing.T) {
 }
 
 func TestTimeDoesNotGoBack(t *testing.T) {
-	m := memoryOf(t, nil, Fact{Name: "tired", After: "verb:run", Count: 2, Within: 10 * time.Second, Until: "verb:rest"})
+	m := memoryOf(t, nil, normsync.Fact{Name: "tired", After: "verb:run", Count: 2, Within: 10 * time.Second, Until: "verb:rest"})
 	m.Happened(at(20, "a", "run", ""))
 	m.Happened(at(1, "a", "run", "")) // comes late, and counts at 20
 	require.Equal(t, "tired", m.Facts(at(0, "a", "walk", "")))
 	require.Equal(t, "tired", m.Facts(at(29, "a", "walk", "")))
-	require.Equal(t, "tired", m.Facts(Action{Agent: "a", Verb: "walk"}), "without a time")
+	require.Equal(t, "tired", m.Facts(normsync.Action{Agent: "a", Verb: "walk"}), "without a time")
 	require.Equal(t, "", m.Facts(at(30, "a", "walk", "")))
 	m.Happened(at(2, "a", "rest", "")) // late, too: the order of the calls decides
 	require.Equal(t, "", m.Facts(at(21, "a", "walk", "")))
 }
 
 func TestAnActionThatEndsAFactAndMakesItMakesIt(t *testing.T) {
-	m := memoryOf(t, nil, Fact{Name: "confirmed", After: "verb:confirm", Until: "*"})
+	m := memoryOf(t, nil, normsync.Fact{Name: "confirmed", After: "verb:confirm", Until: "*"})
 	for _, step := range []struct{ verb, facts string }{{"confirm", ""}, {"confirm", "confirmed"}, {"pay", "confirmed"}, {"pay", ""}} {
 		a := at(0, "a", step.verb, "")
 		require.Equal(t, step.facts, m.Facts(a))
@@ -523,34 +525,34 @@ func TestAnActionThatEndsAFactAndMakesItMakesIt(t *testing.T) {
 }
 
 func TestFactsOfFactsSeeWhatHeldBefore(t *testing.T) {
-	declarations := []Fact{
+	declarations := []normsync.Fact{
 		{Name: "ordered", After: "verb:order"},
 		{Name: "paid", After: "verb:pay facts:ordered"},
 		{Name: "shipped", After: "verb:ship facts:paid", Until: "facts:shipped"},
 	}
-	for _, facts := range [][]Fact{declarations, {declarations[2], declarations[1], declarations[0]}} {
+	for _, facts := range [][]normsync.Fact{declarations, {declarations[2], declarations[1], declarations[0]}} {
 		m := memoryOf(t, nil, facts...)
-		m.Happened(Action{Agent: "a", Verb: "ship", Facts: "paid ordered"}) // the memory knows better
-		m.Happened(Action{Agent: "a", Verb: "pay order"})                   // at once, not one after the other
-		require.Equal(t, "ordered", m.Facts(Action{Agent: "a"}))
-		m.Happened(Action{Agent: "a", Verb: "pay"})
-		m.Happened(Action{Agent: "a", Verb: "ship"})
-		require.ElementsMatch(t, []string{"ordered", "paid", "shipped"}, strings.Fields(m.Facts(Action{Agent: "a"})))
-		m.Happened(Action{Agent: "a", Verb: "wait"})
-		require.ElementsMatch(t, []string{"ordered", "paid"}, strings.Fields(m.Facts(Action{Agent: "a"})))
+		m.Happened(normsync.Action{Agent: "a", Verb: "ship", Facts: "paid ordered"}) // the memory knows better
+		m.Happened(normsync.Action{Agent: "a", Verb: "pay order"})                   // at once, not one after the other
+		require.Equal(t, "ordered", m.Facts(normsync.Action{Agent: "a"}))
+		m.Happened(normsync.Action{Agent: "a", Verb: "pay"})
+		m.Happened(normsync.Action{Agent: "a", Verb: "ship"})
+		require.ElementsMatch(t, []string{"ordered", "paid", "shipped"}, strings.Fields(m.Facts(normsync.Action{Agent: "a"})))
+		m.Happened(normsync.Action{Agent: "a", Verb: "wait"})
+		require.ElementsMatch(t, []string{"ordered", "paid"}, strings.Fields(m.Facts(normsync.Action{Agent: "a"})))
 	}
 }
 
 func TestMemoryForgetsTheLeastRecentlyUsed(t *testing.T) {
-	m := memoryOf(t, &MemoryOptions{Keys: 2}, Fact{Name: "in", After: "verb:login"})
+	m := memoryOf(t, &normsync.MemoryOptions{Keys: 2}, normsync.Fact{Name: "in", After: "verb:login"})
 	for _, agent := range []string{"a", "b"} {
 		m.Happened(at(0, agent, "login", ""))
 	}
 	m.Happened(at(1, "a", "walk", ""))
-	require.Equal(t, MemoryStats{Keys: 2}, m.Stats())
+	require.Equal(t, normsync.MemoryStats{Keys: 2}, m.Stats())
 	m.Happened(at(2, "c", "login", ""))
 	m.Happened(at(2, "d", "walk", "")) // nothing to remember
-	require.Equal(t, MemoryStats{Keys: 2, Evicted: 1}, m.Stats())
+	require.Equal(t, normsync.MemoryStats{Keys: 2, Evicted: 1}, m.Stats())
 	for agent, want := range map[string]string{"a": "in", "b": "", "c": "in", "d": ""} {
 		require.Equal(t, want, m.Facts(at(3, agent, "walk", "")), agent)
 	}
@@ -558,11 +560,11 @@ func TestMemoryForgetsTheLeastRecentlyUsed(t *testing.T) {
 
 func TestExplainSaysWhyAFactHolds(t *testing.T) {
 	m := memoryOf(t, nil,
-		Fact{Name: "authenticated", After: "verb:login", Until: "verb:logout|quit"},
-		Fact{Name: "third_strike", Broke: "peace", Count: 3, Within: 10 * time.Minute},
-		Fact{Name: "exchanged", After: "verb:exchange", Per: "target agent"},
-		Fact{Name: "alarm", Broke: `peace "no fire"`, Per: "world", Within: time.Hour})
-	reason := func(fact string, a Action) string {
+		normsync.Fact{Name: "authenticated", After: "verb:login", Until: "verb:logout|quit"},
+		normsync.Fact{Name: "third_strike", Broke: "peace", Count: 3, Within: 10 * time.Minute},
+		normsync.Fact{Name: "exchanged", After: "verb:exchange", Per: "target agent"},
+		normsync.Fact{Name: "alarm", Broke: `peace "no fire"`, Per: "world", Within: time.Hour})
+	reason := func(fact string, a normsync.Action) string {
 		t.Helper()
 		f, err := m.Explain(fact, a)
 		require.NoError(t, err)
@@ -577,7 +579,7 @@ func TestExplainSaysWhyAFactHolds(t *testing.T) {
 	require.Equal(t, "facts:authenticated is missing: no verb:login by this agent since verb:logout|quit at 2026-07-01T12:01:00Z", reason("authenticated", a))
 	require.Equal(t, "facts:third_strike is missing: 0 of 3 violations of peace by this agent within 10m0s", reason("third_strike", a))
 	for range 3 {
-		m.Violated(Violation{NormName: "peace", Action: a})
+		m.Violated(normsync.Violation{NormName: "peace", Action: a})
 	}
 	require.Equal(t, "facts:third_strike holds: 3 of 3 violations of peace by this agent within 10m0s, the last at 2026-07-01T12:00:00Z, until 2026-07-01T12:10:00Z", reason("third_strike", a))
 	require.Equal(t, "facts:third_strike is missing: 0 of 3 violations of peace by this agent within 10m0s, the last at 2026-07-01T12:00:00Z", reason("third_strike", at(600, "bob", "walk", "")))
@@ -585,31 +587,31 @@ func TestExplainSaysWhyAFactHolds(t *testing.T) {
 	m.Happened(at(0, "bob", "exchange", "O1"))
 	require.Equal(t, "facts:exchanged holds: verb:exchange by this agent on this target at 2026-07-01T12:00:00Z", reason("exchanged", a))
 	_, err := m.Explain("exchange", a)
-	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, normsync.ErrInvalid)
 	require.ErrorContains(t, err, `fact "exchange": no such fact is declared; the nearest is "exchanged"`)
 }
 
 // A memory is used by many goroutines, some of which share keys, while keys are evicted, and
 // snapshots are taken. Each goroutine has an agent whose facts it knows.
 func TestMemoryIsSafeForManyAtOnce(t *testing.T) {
-	m := memoryOf(t, &MemoryOptions{Keys: 1000},
-		Fact{Name: "mine", After: "verb:count", Count: 50},
-		Fact{Name: "ours", After: "verb:count", Count: 400, Per: "world"},
-		Fact{Name: "odd", After: "verb:flip", Until: "verb:flop", Per: "world"},
-		Fact{Name: "even", After: "verb:flop", Until: "verb:flip", Per: "world"},
-		Fact{Name: "there", After: "verb:count", Per: "target"})
-	m.Happened(Action{Verb: "flip"})
+	m := memoryOf(t, &normsync.MemoryOptions{Keys: 1000},
+		normsync.Fact{Name: "mine", After: "verb:count", Count: 50},
+		normsync.Fact{Name: "ours", After: "verb:count", Count: 400, Per: "world"},
+		normsync.Fact{Name: "odd", After: "verb:flip", Until: "verb:flop", Per: "world"},
+		normsync.Fact{Name: "even", After: "verb:flop", Until: "verb:flip", Per: "world"},
+		normsync.Fact{Name: "there", After: "verb:count", Per: "target"})
+	m.Happened(normsync.Action{Verb: "flip"})
 	var wait sync.WaitGroup
 	for g := range 8 {
 		wait.Go(func() {
-			a := Action{Agent: fmt.Sprint("agent", g), Verb: "count"}
+			a := normsync.Action{Agent: fmt.Sprint("agent", g), Verb: "count"}
 			for i := range 50 {
 				if got := m.Facts(a); strings.Contains(got, "mine") {
 					t.Errorf("after %d: %s", i, got)
 				}
 				a.Target = fmt.Sprint("t", i%7, g)
 				m.Happened(a)
-				m.Happened(Action{Verb: []string{"flip", "flop"}[i%2]})
+				m.Happened(normsync.Action{Verb: []string{"flip", "flop"}[i%2]})
 				if got := m.Facts(a); !strings.Contains(got, "there") || strings.Contains(got, "odd") == strings.Contains(got, "even") {
 					t.Errorf("after %d: %s", i, got)
 				}
@@ -628,13 +630,13 @@ func TestMemoryIsSafeForManyAtOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	require.Contains(t, m.Facts(Action{}), "ours")
+	require.Contains(t, m.Facts(normsync.Action{}), "ours")
 
-	small := memoryOf(t, &MemoryOptions{Keys: 3}, Fact{Name: "seen", After: "*"})
+	small := memoryOf(t, &normsync.MemoryOptions{Keys: 3}, normsync.Fact{Name: "seen", After: "*"})
 	for g := range 8 {
 		wait.Go(func() {
 			for i := range 200 {
-				small.Happened(Action{Agent: fmt.Sprint(g, i%9), Verb: "walk"})
+				small.Happened(normsync.Action{Agent: fmt.Sprint(g, i%9), Verb: "walk"})
 				if n := small.Stats().Keys; n > 3 {
 					t.Errorf("%d keys", n)
 				}
@@ -649,25 +651,25 @@ func TestMemoryAllocatesNothingOnceWarm(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	m := memoryOf(t, &MemoryOptions{Keys: 100},
-		Fact{Name: "authenticated", After: "verb:login", Until: "verb:logout"},
-		Fact{Name: "again", After: "verb:login facts:authenticated", Per: "agent target"},
-		Fact{Name: "strike", Broke: "peace town-*", Count: 3, Within: time.Minute},
-		Fact{Name: "alarm", After: "verb:login", Per: "world", Count: 5, Within: time.Minute})
-	var actions []Action
-	var prepared []*Prepared
+	m := memoryOf(t, &normsync.MemoryOptions{Keys: 100},
+		normsync.Fact{Name: "authenticated", After: "verb:login", Until: "verb:logout"},
+		normsync.Fact{Name: "again", After: "verb:login facts:authenticated", Per: "agent target"},
+		normsync.Fact{Name: "strike", Broke: "peace town-*", Count: 3, Within: time.Minute},
+		normsync.Fact{Name: "alarm", After: "verb:login", Per: "world", Count: 5, Within: time.Minute})
+	var actions []normsync.Action
+	var prepared []*normsync.Prepared
 	for i := range 300 { // more than there are keys
-		a := Action{Agent: fmt.Sprint("agent ", i), Verb: []string{"login", "logout", "walk"}[i%3], Location: "town square", Target: "o1", Time: noon}
+		a := normsync.Action{Agent: fmt.Sprint("agent ", i), Verb: []string{"login", "logout", "walk"}[i%3], Location: "town square", Target: "o1", Time: noon}
 		actions, prepared = append(actions, a), append(prepared, prepare(a))
 	}
-	violation := Violation{NormName: "town-peace", Action: actions[0]}
-	room := make([]Word, 0, 16)
+	violation := normsync.Violation{NormName: "town-peace", Action: actions[0]}
+	room := make([]normsync.Word, 0, 16)
 	for name, f := range map[string]func(i int){
 		"AppendFacts":      func(i int) { room = m.AppendFacts(room[:0], prepared[i]) },
 		"Happened":         func(i int) { m.Happened(actions[i]) },
 		"HappenedPrepared": func(i int) { m.HappenedPrepared(prepared[i]) },
 		"Violated":         func(i int) { m.Violated(violation) },
-		"Facts of nobody":  func(i int) { m.Facts(Action{Agent: "nobody"}) },
+		"Facts of nobody":  func(i int) { m.Facts(normsync.Action{Agent: "nobody"}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range actions {
@@ -686,11 +688,11 @@ func TestMemoryAllocatesNothingOnceWarm(t *testing.T) {
 // A world that declares no facts pays nothing.
 func TestAMemoryWithoutFactsDoesNothing(t *testing.T) {
 	m := memoryOf(t, nil)
-	m.Happened(Action{Agent: "a", Verb: "walk"})
-	m.Violated(Violation{NormName: "n"})
-	require.Equal(t, "", m.Facts(Action{Agent: "a"}))
-	require.Nil(t, m.AppendFacts(nil, prepare(Action{Agent: "a"})))
-	require.Equal(t, MemoryStats{}, m.Stats())
+	m.Happened(normsync.Action{Agent: "a", Verb: "walk"})
+	m.Violated(normsync.Violation{NormName: "n"})
+	require.Equal(t, "", m.Facts(normsync.Action{Agent: "a"}))
+	require.Nil(t, m.AppendFacts(nil, prepare(normsync.Action{Agent: "a"})))
+	require.Equal(t, normsync.MemoryStats{}, m.Stats())
 	require.Equal(t, "{\"format\":1,\"keys\":[\n]}\n", snapshotOf(t, m))
 }
 
@@ -699,33 +701,184 @@ func TestKeysAreComparedByText(t *testing.T) {
 	defer token.Blunt()()
 	for _, test := range []struct {
 		name, per string
-		a, b      Action
+		a, b      normsync.Action
 		same      bool
 	}{
-		{"the case of letters", "agent", Action{Agent: "Bob"}, Action{Agent: "bOB"}, true},
-		{"other letters of an agent", "agent", Action{Agent: "kim"}, Action{Agent: "\u212Aim"}, false},
-		{"other letters of a target", "target", Action{Target: "kim"}, Action{Target: "\u212Aim"}, true},
-		{"invisible characters of an agent", "agent", Action{Agent: "bob"}, Action{Agent: "bo\u200Bb"}, false},
-		{"invisible characters of a target", "target", Action{Target: "bob \u200B"}, Action{Target: "bo\u200Bb"}, true},
-		{"a word more", "agent", Action{Agent: "bob the"}, Action{Agent: "bob the builder"}, false},
-		{"a word less", "agent", Action{Agent: "bob the builder"}, Action{Agent: "bob the"}, false},
-		{"another order", "agent", Action{Agent: "bob the"}, Action{Agent: "the bob"}, false},
-		{"white space", "agent", Action{Agent: "bob  the"}, Action{Agent: " bob\tthe "}, true},
-		{"a word in another field", "agent target", Action{Agent: "a b"}, Action{Agent: "a", Target: "b"}, false},
-		{"a word on the other side", "agent target", Action{Agent: "a", Target: "b c"}, Action{Agent: "a b", Target: "c"}, false},
-		{"an empty field", "agent target", Action{Agent: "a"}, Action{Target: "a"}, false},
-		{"fields that do not count", "agent", Action{Agent: "a", Target: "x"}, Action{Agent: "a", Location: "y"}, true},
+		{"the case of letters", "agent", normsync.Action{Agent: "Bob"}, normsync.Action{Agent: "bOB"}, true},
+		{"other letters of an agent", "agent", normsync.Action{Agent: "kim"}, normsync.Action{Agent: "\u212Aim"}, false},
+		{"other letters of a target", "target", normsync.Action{Target: "kim"}, normsync.Action{Target: "\u212Aim"}, true},
+		{"invisible characters of an agent", "agent", normsync.Action{Agent: "bob"}, normsync.Action{Agent: "bo\u200Bb"}, false},
+		{"invisible characters of a target", "target", normsync.Action{Target: "bob \u200B"}, normsync.Action{Target: "bo\u200Bb"}, true},
+		{"a word more", "agent", normsync.Action{Agent: "bob the"}, normsync.Action{Agent: "bob the builder"}, false},
+		{"a word less", "agent", normsync.Action{Agent: "bob the builder"}, normsync.Action{Agent: "bob the"}, false},
+		{"another order", "agent", normsync.Action{Agent: "bob the"}, normsync.Action{Agent: "the bob"}, false},
+		{"white space", "agent", normsync.Action{Agent: "bob  the"}, normsync.Action{Agent: " bob\tthe "}, true},
+		{"a word in another field", "agent target", normsync.Action{Agent: "a b"}, normsync.Action{Agent: "a", Target: "b"}, false},
+		{"a word on the other side", "agent target", normsync.Action{Agent: "a", Target: "b c"}, normsync.Action{Agent: "a b", Target: "c"}, false},
+		{"an empty field", "agent target", normsync.Action{Agent: "a"}, normsync.Action{Target: "a"}, false},
+		{"fields that do not count", "agent", normsync.Action{Agent: "a", Target: "x"}, normsync.Action{Agent: "a", Location: "y"}, true},
 	} {
-		m := memoryOf(t, nil, Fact{Name: "f", After: "*", Per: test.per})
+		m := memoryOf(t, nil, normsync.Fact{Name: "f", After: "*", Per: test.per})
 		test.a.Verb = "x"
 		m.Happened(test.a)
 		require.Equal(t, "f", m.Facts(test.a), test.name)
 		require.Equal(t, test.same, m.Facts(test.b) == "f", test.name)
 
-		var k memoryKey // without the help of its hash, which depends on the number of words
-		k.reset(&m.groups[0])
-		k.setWords(prepare(test.a))
-		require.Equal(t, test.same, k.is(&m.groups[0], prepare(test.b)), test.name)
-		require.False(t, k.is(&factGroup{fields: m.groups[0].fields}, prepare(test.a)), "the group is another one")
+		// Without the help of the hash, which depends on the number of words.
+		same, otherGroup := m.SameKey(prepare(test.a), prepare(test.b))
+		require.Equal(t, test.same, same, test.name)
+		require.False(t, otherGroup, "the group is another one")
+	}
+}
+
+func TestFactValidateSaysWhatToDo(t *testing.T) {
+	after := func(f normsync.Fact) normsync.Fact {
+		if f.After == "" {
+			f.After = "verb:login"
+		}
+		if f.Name == "" {
+			f.Name = "f"
+		}
+		return f
+	}
+	for _, f := range []normsync.Fact{
+		{Name: "authenticated", After: "verb:login|sso", Until: "verb:logout"},
+		{Name: "third_strike", Broke: `peace "no looting" town-* *`, Count: 1000, Within: 10 * time.Minute, Per: " Target  AGENT "},
+		{Name: "睡觉", After: "*", Per: "world"},
+		{Name: strings.Repeat("x", 128), After: "x", Per: "action"},
+		{Name: "f", After: "x", Broke: " "},
+	} {
+		require.NoError(t, f.Validate(), "%+v", f)
+	}
+	for _, test := range []struct {
+		f    normsync.Fact
+		want string
+	}{
+		{normsync.Fact{After: "x"}, `normsync: invalid fact "": Name: the fact has no name; give it the word that norms look for, such as authenticated`},
+		{after(normsync.Fact{Name: "a b"}), `normsync: invalid fact "a b": Name: byte 1 is ' ', so that no token of a norm could name the fact; write a word such as third_strike`},
+		{after(normsync.Fact{Name: "a*"}), `Name: byte 1 is '*'`},
+		{after(normsync.Fact{Name: "a|b"}), `Name: byte 1 is '|'`},
+		{after(normsync.Fact{Name: "facts:a"}), `Name: byte 5 is ':'`},
+		{after(normsync.Fact{Name: "a\u200b"}), `Name: byte 1 is U+200B, which is invisible`},
+		{after(normsync.Fact{Name: "a\u2003b"}), `Name: byte 1 is U+2003, which looks like a space`},
+		{after(normsync.Fact{Name: "a\xff"}), `Name: byte 1 (0xff) is not valid UTF-8`},
+		{after(normsync.Fact{Name: "a\x00"}), `Name: byte 1 is the control character U+0000`},
+		{after(normsync.Fact{Name: "AND"}), `Name: it is an operator of expressions, which norms refuse as a token; choose another word`},
+		{after(normsync.Fact{Name: strings.Repeat("x", 129)}), `Name: it has 129 bytes, and at most 128 are allowed; shorten it`},
+		{normsync.Fact{Name: "f"}, `normsync: invalid fact "f": After and Broke are both empty; say in After which action makes the fact, or in Broke which violated norm does`},
+		{normsync.Fact{Name: "f", After: "x", Broke: "peace"}, `After and Broke are both set; declare two facts`},
+		{after(normsync.Fact{After: "verb == login"}), `After: token "==" is an operator, but this is a list of tokens, not an expression; write "verb:login"`},
+		{after(normsync.Fact{After: "login NOT night"}), `After: token "NOT" is an operator, but this is a list of tokens, not an expression; a fact has no exceptions; name what must be found`},
+		{after(normsync.Fact{After: "login && night"}), `leave it out: all tokens must be found`},
+		{after(normsync.Fact{After: "login OR sso"}), `write "login|sso"`},
+		{after(normsync.Fact{After: "agent_id:bob"}), `After: token "agent_id:bob" names no field of an action: the agent is the field agent; write "agent:bob"`},
+		{after(normsync.Fact{Until: "verb:"}), `Until: token "verb:" has nothing after the colon`},
+		{after(normsync.Fact{Until: "a*b"}), `Until: word "a*b" has a * that is not at its end`},
+		{normsync.Fact{Name: "f", Broke: `"no looting`}, `Broke: "\"no looting" has no closing quotation mark; write the name of a norm with blanks as "no looting"`},
+		{normsync.Fact{Name: "f", Broke: "a*b"}, `Broke: word "a*b" has a * that is not at its end`},
+		{normsync.Fact{Name: "f", Broke: strings.Repeat("n ", 65)}, `Broke: it has 65 names, and at most 64 are allowed`},
+		{normsync.Fact{Name: "f", Broke: "a\nb"}, `Broke: byte 1 is the control character U+000A`},
+		{after(normsync.Fact{Count: -1}), `Count: -1 is not between 1 and 1000; choose another number, or leave it out for 1`},
+		{after(normsync.Fact{Count: 1001}), `Count: 1001 is not between 1 and 1000`},
+		{after(normsync.Fact{Within: -1}), `Within: -1ns is negative; choose a positive duration, or leave it out for no limit`},
+		{after(normsync.Fact{Per: "clan"}), `Per: "clan" is unknown; use agent, verb, location, target and faction, several of them separated by blanks, or world`},
+		{after(normsync.Fact{Per: "facts"}), `Per: "facts" is unknown`},
+		{after(normsync.Fact{Per: "agent Agent"}), `Per: "Agent" is there twice; leave one of them out`},
+		{after(normsync.Fact{Per: "verb action"}), `Per: "action" is there twice`},
+		{after(normsync.Fact{Per: "agent world"}), `Per: world means that everybody shares the fact, so it stands by itself; leave out the other words`},
+	} {
+		err := test.f.Validate()
+		require.ErrorIs(t, err, normsync.ErrInvalid, "%+v", test.f)
+		require.ErrorContains(t, err, test.want, "%+v", test.f)
+		_, err = normsync.NewMemory([]normsync.Fact{{Name: "fine", After: "x"}, test.f}, nil)
+		require.ErrorIs(t, err, normsync.ErrInvalid)
+		require.ErrorContains(t, err, "normsync: new memory: invalid fact 2 of 2, ")
+	}
+}
+
+func TestNewMemoryRefusesFactsThatDoNotGoTogether(t *testing.T) {
+	for _, test := range []struct {
+		want  string
+		facts []normsync.Fact
+	}{
+		{`fact 2 of 2, "SEEN": Name: fact 1 has it, too; rename one of them`, []normsync.Fact{{Name: "seen", After: "a"}, {Name: "SEEN", After: "b"}}},
+		{`fact "a": After: the fact can never hold, because it needs itself: "a" needs "a"; remove one of these facts: tokens`, []normsync.Fact{{Name: "a", After: "verb:x facts:a"}}},
+		{`it needs itself: "b" needs "c" needs "b"`, []normsync.Fact{{Name: "a", After: "x facts:b"}, {Name: "b", After: "facts:c"}, {Name: "c", After: "facts:B"}}},
+		{`it needs itself: "a" needs "b" needs "a"`, []normsync.Fact{{Name: "a", After: "facts:b|a"}, {Name: "b", After: "facts:a"}}},
+	} {
+		_, err := normsync.NewMemory(test.facts, nil)
+		require.ErrorIs(t, err, normsync.ErrInvalid)
+		require.ErrorContains(t, err, test.want)
+		require.ErrorContains(t, normsync.Rules{Facts: test.facts}.Validate(), test.want)
+	}
+	for _, facts := range [][]normsync.Fact{
+		{{Name: "on", After: "press|facts:off"}, {Name: "off", After: "facts:on press"}}, // a word with a bar: press, or facts:off
+		{{Name: "a", After: "facts:a|other"}},
+		{{Name: "a", After: "facts:a*"}},
+		{{Name: "a", After: "verb:x", Until: "facts:a"}},
+		{{Name: "a", Broke: "peace"}, {Name: "b", After: "facts:a"}},
+	} {
+		_, err := normsync.NewMemory(facts, nil)
+		require.NoError(t, err)
+	}
+	_, err := normsync.NewMemory(make([]normsync.Fact, 1001), nil)
+	require.ErrorContains(t, err, "facts: there are 1001, and at most 1000 are allowed")
+	_, err = normsync.NewMemory(nil, &normsync.MemoryOptions{Keys: -1})
+	require.ErrorContains(t, err, "normsync: invalid memory: Keys: -1 is negative")
+}
+
+func TestBrokeNamesNormsExactly(t *testing.T) {
+	for _, test := range []struct {
+		broke, norm string
+		want        bool
+	}{
+		{"peace curfew", "curfew", true},
+		{"peace curfew", "Curfew", false},
+		{"peace curfew", "curfew-2", false},
+		{"town-*", "town-peace", true},
+		{"town-*", "my-town-peace", false},
+		{`"no looting" x`, "no looting", true},
+		{`"no looting" x`, "x", true},
+		{`"no looting" x`, "no", false},
+		{`"a*"`, "a*", true},
+		{`"a*"`, "ab", false},
+		{"*", "anything at all", true},
+	} {
+		m := memoryOf(t, nil, normsync.Fact{Name: "f", Broke: test.broke})
+		m.Violated(normsync.Violation{NormName: test.norm, Action: normsync.Action{Agent: "a"}})
+		require.Equal(t, test.want, m.Facts(normsync.Action{Agent: "a"}) == "f", "%+v", test)
+	}
+	twice := memoryOf(t, nil, normsync.Fact{Name: "f", Broke: "peace pe* p* *", Count: 2})
+	twice.Violated(normsync.Violation{NormName: "peace", Action: normsync.Action{Agent: "a"}})
+	require.Equal(t, "", twice.Facts(normsync.Action{Agent: "a"}), "a violation counts once")
+}
+
+func TestFactJSONIsTheFact(t *testing.T) {
+	for text, f := range map[string]normsync.Fact{
+		`{"name":"authenticated","after":"verb:login","until":"verb:logout"}`:                           {Name: "authenticated", After: "verb:login", Until: "verb:logout"},
+		`{"name":"f","broke":"peace \"no looting\"","count":3,"within":"10m0s","per":"agent location"}`: {Name: "f", Broke: `peace "no looting"`, Count: 3, Within: 10 * time.Minute, Per: "agent location"},
+	} {
+		b, err := json.Marshal(f)
+		require.NoError(t, err)
+		require.Equal(t, text, string(b))
+		var read normsync.Fact
+		require.NoError(t, json.Unmarshal(b, &read))
+		require.Equal(t, f, read)
+	}
+	for text, want := range map[string]string{
+		`{"after":"x"}`:                        `normsync: invalid fact at offset 0: key "name" is missing`,
+		`{"name":"f","After":"x"}`:             `key "After" is unknown; it is written "after"`,
+		`{"name":"f","when":"x"}`:              `key "when" is unknown; the keys are name, after, broke, count, within, per, until`,
+		`{"name":"f","count":0}`:               `key "count": 0 is not between 1 and 1000`,
+		`{"name":"f","within":600}`:            `key "within": want a string, found a number`,
+		`{"name":"f","within":"0s"}`:           `key "within": "0s" is not a positive duration; write it as 10s, 5m or 1h30m, or leave it out`,
+		`{"name":"f","within":"2d"}`:           `"2d" is not a positive duration`,
+		`{"name":"f","name":"g","after":null}`: `key "name" is there twice`,
+	} {
+		f := normsync.Fact{Name: "old"}
+		err := f.UnmarshalJSON([]byte(text))
+		require.ErrorIs(t, err, normsync.ErrInvalid)
+		require.ErrorContains(t, err, want)
+		require.Equal(t, normsync.Fact{Name: "old"}, f)
 	}
 }

@@ -1,42 +1,48 @@
-package normsync
+package normsync_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 func TestMonitorZeroValueIsEmptyAndUsable(t *testing.T) {
-	var m Monitor
+	var m normsync.Monitor
 	require.Zero(t, m.Constitution().Len())
-	require.True(t, m.Allows(Action{Verb: "attack"}))
+	require.True(t, m.Allows(normsync.Action{Verb: "attack"}))
 	n, err := m.Sync(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, n)
-	require.IsType(t, new(MemStore), m.Store())
-	applyTo(t, &m, Enact(ban("n", "", "attack")))
-	require.False(t, m.Allows(Action{Verb: "attack"}))
-	require.Len(t, m.Check(Action{Verb: "attack"}), 1)
+	require.IsType(t, new(normsync.MemStore), m.Store())
+	applyTo(t, &m, normsync.Enact(prohibition("n", "", "attack")))
+	require.False(t, m.Allows(normsync.Action{Verb: "attack"}))
+	require.Len(t, m.Check(normsync.Action{Verb: "attack"}), 1)
 	require.Len(t, all(t, m.Store().Revisions(t.Context(), 0)), 1)
 }
 
 func TestMonitorZeroValueIsReadyForManyAtOnce(t *testing.T) {
-	var m Monitor
+	var m normsync.Monitor
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
-			_, err := m.Apply(t.Context(), Enact(ban(fmt.Sprint(i), "", "attack")))
-			if err != nil || m.Store() != Store(&m.own) || m.Allows(Action{Verb: "attack"}) {
+			_, err := m.Apply(t.Context(), normsync.Enact(prohibition(fmt.Sprint(i), "", "attack")))
+			if err != nil || m.Store() != m.Own() || m.Allows(normsync.Action{Verb: "attack"}) {
 				t.Errorf("monitor %d: %v", i, err)
 			}
 		})
@@ -46,34 +52,34 @@ func TestMonitorZeroValueIsReadyForManyAtOnce(t *testing.T) {
 }
 
 func TestMonitorErrorsNameThePlaceAndTheMend(t *testing.T) {
-	m, err := NewMonitor(ban("n", "", "attack"))
+	m, err := normsync.NewMonitor(prohibition("n", "", "attack"))
 	require.NoError(t, err)
-	fine := Enact(ban("fine", "", "loot"))
-	gone := ban("gone", "", "loot")
+	fine := normsync.Enact(prohibition("fine", "", "loot"))
+	gone := prohibition("gone", "", "loot")
 	gone.Repealed = true
 	for _, c := range []struct {
 		name   string
-		change Change
+		change normsync.Change
 		is     error
 		text   string
 	}{
-		{"another norm is in force", Enact(ban("n", "zone", "attack")), ErrExists,
+		{"another norm is in force", normsync.Enact(prohibition("n", "zone", "attack")), normsync.ErrExists,
 			`normsync: apply change 2 (enact "n"): norm exists: a different norm with that name is in force, or an earlier change enacts one; amend or repeal it, or rename this one`},
-		{"nothing to amend", Amend(ban("x", "", "attack")), ErrNotFound,
+		{"nothing to amend", normsync.Amend(prohibition("x", "", "attack")), normsync.ErrNotFound,
 			`normsync: apply change 2 (amend "x"): norm not found: no norm with that name is in force; check the name, or enact it first`},
-		{"nothing to repeal", Repeal("x"), ErrNotFound,
+		{"nothing to repeal", normsync.Repeal("x"), normsync.ErrNotFound,
 			`normsync: apply change 2 (repeal "x"): norm not found: no norm with that name is in force; check the name, or enact it first`},
-		{"a repeal without a name", Repeal(""), ErrInvalid,
+		{"a repeal without a name", normsync.Repeal(""), normsync.ErrInvalid,
 			`normsync: apply change 2 (repeal ""): invalid change: Norm: it has no name; name the norm to repeal`},
-		{"a norm marked as repealed", Enact(gone), ErrInvalid,
+		{"a norm marked as repealed", normsync.Enact(gone), normsync.ErrInvalid,
 			`normsync: apply change 2 (enact "gone"): invalid norm: Repealed: it is set; clear it to put the norm in force, or use Repeal to take one out of force`},
-		{"an amendment marked as repealed", Amend(gone), ErrInvalid,
+		{"an amendment marked as repealed", normsync.Amend(gone), normsync.ErrInvalid,
 			`normsync: apply change 2 (amend "gone"): invalid norm: Repealed: it is set; clear it to put the norm in force, or use Repeal to take one out of force`},
-		{"an unknown kind", Change{Kind: "annul", Norm: ban("n", "", "x")}, ErrInvalid,
+		{"an unknown kind", normsync.Change{Kind: "annul", Norm: prohibition("n", "", "x")}, normsync.ErrInvalid,
 			`normsync: apply change 2 (annul "n"): invalid change: Kind "annul" is unknown; make changes with Enact, Amend and Repeal`},
-		{"By is not UTF-8", Repeal("n").Attributed("a\xff", ""), ErrInvalid,
+		{"By is not UTF-8", normsync.Repeal("n").Attributed("a\xff", ""), normsync.ErrInvalid,
 			`normsync: apply change 2 (repeal "n"): invalid change: By: byte 1 (0xff) is not valid UTF-8; save the text as UTF-8`},
-		{"Reason has an escape", Repeal("n").Attributed("a\n", "\x1b[2J"), ErrInvalid,
+		{"Reason has an escape", normsync.Repeal("n").Attributed("a\n", "\x1b[2J"), normsync.ErrInvalid,
 			`normsync: apply change 2 (repeal "n"): invalid change: Reason: byte 0 is the control character U+001B; remove it`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,60 +90,60 @@ func TestMonitorErrorsNameThePlaceAndTheMend(t *testing.T) {
 			require.EqualValues(t, 1, m.Constitution().Edition())
 		})
 	}
-	_, err = m.Apply(t.Context(), Enact(ban("x", "a == b", "attack")))
-	require.ErrorIs(t, err, ErrInvalid)
+	_, err = m.Apply(t.Context(), normsync.Enact(prohibition("x", "a == b", "attack")))
+	require.ErrorIs(t, err, normsync.ErrInvalid)
 	require.ErrorContains(t, err, `normsync: apply change 1 (enact "x"): invalid norm "x": Condition: `)
 	require.Len(t, all(t, m.Store().Revisions(t.Context(), 0)), 1)
 
-	_, err = NewMonitor(ban("a", "", "x"), ban("a", "", "y"))
-	require.ErrorIs(t, err, ErrExists)
-	_, err = NewMonitor(ban("a", "", "x"), ban("a", "", "x"))
-	require.ErrorIs(t, err, ErrExists, "as Compile has it, even where both are equal")
-	_, err = Open(t.Context(), nil, nil)
-	require.ErrorIs(t, err, ErrInvalid)
+	_, err = normsync.NewMonitor(prohibition("a", "", "x"), prohibition("a", "", "y"))
+	require.ErrorIs(t, err, normsync.ErrExists)
+	_, err = normsync.NewMonitor(prohibition("a", "", "x"), prohibition("a", "", "x"))
+	require.ErrorIs(t, err, normsync.ErrExists, "as Compile has it, even where both are equal")
+	_, err = normsync.Open(t.Context(), nil, nil)
+	require.ErrorIs(t, err, normsync.ErrInvalid)
 }
 
 func TestMonitorPassesOverWhatChangesNothing(t *testing.T) {
-	m, err := NewMonitor(ban("n", "", "attack"))
+	m, err := normsync.NewMonitor(prohibition("n", "", "attack"))
 	require.NoError(t, err)
-	global := ban("n", "", "attack")
+	global := prohibition("n", "", "attack")
 	global.Scope = "global"
-	require.Empty(t, applyTo(t, m, Enact(ban("n", "", "attack")), Amend(ban("n", "", "attack")), Enact(global), Amend(global)))
+	require.Empty(t, applyTo(t, m, normsync.Enact(prohibition("n", "", "attack")), normsync.Amend(prohibition("n", "", "attack")), normsync.Enact(global), normsync.Amend(global)))
 	global.Name = "g"
-	revs := applyTo(t, m, Enact(global), Amend(ban("n", "", "attack")), Amend(ban("n", "", "loot")), Amend(ban("n", "", "loot")))
+	revs := applyTo(t, m, normsync.Enact(global), normsync.Amend(prohibition("n", "", "attack")), normsync.Amend(prohibition("n", "", "loot")), normsync.Amend(prohibition("n", "", "loot")))
 	require.Len(t, revs, 2)
 	require.Empty(t, revs[0].Norm.Scope)
 	require.Equal(t, []uint64{2, 3}, []uint64{revs[0].Edition, revs[1].Edition})
 	require.Equal(t, revs, all(t, m.Store().Revisions(t.Context(), 1)))
-	require.Equal(t, map[string]Norm{"n": ban("n", "", "loot"), "g": ban("g", "", "attack")}, normsOf(m.Constitution()))
+	require.Equal(t, map[string]normsync.Norm{"n": prohibition("n", "", "loot"), "g": prohibition("g", "", "attack")}, normsOf(m.Constitution()))
 	require.Empty(t, applyTo(t, m))
 }
 
 func TestMonitorCarriesOutChangesInTurn(t *testing.T) {
-	var m Monitor
-	a, b := ban("n", "a", "attack"), ban("n", "b", "attack")
-	revs := applyTo(t, &m, Enact(a), Amend(b), Repeal("n").Attributed("zoe", "done"), Enact(a))
+	var m normsync.Monitor
+	a, b := prohibition("n", "a", "attack"), prohibition("n", "b", "attack")
+	revs := applyTo(t, &m, normsync.Enact(a), normsync.Amend(b), normsync.Repeal("n").Attributed("zoe", "done"), normsync.Enact(a))
 	repealed := b
 	repealed.Repealed = true
-	var prev ID
-	for i, want := range []Change{Enact(a), Amend(b), {KindRepeal, repealed, "zoe", "done"}, Enact(a)} {
-		require.Equal(t, Revision{uint64(i + 1), prev, i + 1, want, revs[0].Time}, revs[i])
+	var prev normsync.ID
+	for i, want := range []normsync.Change{normsync.Enact(a), normsync.Amend(b), {normsync.KindRepeal, repealed, "zoe", "done"}, normsync.Enact(a)} {
+		require.Equal(t, normsync.Revision{uint64(i + 1), prev, i + 1, want, revs[0].Time}, revs[i])
 		prev = revs[i].ID()
 	}
-	require.Equal(t, map[string]Norm{"n": a}, normsOf(m.Constitution()))
+	require.Equal(t, map[string]normsync.Norm{"n": a}, normsOf(m.Constitution()))
 	require.EqualValues(t, 4, m.Constitution().Edition())
-	_, err := m.Apply(t.Context(), Repeal("n"), Repeal("n"))
-	require.ErrorIs(t, err, ErrNotFound)
+	_, err := m.Apply(t.Context(), normsync.Repeal("n"), normsync.Repeal("n"))
+	require.ErrorIs(t, err, normsync.ErrNotFound)
 	require.ErrorContains(t, err, "change 2")
 }
 
 func TestApplyLinksEachRevisionToTheOneBeforeIt(t *testing.T) {
-	s := new(MemStore)
+	s := new(normsync.MemStore)
 	m, other := openOn(t, s), openOn(t, s)
-	applyTo(t, m, Enact(ban("a", "", "x")), Enact(ban("b", "", "x")), Amend(ban("a", "zone", "x")))
-	applyTo(t, other, Repeal("a"), Enact(ban("c", "", "x"))) // which syncs before
-	applyTo(t, m, Repeal("b"))
-	var last ID
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")), normsync.Amend(prohibition("a", "zone", "x")))
+	applyTo(t, other, normsync.Repeal("a"), normsync.Enact(prohibition("c", "", "x"))) // which syncs before
+	applyTo(t, m, normsync.Repeal("b"))
+	var last normsync.ID
 	revs := all(t, s.Revisions(t.Context(), 0))
 	require.Len(t, revs, 6)
 	for _, r := range revs {
@@ -149,76 +155,76 @@ func TestApplyLinksEachRevisionToTheOneBeforeIt(t *testing.T) {
 // Versions continue after a repeal, whichever monitor made the changes, and however
 // the other monitor learned of them.
 func TestMonitorCountsVersionsAcrossRepeals(t *testing.T) {
-	s := new(MemStore)
+	s := new(normsync.MemStore)
 	follower := openOn(t, s)
 	want := 0
 	for round := range 6 {
-		for _, m := range []*Monitor{follower, openOn(t, s)} {
+		for _, m := range []*normsync.Monitor{follower, openOn(t, s)} {
 			_, err := m.Sync(t.Context())
 			require.NoError(t, err)
-			for _, c := range []Change{Enact(ban("n", fmt.Sprint("c", round), "x")), Amend(ban("n", "d", "x")), Repeal("n")} {
+			for _, c := range []normsync.Change{normsync.Enact(prohibition("n", fmt.Sprint("c", round), "x")), normsync.Amend(prohibition("n", "d", "x")), normsync.Repeal("n")} {
 				want++
-				require.Equal(t, want, applyTo(t, m, c, Enact(ban(fmt.Sprint("other", want), "", "x")))[0].Version)
+				require.Equal(t, want, applyTo(t, m, c, normsync.Enact(prohibition(fmt.Sprint("other", want), "", "x")))[0].Version)
 			}
 		}
 	}
-	history, err := History(t.Context(), s, "n")
+	history, err := normsync.History(t.Context(), s, "n")
 	require.NoError(t, err)
 	require.Len(t, history, want)
 	for i, r := range history {
 		require.Equal(t, i+1, r.Version)
 	}
-	require.Len(t, follower.retired, 1)
-	applyTo(t, follower, Enact(ban("n", "", "x")))
-	require.Empty(t, follower.retired, "names in force take no room here")
-	_, err = History(t.Context(), s, "nobody")
-	require.ErrorIs(t, err, ErrNotFound)
+	require.Len(t, follower.Retired(), 1)
+	applyTo(t, follower, normsync.Enact(prohibition("n", "", "x")))
+	require.Empty(t, follower.Retired(), "names in force take no room here")
+	_, err = normsync.History(t.Context(), s, "nobody")
+	require.ErrorIs(t, err, normsync.ErrNotFound)
 	require.EqualError(t, err, `normsync: history of "nobody": norm not found: no revision has that name`)
 }
 
 func TestMonitorStampsTimesThatNeverRunBackwards(t *testing.T) {
 	there := time.FixedZone("there", 3600)
-	s := new(MemStore)
+	s := new(normsync.MemStore)
 	c := &handClock{time.Date(2030, 1, 2, 3, 4, 5, 6, there)}
-	m, err := Open(t.Context(), s, c.options())
+	m, err := normsync.Open(t.Context(), s, c.options())
 	require.NoError(t, err)
 	first := c.t.UTC()
-	require.Equal(t, first, applyTo(t, m, Enact(ban("a", "", "x")))[0].Time)
+	require.Equal(t, first, applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))[0].Time)
 	c.t = c.t.Add(-time.Hour)
-	require.Equal(t, first, applyTo(t, m, Enact(ban("b", "", "x")))[0].Time)
-	m2, err := Open(t.Context(), s, c.options())
+	require.Equal(t, first, applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))[0].Time)
+	m2, err := normsync.Open(t.Context(), s, c.options())
 	require.NoError(t, err)
-	require.Equal(t, first, applyTo(t, m2, Enact(ban("c", "", "x")))[0].Time)
+	require.Equal(t, first, applyTo(t, m2, normsync.Enact(prohibition("c", "", "x")))[0].Time)
 
 	// A clock that starts at 1970, which a store keeps as the zero time.
 	c.t = time.Unix(0, 0)
-	s = new(MemStore)
-	m, err = Open(t.Context(), s, c.options())
+	s = new(normsync.MemStore)
+	m, err = normsync.Open(t.Context(), s, c.options())
 	require.NoError(t, err)
-	require.True(t, applyTo(t, m, Enact(ban("a", "", "x")))[0].Time.IsZero())
+	require.True(t, applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))[0].Time.IsZero())
 	c.t = time.Unix(-5, 0)
-	require.True(t, applyTo(t, m, Enact(ban("b", "", "x")))[0].Time.IsZero())
+	require.True(t, applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))[0].Time.IsZero())
 	c.t = time.Unix(0, 1)
-	require.Equal(t, c.t.UTC(), applyTo(t, m, Enact(ban("c", "", "x")))[0].Time)
+	require.Equal(t, c.t.UTC(), applyTo(t, m, normsync.Enact(prohibition("c", "", "x")))[0].Time)
 	for at, want := range map[time.Time]int{time.Unix(-1, 0): 0, {}: 2, time.Unix(0, 0): 2, time.Unix(0, 1): 3, time.Unix(9, 0): 3} {
-		c, err := At(t.Context(), s, at)
+		c, err := normsync.At(t.Context(), s, at)
 		require.NoError(t, err)
 		require.Equal(t, want, c.Len(), at)
 	}
-	real := applyTo(t, new(Monitor), Enact(ban("a", "", "x")))[0].Time
+	real := applyTo(t, new(normsync.Monitor), normsync.Enact(prohibition("a", "", "x")))[0].Time
 	require.True(t, real == real.Round(0).UTC())
 }
 
 func TestMonitorReadersSeeAllOfAnApplyOrNothing(t *testing.T) {
-	m, err := NewMonitor(ban("even", "zone", "attack"))
+	m, err := normsync.NewMonitor(prohibition("even", "zone", "attack"))
 	require.NoError(t, err)
 	other := openOn(t, m.Store())
 	var stop atomic.Bool
 	var wg sync.WaitGroup
-	for _, m := range []*Monitor{m, other} {
+	for _, m := range []*normsync.Monitor{m, other} {
 		wg.Go(func() {
-			var vs []Violation
-			a := Action{Verb: "attack", Location: "zone"}
+			var vs []normsync.Violation
+			a := normsync.Action{Verb: "attack", Location: "zone"}
 			for last := uint64(0); !stop.Load(); {
 				vs = m.AppendCheck(vs[:0], a)
 				if len(vs) != 1 || vs[0].Edition < last || vs[0].Edition%2 != 1 || m.Allows(a) {
@@ -239,7 +245,7 @@ func TestMonitorReadersSeeAllOfAnApplyOrNothing(t *testing.T) {
 	})
 	names := []string{"even", "odd"}
 	for i := range 200 {
-		applyTo(t, m, Repeal(names[i%2]), Enact(ban(names[(i+1)%2], "zone", "attack")))
+		applyTo(t, m, normsync.Repeal(names[i%2]), normsync.Enact(prohibition(names[(i+1)%2], "zone", "attack")))
 	}
 	stop.Store(true)
 	wg.Wait()
@@ -248,35 +254,35 @@ func TestMonitorReadersSeeAllOfAnApplyOrNothing(t *testing.T) {
 func TestMonitorPublishesNothingThatTheStoreDoesNotHold(t *testing.T) {
 	boom := errors.New("boom")
 	var fail atomic.Bool
-	s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+	s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 		if fail.Load() {
 			return boom
 		}
 		return s.MemStore.AppendRevisions(ctx, revs...)
 	})
 	m := openOn(t, s)
-	applyTo(t, m, Enact(ban("a", "", "x")))
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))
 	before := m.Constitution()
 	fail.Store(true)
-	_, err := m.Apply(t.Context(), Enact(ban("b", "", "x")), Repeal("a"))
+	_, err := m.Apply(t.Context(), normsync.Enact(prohibition("b", "", "x")), normsync.Repeal("a"))
 	require.ErrorIs(t, err, boom)
 	require.EqualError(t, err, "normsync: apply: boom")
 	require.Same(t, before, m.Constitution())
 	fail.Store(false)
-	revs := applyTo(t, m, Repeal("a"), Enact(ban("a", "y", "x")))
+	revs := applyTo(t, m, normsync.Repeal("a"), normsync.Enact(prohibition("a", "y", "x")))
 	require.Equal(t, 3, revs[1].Version, "what failed has left no trace")
 }
 
 func TestApplyReturnsASliceThatTheStoreDoesNotHave(t *testing.T) {
-	s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+	s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 		err := s.MemStore.AppendRevisions(ctx, revs...)
 		clear(revs)
 		return err
 	})
 	m := openOn(t, s)
-	revs := applyTo(t, m, Enact(ban("a", "", "x")), Enact(ban("b", "", "x")))
+	revs := applyTo(t, m, normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")))
 	require.Equal(t, all(t, s.MemStore.Revisions(t.Context(), 0)), revs)
-	require.Equal(t, revs[1].ID(), applyTo(t, m, Repeal("a"))[0].Prev)
+	require.Equal(t, revs[1].ID(), applyTo(t, m, normsync.Repeal("a"))[0].Prev)
 }
 
 // A store may have stored what it could not acknowledge.
@@ -285,7 +291,7 @@ func TestMonitorBringsInWhatWasStoredAfterAll(t *testing.T) {
 	for _, next := range []string{"Sync", "the same Apply", "another Apply"} {
 		t.Run(next, func(t *testing.T) {
 			var fail atomic.Bool
-			s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+			s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 				err := s.MemStore.AppendRevisions(ctx, revs...)
 				if fail.Swap(false) {
 					return lost
@@ -294,7 +300,7 @@ func TestMonitorBringsInWhatWasStoredAfterAll(t *testing.T) {
 			})
 			m := openOn(t, s)
 			fail.Store(true)
-			_, err := m.Apply(t.Context(), Enact(ban("a", "", "x")), Enact(ban("b", "", "x")))
+			_, err := m.Apply(t.Context(), normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")))
 			require.ErrorIs(t, err, lost)
 			require.Zero(t, m.Constitution().Len())
 			switch next {
@@ -303,9 +309,9 @@ func TestMonitorBringsInWhatWasStoredAfterAll(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, 2, n)
 			case "the same Apply":
-				require.Empty(t, applyTo(t, m, Enact(ban("a", "", "x")), Enact(ban("b", "", "x"))))
+				require.Empty(t, applyTo(t, m, normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x"))))
 			default:
-				require.EqualValues(t, 3, applyTo(t, m, Amend(ban("a", "c", "x")))[0].Edition)
+				require.EqualValues(t, 3, applyTo(t, m, normsync.Amend(prohibition("a", "c", "x")))[0].Edition)
 			}
 			require.Equal(t, 2, m.Constitution().Len())
 		})
@@ -314,10 +320,10 @@ func TestMonitorBringsInWhatWasStoredAfterAll(t *testing.T) {
 
 func TestMonitorGivesUpOnAConflictThatBringsNothingNew(t *testing.T) {
 	calls := 0
-	s := appendsRevisions(func(*faultyStore, context.Context, []Revision) error { calls++; return ErrConflict })
+	s := appendsRevisions(func(*faultyStore, context.Context, []normsync.Revision) error { calls++; return normsync.ErrConflict })
 	m := openOn(t, s)
-	_, err := m.Apply(t.Context(), Enact(ban("a", "", "x")))
-	require.ErrorIs(t, err, ErrConflict)
+	_, err := m.Apply(t.Context(), normsync.Enact(prohibition("a", "", "x")))
+	require.ErrorIs(t, err, normsync.ErrConflict)
 	require.EqualError(t, err, "normsync: apply: edition conflict (the store has nothing after edition 0, and refuses the next edition)")
 	require.Equal(t, 1, calls)
 }
@@ -325,65 +331,65 @@ func TestMonitorGivesUpOnAConflictThatBringsNothingNew(t *testing.T) {
 // Another monitor is always faster: each time, this one catches up and retries.
 func TestMonitorTriesAgainWhileItsChangesAreValid(t *testing.T) {
 	var s *faultyStore
-	rival := new(Monitor)
+	rival := new(normsync.Monitor)
 	races := 0
-	s = appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+	s = appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 		if revs[0].By == "slow" && races < 5 {
 			races++
-			applyTo(t, rival, Enact(ban(fmt.Sprint("fast", races), "", "x")).Attributed("fast", ""))
+			applyTo(t, rival, normsync.Enact(prohibition(fmt.Sprint("fast", races), "", "x")).Attributed("fast", ""))
 		}
 		return s.MemStore.AppendRevisions(ctx, revs...)
 	})
 	rival = openOn(t, s)
 	m := openOn(t, s)
-	revs := applyTo(t, m, Enact(ban("slow", "", "x")).Attributed("slow", ""))
+	revs := applyTo(t, m, normsync.Enact(prohibition("slow", "", "x")).Attributed("slow", ""))
 	require.EqualValues(t, 6, revs[0].Edition)
 	require.Equal(t, 6, m.Constitution().Len())
 
 	races = 4
-	_, err := m.Apply(t.Context(), Enact(ban("fast5", "elsewhere", "x")).Attributed("slow", ""))
-	require.ErrorIs(t, err, ErrExists, "what another enacted meanwhile counts")
+	_, err := m.Apply(t.Context(), normsync.Enact(prohibition("fast5", "elsewhere", "x")).Attributed("slow", ""))
+	require.ErrorIs(t, err, normsync.ErrExists, "what another enacted meanwhile counts")
 	races = 4
-	applyTo(t, rival, Repeal("fast5"))
-	_, err = m.Apply(t.Context(), Enact(ban("fast5", "", "x")).Attributed("slow", ""))
+	applyTo(t, rival, normsync.Repeal("fast5"))
+	_, err = m.Apply(t.Context(), normsync.Enact(prohibition("fast5", "", "x")).Attributed("slow", ""))
 	require.NoError(t, err, "another enacted the same")
 	require.Equal(t, normsOf(rival.Constitution()), normsOf(m.Constitution()))
 }
 
 func TestMonitorLooksForWhatOthersChangedBeforeItRefuses(t *testing.T) {
-	s := new(MemStore)
+	s := new(normsync.MemStore)
 	a, b := openOn(t, s), openOn(t, s)
-	applyTo(t, a, Enact(ban("n", "", "x")))
-	require.Len(t, applyTo(t, b, Repeal("n")), 1, "b has not seen n before")
-	require.Len(t, applyTo(t, a, Enact(ban("n", "other", "x"))), 1, "a has not seen the repeal")
-	applyTo(t, b, Repeal("n"))
-	require.Len(t, applyTo(t, a, Enact(ban("n", "other", "x"))), 1, "n is not in force, though a thinks so")
+	applyTo(t, a, normsync.Enact(prohibition("n", "", "x")))
+	require.Len(t, applyTo(t, b, normsync.Repeal("n")), 1, "b has not seen n before")
+	require.Len(t, applyTo(t, a, normsync.Enact(prohibition("n", "other", "x"))), 1, "a has not seen the repeal")
+	applyTo(t, b, normsync.Repeal("n"))
+	require.Len(t, applyTo(t, a, normsync.Enact(prohibition("n", "other", "x"))), 1, "n is not in force, though a thinks so")
 }
 
 // Apply reads what others changed before it refuses. If it cannot, that is the error.
 func TestApplyReportsThatItCouldNotLookForWhatOthersChanged(t *testing.T) {
 	lost := errors.New("connection lost")
 	var fail atomic.Bool
-	s := revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+	s := revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool) {
 		if fail.Load() {
-			yield(Revision{}, lost)
+			yield(normsync.Revision{}, lost)
 			return
 		}
 		s.MemStore.Revisions(ctx, after)(yield)
 	})
 	m := openOn(t, s)
-	applyTo(t, m, Enact(ban("a", "", "x")))
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))
 	fail.Store(true)
-	for name, c := range map[string]Change{
-		"a name that is not in force": Repeal("nobody"),
-		"a name that is in force":     Enact(ban("a", "zone", "x")),
-		"nothing to do":               Enact(ban("a", "", "x")),
+	for name, c := range map[string]normsync.Change{
+		"a name that is not in force": normsync.Repeal("nobody"),
+		"a name that is in force":     normsync.Enact(prohibition("a", "zone", "x")),
+		"nothing to do":               normsync.Enact(prohibition("a", "", "x")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := m.Apply(t.Context(), c)
 			require.ErrorIs(t, err, lost)
-			require.NotErrorIs(t, err, ErrNotFound)
-			require.NotErrorIs(t, err, ErrExists)
+			require.NotErrorIs(t, err, normsync.ErrNotFound)
+			require.NotErrorIs(t, err, normsync.ErrExists)
 			require.EqualError(t, err, "normsync: apply: sync: connection lost")
 		})
 	}
@@ -392,18 +398,18 @@ func TestApplyReportsThatItCouldNotLookForWhatOthersChanged(t *testing.T) {
 func TestMonitorWithAContextThatIsDone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	var m Monitor
-	_, err := m.Apply(ctx, Enact(ban("a", "", "x")))
+	var m normsync.Monitor
+	_, err := m.Apply(ctx, normsync.Enact(prohibition("a", "", "x")))
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = m.Sync(ctx)
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = Open(ctx, m.Store(), nil)
+	_, err = normsync.Open(ctx, m.Store(), nil)
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = At(ctx, m.Store(), time.Now())
+	_, err = normsync.At(ctx, m.Store(), time.Now())
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = AtEdition(ctx, m.Store(), 0)
+	_, err = normsync.AtEdition(ctx, m.Store(), 0)
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = History(ctx, m.Store(), "a")
+	_, err = normsync.History(ctx, m.Store(), "a")
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, m.Constitution().Len())
 }
@@ -428,22 +434,25 @@ func TestARestoredStoreIsNoticed(t *testing.T) {
 		"a log without Prev is another one":                 {0, 9, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for call, f := range map[string]func(m *Monitor) error{
-				"Sync":                         func(m *Monitor) error { _, err := m.Sync(t.Context()); return err },
-				"Apply":                        func(m *Monitor) error { _, err := m.Apply(t.Context(), Repeal("n5")); return err },
-				"Apply that changes nothing":   func(m *Monitor) error { _, err := m.Apply(t.Context(), Enact(ban("n5", "", "x"))); return err },
-				"Apply that cannot be carried": func(m *Monitor) error { _, err := m.Apply(t.Context(), Repeal("nobody")); return err },
+			for call, f := range map[string]func(m *normsync.Monitor) error{
+				"Sync":  func(m *normsync.Monitor) error { _, err := m.Sync(t.Context()); return err },
+				"Apply": func(m *normsync.Monitor) error { _, err := m.Apply(t.Context(), normsync.Repeal("n5")); return err },
+				"Apply that changes nothing": func(m *normsync.Monitor) error {
+					_, err := m.Apply(t.Context(), normsync.Enact(prohibition("n5", "", "x")))
+					return err
+				},
+				"Apply that cannot be carried": func(m *normsync.Monitor) error { _, err := m.Apply(t.Context(), normsync.Repeal("nobody")); return err },
 			} {
 				t.Run(call, func(t *testing.T) {
-					s := &replacedStore{new(MemStore)}
+					s := &replacedStore{new(normsync.MemStore)}
 					m := openOn(t, s)
 					for i := range 5 {
-						applyTo(t, m, Enact(ban(fmt.Sprint("n", i+1), "", "x")))
+						applyTo(t, m, normsync.Enact(prohibition(fmt.Sprint("n", i+1), "", "x")))
 					}
 					restored := copyOf(t, s, c.backup+1)
 					writer := openOn(t, restored)
 					for i := range c.others {
-						applyTo(t, writer, Enact(ban(fmt.Sprint("other", i), "", "x")))
+						applyTo(t, writer, normsync.Enact(prohibition(fmt.Sprint("other", i), "", "x")))
 					}
 					if c.plain {
 						s.Store = plainCopyOf(t, s)
@@ -455,7 +464,7 @@ func TestARestoredStoreIsNoticed(t *testing.T) {
 					s.Store = restored
 					for range 2 {
 						err := f(m)
-						require.ErrorIs(t, err, ErrDiverged)
+						require.ErrorIs(t, err, normsync.ErrDiverged)
 						require.ErrorContains(t, err, "; if a backup was restored, open a new monitor on the store")
 					}
 					require.Same(t, known, m.Constitution(), "the monitor stays as it is")
@@ -468,17 +477,17 @@ func TestARestoredStoreIsNoticed(t *testing.T) {
 }
 
 func TestErrDivergedSaysWhatDiffers(t *testing.T) {
-	s := &replacedStore{new(MemStore)}
+	s := &replacedStore{new(normsync.MemStore)}
 	m := openOn(t, s)
-	applyTo(t, m, Enact(ban("a", "", "x")))
-	last := applyTo(t, m, Enact(ban("b", "", "x")))[0]
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))
+	last := applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))[0]
 	s.Store = copyOf(t, s, 2)
 	_, err := m.Sync(t.Context())
 	require.EqualError(t, err, "normsync: sync: store is not the one that was followed: it ends before edition 2; if a backup was restored, open a new monitor on the store")
-	other := applyTo(t, openOn(t, s), Enact(ban("c", "", "x")))[0]
+	other := applyTo(t, openOn(t, s), normsync.Enact(prohibition("c", "", "x")))[0]
 	_, err = m.Sync(t.Context())
 	require.EqualError(t, err, fmt.Sprintf("normsync: sync: store is not the one that was followed: its edition 2 is %v, but edition 2 was %v; if a backup was restored, open a new monitor on the store", other.ID(), last.ID()))
-	_, err = m.Apply(t.Context(), Repeal("a"))
+	_, err = m.Apply(t.Context(), normsync.Repeal("a"))
 	require.EqualError(t, err, fmt.Sprintf("normsync: apply: sync after a conflict: store is not the one that was followed: its edition 2 is %v, but edition 2 was %v; if a backup was restored, open a new monitor on the store", other.ID(), last.ID()))
 }
 
@@ -487,26 +496,26 @@ func TestErrDivergedSaysWhatDiffers(t *testing.T) {
 func TestAFollowerOfFilesNoticesARestoredStore(t *testing.T) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "revisions.jsonl")
-	write := func(changes ...Change) {
+	write := func(changes ...normsync.Change) {
 		s := openFileStore(t, dir, nil)
 		defer s.Close()
 		for _, c := range changes {
 			applyTo(t, openOn(t, s), c)
 		}
 	}
-	write(Enact(ban("a", "", "x")), Enact(ban("b", "", "x")), Enact(ban("c", "", "x")))
+	write(normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")), normsync.Enact(prohibition("c", "", "x")))
 	backup, err := os.ReadFile(log)
 	require.NoError(t, err)
-	write(Enact(ban("d", "", "x")), Repeal("a"))
-	follower := openOn(t, openFileStore(t, dir, &FileOptions{ReadOnly: true}))
+	write(normsync.Enact(prohibition("d", "", "x")), normsync.Repeal("a"))
+	follower := openOn(t, openFileStore(t, dir, &normsync.FileOptions{ReadOnly: true}))
 	require.EqualValues(t, 5, follower.Constitution().Edition())
 	require.NoError(t, os.WriteFile(log, backup, 0o644))
 	require.NoError(t, os.Remove(filepath.Join(dir, "seal.json"))) // it is that of the newer log
 	_, err = follower.Sync(t.Context())
-	require.ErrorIs(t, err, ErrDiverged)
-	write(Enact(ban("e", "", "x")), Enact(ban("f", "", "x")), Enact(ban("g", "", "x")))
+	require.ErrorIs(t, err, normsync.ErrDiverged)
+	write(normsync.Enact(prohibition("e", "", "x")), normsync.Enact(prohibition("f", "", "x")), normsync.Enact(prohibition("g", "", "x")))
 	_, err = follower.Sync(t.Context())
-	require.ErrorIs(t, err, ErrDiverged)
+	require.ErrorIs(t, err, normsync.ErrDiverged)
 	require.EqualValues(t, 5, follower.Constitution().Edition())
 }
 
@@ -515,28 +524,22 @@ func TestAFollowerOfFilesNoticesARestoredStore(t *testing.T) {
 func TestSyncTellsABrokenLogFromAnother(t *testing.T) {
 	s := new(faultyStore)
 	m := openOn(t, s)
-	applyTo(t, m, Enact(ban("a", "", "x")))
-	s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-		return eachBy(s.MemStore.Revisions(ctx, after), func(r *Revision) {
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))
+	s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
+		return eachBy(s.MemStore.Revisions(ctx, after), func(r *normsync.Revision) {
 			if r.Edition == 2 {
-				r.Prev = ID{1}
+				r.Prev = normsync.ID{1}
 			}
 		})
 	}
-	applyTo(t, openOn(t, &s.MemStore), Enact(ban("b", "", "x")))
+	applyTo(t, openOn(t, &s.MemStore), normsync.Enact(prohibition("b", "", "x")))
 	_, err := m.Sync(t.Context())
-	require.NotErrorIs(t, err, ErrDiverged)
-	require.ErrorIs(t, err, ErrInvalid)
+	require.NotErrorIs(t, err, normsync.ErrDiverged)
+	require.ErrorIs(t, err, normsync.ErrInvalid)
 	require.ErrorContains(t, err, "normsync: sync: invalid log: edition 2 has Prev 0100000000000000, but the revision before it is ")
 }
 
 func TestSyncReadsWhatIsNewAndAtMostOneRevisionMore(t *testing.T) {
-	s := new(spyStore)
-	m := openOn(t, s)
-	for i := range 50 {
-		applyTo(t, m, Enact(ban(fmt.Sprint(i), "", "x")))
-	}
-	other := openOn(t, s)
 	for name, c := range map[string]struct {
 		prev  bool
 		news  int
@@ -548,23 +551,27 @@ func TestSyncReadsWhatIsNewAndAtMostOneRevisionMore(t *testing.T) {
 		"nothing is new":                           {true, 0, []uint64{50, 49}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			s := new(spyStore)
+			m := openOn(t, s)
+			var last normsync.Revision
+			for i := range 50 {
+				last = applyTo(t, m, normsync.Enact(prohibition(fmt.Sprint(i), "", "x")))[0]
+			}
+			follower := openOn(t, s)
 			s.after, s.read = nil, 0
-			follower := &Monitor{store: s}
-			follower.current.Store(other.Constitution())
-			follower.tip = other.tip
 			for i := range c.news {
-				r := Revision{Edition: uint64(51 + i), Version: 1, Change: Enact(ban(fmt.Sprint("new", i), "", "x")), Time: m.tip.time}
+				r := normsync.Revision{Edition: uint64(51 + i), Version: 1, Change: normsync.Enact(prohibition(fmt.Sprint("new", i), "", "x")), Time: last.Time}
 				if c.prev {
-					r.Prev = s.tip.id
+					r.Prev = last.ID()
 				}
 				require.NoError(t, s.AppendRevisions(t.Context(), r))
+				last = r
 			}
 			n, err := follower.Sync(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, c.news, n)
 			require.Equal(t, c.after, s.after)
 			require.Equal(t, c.read, s.read)
-			s.revs, s.tip = s.revs[:50], other.tip // for the next case
 		})
 	}
 }
@@ -573,11 +580,11 @@ func TestMonitorAddsNoAllocationToACheck(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	m, err := NewMonitor(ban("n", "zone", "attack"))
+	m, err := normsync.NewMonitor(prohibition("n", "zone", "attack"))
 	require.NoError(t, err)
 	c := m.Constitution()
-	hit, miss := Action{Verb: "attack", Location: "zone"}, Action{Verb: "heal", Location: "zone"}
-	vs := make([]Violation, 0, 8)
+	hit, miss := normsync.Action{Verb: "attack", Location: "zone"}, normsync.Action{Verb: "heal", Location: "zone"}
+	vs := make([]normsync.Violation, 0, 8)
 	for _, call := range []struct {
 		name       string
 		bare, with func()
@@ -598,48 +605,456 @@ func TestMonitorRefusesAClockThatIsADayBehind(t *testing.T) {
 	const text = "normsync: apply: invalid clock: it says 2026-01-01T00:00:00Z, but the time of the last revision is 2099-01-01T00:00:00Z; " +
 		"correct the clock, or, if the last revision's time is wrong, set Options.Now to a function that returns that time"
 	ahead, now := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := new(MemStore)
+	s := new(normsync.MemStore)
 	c := &handClock{ahead}
-	m, err := Open(t.Context(), s, c.options())
+	m, err := normsync.Open(t.Context(), s, c.options())
 	require.NoError(t, err)
-	other, err := Open(t.Context(), s, c.options())
+	other, err := normsync.Open(t.Context(), s, c.options())
 	require.NoError(t, err)
-	applyTo(t, m, Enact(ban("a", "", "x")))
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))
 	c.t = now
-	for name, m := range map[string]*Monitor{"the monitor knows the last revision": m, "the monitor has not seen the last revision": other} {
+	for name, m := range map[string]*normsync.Monitor{"the monitor knows the last revision": m, "the monitor has not seen the last revision": other} {
 		t.Run(name, func(t *testing.T) {
-			revs, err := m.Apply(t.Context(), Enact(ban("b", "", "x")))
-			require.ErrorIs(t, err, ErrInvalid)
+			revs, err := m.Apply(t.Context(), normsync.Enact(prohibition("b", "", "x")))
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			require.EqualError(t, err, text)
 			require.Nil(t, revs)
 			require.Len(t, all(t, s.Revisions(t.Context(), 0)), 1)
 			require.EqualValues(t, 1, m.Constitution().Edition())
-			require.Empty(t, applyTo(t, m, Enact(ban("a", "", "x"))), "what changes nothing is not stamped")
-			_, err = m.Apply(t.Context(), Repeal("nobody"))
-			require.ErrorIs(t, err, ErrNotFound)
+			require.Empty(t, applyTo(t, m, normsync.Enact(prohibition("a", "", "x"))), "what changes nothing is not stamped")
+			_, err = m.Apply(t.Context(), normsync.Repeal("nobody"))
+			require.ErrorIs(t, err, normsync.ErrNotFound)
 		})
 	}
 
 	c.t = ahead.Add(-24*time.Hour - 1)
-	_, err = m.Apply(t.Context(), Enact(ban("b", "", "x")))
-	require.ErrorIs(t, err, ErrInvalid)
+	_, err = m.Apply(t.Context(), normsync.Enact(prohibition("b", "", "x")))
+	require.ErrorIs(t, err, normsync.ErrInvalid)
 	c.t = ahead.Add(-24 * time.Hour)
-	require.Equal(t, ahead, applyTo(t, m, Enact(ban("b", "", "x")))[0].Time, "a day is not too much")
+	require.Equal(t, ahead, applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))[0].Time, "a day is not too much")
 
 	c.t = now
-	_, err = m.Apply(t.Context(), Enact(ban("c", "", "x")))
+	_, err = m.Apply(t.Context(), normsync.Enact(prohibition("c", "", "x")))
 	require.EqualError(t, err, text)
 	_, stamped, _ := strings.Cut(text, "the last revision is ")
 	stamped, _, _ = strings.Cut(stamped, ";")
 	asTheErrorSays, err := time.Parse(time.RFC3339, stamped)
 	require.NoError(t, err)
-	m, err = Open(t.Context(), s, &Options{Now: func() time.Time { return asTheErrorSays }})
+	m, err = normsync.Open(t.Context(), s, &normsync.Options{Now: func() time.Time { return asTheErrorSays }})
 	require.NoError(t, err)
-	require.Equal(t, ahead, applyTo(t, m, Enact(ban("c", "", "x")))[0].Time)
-	then, err := At(t.Context(), s, now)
+	require.Equal(t, ahead, applyTo(t, m, normsync.Enact(prohibition("c", "", "x")))[0].Time)
+	then, err := normsync.At(t.Context(), s, now)
 	require.NoError(t, err)
 	require.Zero(t, then.Len(), "At goes by the times of the log")
-	last, err := AtEdition(t.Context(), s, 3)
+	last, err := normsync.AtEdition(t.Context(), s, 3)
 	require.NoError(t, err)
 	require.Equal(t, 3, last.Len())
+}
+
+func inForceNames(m *normsync.Monitor) []string {
+	return slices.Sorted(maps.Keys(normsOf(m.Constitution())))
+}
+
+func TestReloadMakesTheNormsOfAScopeThoseOfTheList(t *testing.T) {
+	s := new(normsync.MemStore)
+	m := openOn(t, s)
+	peace, property := prohibition("peace", "safe_zone", "attack"), prohibition("property", "", "steal")
+	curfew := prohibition("curfew", "night", "trade")
+	applyTo(t, m, normsync.Enact(curfew))
+	reload := func(norms ...normsync.Norm) []normsync.Revision {
+		t.Helper()
+		revs, err := m.Reload(t.Context(), "file", norms)
+		require.NoError(t, err)
+		for _, r := range revs {
+			require.Equal(t, "reload", r.By)
+		}
+		return revs
+	}
+	require.Len(t, reload(property, peace), 2)
+	require.Equal(t, []string{"curfew", "peace", "property"}, inForceNames(m))
+	n, _ := m.Constitution().Norm("peace")
+	require.Equal(t, "file", n.Scope)
+	require.Empty(t, reload(peace, property), "the same list makes no revision")
+
+	peace.Priority = 3
+	require.Equal(t, normsync.KindAmend, reload(peace, property)[0].Kind)
+	require.Equal(t, normsync.KindRepeal, reload(peace)[0].Kind)
+	require.Equal(t, normsync.KindEnact, reload(peace, property)[0].Kind, "what Reload itself repealed comes back with the list")
+
+	applyTo(t, m, normsync.Repeal("property").Attributed("zoe", "a day of theft"))
+	require.Empty(t, reload(peace, property), "what somebody else repealed stays repealed")
+	m = openOn(t, s)
+	require.Empty(t, reload(peace, property), "after a restart, too")
+	repealed := property
+	repealed.Repealed = true
+	require.Empty(t, reload(peace, repealed), "a norm that is marked Repealed is not in the list")
+	property.Condition = "market"
+	require.Len(t, reload(peace, property), 1, "until the list has another text for it")
+	require.Equal(t, []string{"curfew", "peace", "property"}, inForceNames(m))
+
+	// An admin's amendment within the scope does not outlive the next reload.
+	changed := peace
+	changed.Scope, changed.Condition = "file", "everywhere"
+	applyTo(t, m, normsync.Amend(changed))
+	require.Len(t, reload(peace, property), 1)
+}
+
+// What the list said is found in the log, even if somebody changed the norm before
+// repealing it.
+func TestReloadLeavesANormRepealedThatWasAmendedBefore(t *testing.T) {
+	s := new(normsync.MemStore)
+	m := openOn(t, s)
+	keep, peace := prohibition("keep", "", "loot"), prohibition("peace", "safe_zone", "attack")
+	reload := func(norms ...normsync.Norm) int {
+		t.Helper()
+		m = openOn(t, s) // as after a restart
+		revs, err := m.Reload(t.Context(), "file", norms)
+		require.NoError(t, err)
+		return len(revs)
+	}
+	require.Equal(t, 2, reload(keep, peace))
+	milder := peace
+	milder.Scope, milder.Shadow = "file", true
+	applyTo(t, m, normsync.Amend(milder))
+	applyTo(t, m, normsync.Repeal("peace").Attributed("zoe", ""))
+	require.Zero(t, reload(keep, peace), "the text of the list has not changed")
+	require.Zero(t, reload(keep, milder), "nor is the norm that zoe repealed another one")
+	peace.Priority = 1
+	require.Equal(t, 1, reload(keep, peace))
+
+	// A norm that leaves the list and is repealed by Reload is new when it is listed again.
+	require.Equal(t, 1, reload(keep))
+	applyTo(t, m, normsync.Enact(prohibition("peace", "", "shout")), normsync.Repeal("peace"))
+	require.Equal(t, 1, reload(keep, peace))
+}
+
+// Another monitor appends between the reading and the append of a Reload.
+func TestReloadDecidesAnewAfterAConflict(t *testing.T) {
+	peace, property := prohibition("peace", "", "attack"), prohibition("property", "", "steal")
+	for name, c := range map[string]struct {
+		meanwhile normsync.Change
+		inForce   []string
+		err       error
+	}{
+		"another scope":                   {normsync.Enact(prohibition("curfew", "", "walk")), []string{"curfew", "peace", "property"}, nil},
+		"the same scope":                  {normsync.Enact(scoped(prohibition("draft", "", "walk"), "file")), []string{"peace", "property"}, nil},
+		"the same norm":                   {normsync.Enact(scoped(property, "file")), []string{"peace", "property"}, nil},
+		"the same name in another scope":  {normsync.Enact(property), []string{"peace", "property"}, normsync.ErrExists},
+		"a norm of the list is repealed":  {normsync.Repeal("peace"), []string{"property"}, nil},
+		"a norm of the list is different": {normsync.Amend(scoped(prohibition("peace", "", "dance"), "file")), []string{"peace", "property"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := new(faultyStore)
+			m := openOn(t, s)
+			_, err := m.Reload(t.Context(), "file", []normsync.Norm{peace})
+			require.NoError(t, err)
+			other, raced := openOn(t, &s.MemStore), false
+			s.appendRevisions = func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
+				if !raced {
+					raced = true
+					applyTo(t, other, c.meanwhile)
+				}
+				return s.MemStore.AppendRevisions(ctx, revs...)
+			}
+			_, err = m.Reload(t.Context(), "file", []normsync.Norm{peace, property})
+			require.ErrorIs(t, err, c.err)
+			require.True(t, raced)
+			require.Equal(t, c.inForce, inForceNames(m))
+			if n, ok := m.Constitution().Norm("peace"); ok {
+				require.Equal(t, scoped(peace, "file"), n)
+			}
+		})
+	}
+}
+
+func scoped(n normsync.Norm, scope string) normsync.Norm {
+	n.Scope = scope
+	return n
+}
+
+func TestReloadRefuses(t *testing.T) {
+	m := openOn(t, new(normsync.MemStore))
+	applyTo(t, m, normsync.Enact(prohibition("curfew", "", "walk")))
+	_, err := m.Reload(t.Context(), "file", nil)
+	require.NoError(t, err, "an empty list for an empty scope")
+	peace := prohibition("peace", "", "attack")
+	_, err = m.Reload(t.Context(), "file", []normsync.Norm{peace})
+	require.NoError(t, err)
+	before := m.Constitution()
+	for _, c := range []struct {
+		why   string
+		norms []normsync.Norm
+		is    error
+		text  string
+	}{
+		{"an empty list", nil, normsync.ErrInvalid, `normsync: reload: invalid list: it is empty, but scope "file" has norms in force; to repeal them, use Repeal`},
+		{"a name of another scope", []normsync.Norm{peace, prohibition("curfew", "", "run")}, normsync.ErrExists, `normsync: reload: norm exists: norm "curfew" of scope "file" is in force in scope "global"; rename one of them, or repeal that one`},
+		{"a name twice", []normsync.Norm{peace, peace}, normsync.ErrExists, `normsync: reload: norm exists: two norms of the list have the name "peace"; rename one of them`},
+		{"a norm that is invalid", []normsync.Norm{peace, {Name: "n"}}, normsync.ErrInvalid, `normsync: reload: invalid norm "n": Prohibited and Permitted are both empty`},
+	} {
+		t.Run(c.why, func(t *testing.T) {
+			revs, err := m.Reload(t.Context(), "file", c.norms)
+			require.ErrorIs(t, err, c.is)
+			require.ErrorContains(t, err, c.text)
+			require.Empty(t, revs)
+			require.Same(t, before, m.Constitution(), "nothing has changed")
+		})
+	}
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = m.Reload(done, "file", []normsync.Norm{peace})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestReloadOfTheGlobalScope(t *testing.T) {
+	m := openOn(t, new(normsync.MemStore))
+	applyTo(t, m, normsync.Enact(prohibition("curfew", "", "walk")))
+	revs, err := m.Reload(t.Context(), "global", []normsync.Norm{prohibition("peace", "", "attack")})
+	require.NoError(t, err)
+	require.Len(t, revs, 2)
+	require.Equal(t, []string{"peace"}, inForceNames(m))
+}
+
+// Two processes reload and change the same store: each Reload sees what the other did.
+func TestReloadAgainstAnotherMonitor(t *testing.T) {
+	s := new(normsync.MemStore)
+	a, b := openOn(t, s), openOn(t, s)
+	peace, property := prohibition("peace", "", "attack"), prohibition("property", "", "steal")
+	_, err := a.Reload(t.Context(), "file", []normsync.Norm{peace, property})
+	require.NoError(t, err)
+	revs, err := b.Reload(t.Context(), "file", []normsync.Norm{peace, property})
+	require.NoError(t, err)
+	require.Empty(t, revs, "b did not know what a had enacted")
+	applyTo(t, a, normsync.Repeal("peace").Attributed("zoe", ""))
+	revs, err = b.Reload(t.Context(), "file", []normsync.Norm{peace, property})
+	require.NoError(t, err)
+	require.Empty(t, revs, "b did not know what zoe had repealed")
+	require.Equal(t, []string{"property"}, inForceNames(b))
+}
+
+// onlyStore hides what a store has beside the methods of Store.
+type onlyStore struct{ normsync.Store }
+
+// follow ranges over Follow until ctx ends, and sends what it yields.
+func follow(ctx context.Context, m *normsync.Monitor) <-chan result[[]normsync.Revision] {
+	out := make(chan result[[]normsync.Revision], 100)
+	go func() {
+		defer close(out)
+		for revs, err := range m.Follow(ctx) {
+			out <- result[[]normsync.Revision]{revs, err}
+		}
+	}()
+	return out
+}
+
+func TestFollowYieldsEachRevisionOnceAfterItIsInForce(t *testing.T) {
+	for name, wrap := range map[string]func(normsync.Store) normsync.Store{
+		"a store that can wait":    func(s normsync.Store) normsync.Store { return s },
+		"a store that cannot wait": func(s normsync.Store) normsync.Store { return onlyStore{s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := new(normsync.MemStore)
+				writer, follower := openOn(t, s), openOn(t, wrap(s))
+				ctx, stop := context.WithCancel(t.Context())
+				followed := follow(ctx, follower)
+				synctest.Wait()
+				var editions []uint64
+				for i := range 3 {
+					applyTo(t, writer, normsync.Enact(prohibition(fmt.Sprint("w", i), "", "x")), normsync.Enact(prohibition(fmt.Sprint("v", i), "", "x")))
+					applyTo(t, follower, normsync.Enact(prohibition(fmt.Sprint("f", i), "", "x")))
+					time.Sleep(2 * normsync.DefaultPoll)
+					synctest.Wait()
+					for len(followed) > 0 {
+						p := <-followed
+						require.NoError(t, p.err)
+						for _, r := range p.value {
+							require.LessOrEqual(t, r.Edition, follower.Constitution().Edition())
+							editions = append(editions, r.Edition)
+						}
+					}
+				}
+				require.Equal(t, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9}, editions)
+				stop()
+				_, more := <-followed
+				require.False(t, more, "the end of the context is not yielded")
+			})
+		})
+	}
+}
+
+func TestFollowLearnsAtOnceFromAStoreThatCanWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(normsync.MemStore)
+		writer, follower := openOn(t, s), openOn(t, s)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		followed := follow(ctx, follower)
+		synctest.Wait()
+		begin := time.Now()
+		applyTo(t, writer, normsync.Enact(prohibition("n", "", "x")))
+		require.Len(t, (<-followed).value, 1)
+		require.Zero(t, time.Since(begin), "no clock has to move on")
+		stop()
+		<-followed
+	})
+}
+
+func TestFollowGoesOnAfterAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("the store is down")
+		var failing atomic.Bool
+		s := &faultyStore{}
+		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
+			if failing.Load() {
+				return func(yield func(normsync.Revision, error) bool) { yield(normsync.Revision{}, down) }
+			}
+			return s.MemStore.Revisions(ctx, after)
+		}
+		m, err := normsync.Open(t.Context(), onlyStore{s}, &normsync.Options{Poll: time.Minute})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		followed := follow(ctx, m)
+		synctest.Wait()
+		failing.Store(true)
+		time.Sleep(3*time.Minute + time.Second)
+		synctest.Wait()
+		require.Len(t, followed, 3, "one error for each Poll, not a loop without a pause")
+		for range 3 {
+			require.ErrorIs(t, (<-followed).err, down)
+		}
+		failing.Store(false)
+		applyTo(t, openOn(t, &s.MemStore), normsync.Enact(prohibition("n", "", "x")))
+		p := <-followed
+		require.NoError(t, p.err)
+		require.Len(t, p.value, 1)
+		stop()
+		<-followed
+	})
+}
+
+func TestFollowBeginsAfterWhatIsInForceAndCanBeStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(normsync.MemStore)
+		m := openOn(t, s)
+		applyTo(t, m, normsync.Enact(prohibition("before", "", "x")))
+		stopped := make(chan []normsync.Revision)
+		go func() {
+			for revs := range m.Follow(t.Context()) {
+				stopped <- revs
+				break
+			}
+			close(stopped)
+		}()
+		synctest.Wait()
+		applyTo(t, m, normsync.Enact(prohibition("after", "", "x")))
+		require.Equal(t, uint64(2), (<-stopped)[0].Edition)
+		<-stopped
+	})
+}
+
+func TestMemStoreWaitRevisions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(normsync.MemStore)
+		m := openOn(t, s)
+		woken := make(chan error, 3)
+		for after := range uint64(3) {
+			go func() { woken <- s.WaitRevisions(t.Context(), after) }()
+		}
+		synctest.Wait()
+		require.Empty(t, woken)
+		for range 3 {
+			applyTo(t, m, normsync.Enact(prohibition(fmt.Sprint("n", m.Constitution().Edition()), "", "x")))
+			synctest.Wait()
+			require.Len(t, woken, 1, "only those whose revision is there wake up")
+			require.NoError(t, <-woken)
+		}
+		require.NoError(t, s.WaitRevisions(t.Context(), 2))
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, s.WaitRevisions(done, 3), context.Canceled)
+		require.ErrorIs(t, s.WaitRevisions(done, 0), context.Canceled, "a context that is already done is reported")
+		late, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, s.WaitRevisions(late, 3), context.DeadlineExceeded)
+	})
+}
+
+// A reader waits for a file that is not there yet, is woken by an append, and notices
+// that the file was replaced by one with more revisions.
+func TestFileStoreWaitRevisionsOfAReader(t *testing.T) {
+	dir := t.TempDir()
+	reader, err := normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: true})
+	require.NoError(t, err)
+	defer reader.Close()
+	woken := make(chan error, 1)
+	wait := func(after uint64) { go func() { woken <- reader.WaitRevisions(t.Context(), after) }() }
+	still := func() {
+		t.Helper()
+		soon, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, reader.WaitRevisions(soon, 4), context.DeadlineExceeded)
+		require.Empty(t, woken)
+	}
+
+	wait(0)
+	still()
+	writer, err := normsync.OpenFile(dir, nil)
+	require.NoError(t, err)
+	m := openOn(t, writer)
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))
+	require.NoError(t, <-woken, "the file was not there")
+	wait(1)
+	still()
+	applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))
+	require.NoError(t, <-woken, "the file has grown")
+	require.NoError(t, writer.Close())
+
+	// Another store, whose log goes on after the same two revisions.
+	other := t.TempDir()
+	copied, err := normsync.OpenFile(other, nil)
+	require.NoError(t, err)
+	require.NoError(t, normsync.Copy(t.Context(), reader, copied))
+	applyTo(t, openOn(t, copied), normsync.Enact(prohibition("c", "", "x")))
+	require.NoError(t, copied.Close())
+	wait(2)
+	still()
+	require.NoError(t, os.Remove(filepath.Join(dir, "revisions.jsonl")))
+	still()
+	require.NoError(t, os.Rename(filepath.Join(other, "revisions.jsonl"), filepath.Join(dir, "revisions.jsonl")))
+	require.NoError(t, <-woken, "the file was replaced")
+	require.Len(t, all(t, reader.Revisions(t.Context(), 0)), 3)
+
+	wait(3)
+	still()
+	require.NoError(t, reader.Close())
+	require.ErrorIs(t, <-woken, fs.ErrClosed)
+}
+
+func TestEditionsYieldsEachApplyOnce(t *testing.T) {
+	s := new(normsync.MemStore)
+	now := time.Unix(1000, 0)
+	m, err := normsync.Open(t.Context(), s, &normsync.Options{Now: func() time.Time { now = now.Add(1); return now }})
+	require.NoError(t, err)
+	require.Empty(t, all(t, normsync.Editions(t.Context(), s)))
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")))
+	applyTo(t, m, normsync.Repeal("a"))
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "y")), normsync.Amend(prohibition("b", "z", "x")), normsync.Repeal("b"))
+	applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))
+	var editions []uint64
+	for _, c := range all(t, normsync.Editions(t.Context(), s)) {
+		at, err := normsync.AtEdition(t.Context(), s, c.Edition())
+		require.NoError(t, err)
+		require.Equal(t, slices.Collect(at.All()), slices.Collect(c.All()))
+		editions = append(editions, c.Edition())
+	}
+	require.Equal(t, []uint64{2, 3, 6, 7}, editions)
+	for range normsync.Editions(t.Context(), s) {
+		break
+	}
+	bad := revisionsBy(func(r *normsync.Revision) { r.Version += int(r.Edition / 5) })
+	require.NoError(t, bad.AppendRevisions(t.Context(), all(t, s.Revisions(t.Context(), 0))...))
+	pairs := results(normsync.Editions(t.Context(), bad), nil)
+	require.Len(t, pairs, 3)
+	require.ErrorIs(t, pairs[2].err, normsync.ErrInvalid)
 }

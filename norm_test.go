@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"crypto/sha256"
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 func TestAViolationIsASentence(t *testing.T) {
@@ -21,7 +23,7 @@ func TestAViolationIsASentence(t *testing.T) {
 	require.Equal(t, "Agent 'hero-17' performed 'attack' on 'old merchant' in 'town safe_zone', violating norm 'no-attack-in-safe-zone'", v.String())
 	v.Action.Target = ""
 	require.Equal(t, "Agent 'hero-17' performed 'attack' in 'town safe_zone', violating norm 'no-attack-in-safe-zone'", v.String())
-	require.Equal(t, "Agent '' performed '' in '', violating norm ''", Violation{}.String())
+	require.Equal(t, "Agent '' performed '' in '', violating norm ''", normsync.Violation{}.String())
 }
 
 func TestAViolationIsLoggedAsAGroup(t *testing.T) {
@@ -36,7 +38,7 @@ func TestAViolationIsLoggedAsAGroup(t *testing.T) {
 	require.Equal(t, map[string]any{"id": v.ID().String(), "norm": "no-attack-in-safe-zone", "agent": "hero-17", "action": "attack", "location": "town safe_zone",
 		"target": "merchant", "faction": "red", "severity": "warn", "shadow": true, "edition": 12.0}, line.Violation)
 	var keys []string
-	for _, a := range (Violation{}).LogValue().Group() {
+	for _, a := range (normsync.Violation{}).LogValue().Group() {
 		keys = append(keys, a.Key)
 		if a.Key == "severity" {
 			require.Equal(t, "warn", a.Value.String(), "a severity is never empty")
@@ -48,8 +50,8 @@ func TestAViolationIsLoggedAsAGroup(t *testing.T) {
 func TestValuesDoNotAllocate(t *testing.T) {
 	v := someViolation()
 	v.Action.Metadata = `{"mood":["grim",12345678901234567890],"weapon":"<sword>"}`
-	n := Norm{Name: "n", Condition: "location:town 睡觉*", Unless: `a|b\`, Permitted: "heal"}
-	r := Revision{Edition: 1, Change: Enact(n), Time: time.Unix(1, 2)}
+	n := normsync.Norm{Name: "n", Condition: "location:town 睡觉*", Unless: `a|b\`, Permitted: "heal"}
+	r := normsync.Revision{Edition: 1, Change: normsync.Enact(n), Time: time.Unix(1, 2)}
 	room := make([]byte, 0, 4096)
 	for name, f := range map[string]func(){
 		"Norm.ID":                 func() { n.ID() },
@@ -60,17 +62,17 @@ func TestValuesDoNotAllocate(t *testing.T) {
 		"Norm.Validate":           func() { _ = n.Validate() },
 		"Violation.Canonical":     func() { _, _ = v.Canonical() },
 		"Revision.Canonical":      func() { _, _ = r.Canonical() },
-		"Violation.appendJSON":    func() { _, _ = v.appendJSON(room) },
-		"Revision.appendJSON":     func() { identify(r).appendJSON(room) },
+		"Violation.appendJSON":    func() { _, _ = v.AppendJSON(room) },
+		"Revision.appendJSON":     func() { r.AppendJSON(room) },
 	} {
 		t.Run(name, func(t *testing.T) { require.Zero(t, testing.AllocsPerRun(100, f)) })
 	}
 }
 
 func TestEveryTextAndTimeBecomesCanonical(t *testing.T) {
-	n := Norm{}
-	r := Revision{Change: Change{Kind: KindEnact}}
-	v := Violation{}
+	n := normsync.Norm{}
+	r := normsync.Revision{Change: normsync.Change{Kind: normsync.KindEnact}}
+	v := normsync.Violation{}
 	const invalid = "\xff"
 	local := time.Unix(1, 0).In(time.FixedZone("east", 3600))
 	for _, value := range []any{&n, &r, &v} {
@@ -88,7 +90,7 @@ func TestEveryTextAndTimeBecomesCanonical(t *testing.T) {
 	require.NoError(t, err)
 	canonicalV, err := v.Canonical()
 	require.NoError(t, err)
-	canonicalN := n.canonical()
+	canonicalN := n.Canonical()
 	for _, value := range []any{&canonicalN, &canonicalR, &canonicalV} {
 		for name, field := range fieldsOf(value) {
 			if got, ok := field.Interface().(time.Time); ok {
@@ -108,13 +110,13 @@ var oddTimes = []time.Time{{}, time.Unix(0, 0), time.Unix(0, 1), time.Unix(0, -1
 
 // slowID returns an ID by its definition: the parts are escaped and joined by |, and
 // raw follows as it is.
-func slowID(raw string, parts ...string) ID {
+func slowID(raw string, parts ...string) normsync.ID {
 	escape := strings.NewReplacer(`\`, `\\`, `|`, `\|`)
 	for i, p := range parts {
 		parts[i] = escape.Replace(string([]rune(p)))
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "|") + raw))
-	return ID(sum[:8])
+	return normsync.ID(sum[:8])
 }
 
 func slowNanoseconds(t time.Time) string {
@@ -127,17 +129,17 @@ func slowNanoseconds(t time.Time) string {
 
 func TestAnIDIsTheHashOfItsPayload(t *testing.T) {
 	// echo -n 'no-attack-in-safe-zone|safe_zone|attack' | sha256sum | head -c 16
-	require.Equal(t, "bc3ce88baa1c729d", Norm{Name: "no-attack-in-safe-zone", Condition: "safe_zone", Prohibited: "attack"}.ID().String())
+	require.Equal(t, "bc3ce88baa1c729d", normsync.Norm{Name: "no-attack-in-safe-zone", Condition: "safe_zone", Prohibited: "attack"}.ID().String())
 
 	for _, x := range oddTexts {
 		for _, y := range oddTexts {
 			for _, at := range oddTimes {
-				a := Action{Agent: x, Verb: y, Location: x + y, Target: y, Faction: x, Metadata: "x", Time: at}
+				a := normsync.Action{Agent: x, Verb: y, Location: x + y, Target: y, Faction: x, Metadata: "x", Time: at}
 				require.Equal(t, slowID("|"+slowNanoseconds(at), x, y, x+y, y, x), a.ID(), "%+q", a)
 			}
-			n := Norm{Name: x, Condition: y, Prohibited: x}
+			n := normsync.Norm{Name: x, Condition: y, Prohibited: x}
 			require.Equal(t, slowID("", x, y, x), n.ID())
-			n.Description, n.Scope, n.Severity, n.Priority, n.Shadow, n.Repealed = x, y, SeverityInfo, 3, true, true
+			n.Description, n.Scope, n.Severity, n.Priority, n.Shadow, n.Repealed = x, y, normsync.SeverityInfo, 3, true, true
 			require.Equal(t, slowID("", x, y, x), n.ID(), "the other fields do not affect the ID")
 			n.Unless, n.Prohibited, n.Permitted = y, "", x
 			want := ""
@@ -148,35 +150,35 @@ func TestAnIDIsTheHashOfItsPayload(t *testing.T) {
 				want += "|permitted=" + strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(string([]rune(x)))
 			}
 			require.Equal(t, slowID(want, x, y, ""), n.ID())
-			v := Violation{NormID: n.ID(), Action: Action{Verb: x}}
+			v := normsync.Violation{NormID: n.ID(), Action: normsync.Action{Verb: x}}
 			require.Equal(t, slowID("", n.ID().String(), v.Action.ID().String()), v.ID())
-			r := Revision{Edition: 1<<64 - 1, Change: Change{Kind: ChangeKind(x), Norm: n}, Time: time.Unix(5, 6)}
+			r := normsync.Revision{Edition: 1<<64 - 1, Change: normsync.Change{Kind: normsync.ChangeKind(x), Norm: n}, Time: time.Unix(5, 6)}
 			require.Equal(t, slowID("", "18446744073709551615", x, n.ID().String(), "5000000006"), r.ID())
 		}
 	}
 }
 
 func TestAnIDHasOneText(t *testing.T) {
-	id := ID{0x00, 0x9f, 0xab, 0xcd, 0xef, 0x10, 0xff, 0x7f}
+	id := normsync.ID{0x00, 0x9f, 0xab, 0xcd, 0xef, 0x10, 0xff, 0x7f}
 	require.Equal(t, "009fabcdef10ff7f", id.String())
 	require.Equal(t, "009fabcdef10ff7f", fmt.Sprint(id))
-	text, err := json.Marshal(map[ID]ID{id: id})
+	text, err := json.Marshal(map[normsync.ID]normsync.ID{id: id})
 	require.NoError(t, err)
 	require.Equal(t, `{"009fabcdef10ff7f":"009fabcdef10ff7f"}`, string(text))
-	var back map[ID]ID
+	var back map[normsync.ID]normsync.ID
 	require.NoError(t, json.Unmarshal(text, &back))
-	require.Equal(t, map[ID]ID{id: id}, back)
+	require.Equal(t, map[normsync.ID]normsync.ID{id: id}, back)
 
 	for c := range 256 {
-		_, err := ParseID("009" + string([]byte{byte(c)}) + "abcdef10ff7f")
+		_, err := normsync.ParseID("009" + string([]byte{byte(c)}) + "abcdef10ff7f")
 		require.Equal(t, strings.IndexByte("0123456789abcdef", byte(c)) >= 0, err == nil, "%q", c)
 	}
 	for name, bad := range map[string]string{
 		"nothing": "", "too short": "009fabcdef10ff7", "too long": "009fabcdef10ff7f0", "no hex digit": "009fabcdef10ff7g", "upper case": "009FABCDEF10FF7F", "a blank": " 09fabcdef10ff7f", "not ASCII": "ééééeeee",
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
-			_, err := ParseID(bad)
-			require.ErrorIs(t, err, ErrInvalid)
+			_, err := normsync.ParseID(bad)
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			require.ErrorContains(t, err, "16 lower-case hex digits")
 			kept := id
 			require.Error(t, kept.UnmarshalText([]byte(bad)))
@@ -190,9 +192,9 @@ func FuzzParseID(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		id, err := ParseID(s)
+		id, err := normsync.ParseID(s)
 		if err != nil {
-			require.ErrorIs(t, err, ErrInvalid)
+			require.ErrorIs(t, err, normsync.ErrInvalid)
 			require.Zero(t, id)
 			b, decodeErr := hex.DecodeString(s)
 			require.True(t, decodeErr != nil || len(b) != 8 || strings.ToLower(s) != s, "%q is refused", s)

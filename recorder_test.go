@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 // Each test in a synctest bubble also checks that no goroutine is left: the bubble
@@ -19,13 +21,13 @@ import (
 
 // sizes is a store that notes the time and the size of each batch of violations.
 type sizes struct {
-	MemStore
+	normsync.MemStore
 	start time.Time
 	mu    sync.Mutex
 	lines []string
 }
 
-func (s *sizes) AppendViolations(ctx context.Context, vs ...Violation) error {
+func (s *sizes) AppendViolations(ctx context.Context, vs ...normsync.Violation) error {
 	s.mu.Lock()
 	s.lines = append(s.lines, fmt.Sprintf("%d at %v", len(vs), time.Since(s.start)))
 	s.mu.Unlock()
@@ -41,7 +43,7 @@ func (s *sizes) log() []string {
 func TestRecorderStoresABatchAfterItsDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sizes{start: time.Now()}
-		r := NewRecorder(s, nil)
+		r := normsync.NewRecorder(s, nil)
 		time.Sleep(time.Second)
 		require.True(t, r.Record(numbered(0, 3)...))
 		time.Sleep(60 * time.Millisecond)
@@ -57,28 +59,28 @@ func TestRecorderStoresABatchAfterItsDelay(t *testing.T) {
 		require.NoError(t, r.Close(t.Context()))
 		require.Equal(t, []string{"5 at 1.1s", "1 at 6.11s", "1 at 6.16s"}, s.log())
 		require.Equal(t, numbered(0, 7), all(t, consecutive(s.Violations(t.Context(), 0))))
-		require.Equal(t, RecorderStats{Recorded: 7, Stored: 7}, r.Stats())
+		require.Equal(t, normsync.RecorderStats{Recorded: 7, Stored: 7}, r.Stats())
 	})
 }
 
 func TestRecorderStoresWithoutDelayWhatIsAFullBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sizes{start: time.Now()}
-		r := NewRecorder(s, &RecorderOptions{Buffer: maxBatch + 100, Delay: time.Hour})
-		r.Record(numbered(0, maxBatch)...)
+		r := normsync.NewRecorder(s, &normsync.RecorderOptions{Buffer: normsync.MaxBatch + 100, Delay: time.Hour})
+		r.Record(numbered(0, normsync.MaxBatch)...)
 		synctest.Wait()
 		require.Equal(t, []string{"1024 at 0s"}, s.log(), "a full batch")
 		r.Record(numbered(0, 10)...)
 		synctest.Wait()
 		require.Len(t, s.log(), 1)
-		require.False(t, r.Record(numbered(0, 2*maxBatch)...))
+		require.False(t, r.Record(numbered(0, 2*normsync.MaxBatch)...))
 		synctest.Wait()
 		require.Equal(t, []string{"1024 at 0s", "1024 at 0s"}, s.log(), "with room made, the rest can wait")
-		require.Equal(t, RecorderStats{Recorded: 2*maxBatch + 100, Dropped: maxBatch - 90, Stored: 2 * maxBatch}, r.Stats())
+		require.Equal(t, normsync.RecorderStats{Recorded: 2*normsync.MaxBatch + 100, Dropped: normsync.MaxBatch - 90, Stored: 2 * normsync.MaxBatch}, r.Stats())
 		require.NoError(t, r.Close(t.Context()))
 
 		s = &sizes{start: time.Now()}
-		r = NewRecorder(s, &RecorderOptions{Buffer: 7, Delay: time.Hour})
+		r = normsync.NewRecorder(s, &normsync.RecorderOptions{Buffer: 7, Delay: time.Hour})
 		r.Record(numbered(0, 5)...)
 		r.Record(numbered(5, 9)...)
 		synctest.Wait()
@@ -89,13 +91,13 @@ func TestRecorderStoresWithoutDelayWhatIsAFullBatch(t *testing.T) {
 
 // slow is a store that takes a while, or until its context ends.
 type slow struct {
-	MemStore
+	normsync.MemStore
 	time  time.Duration
 	deaf  bool // ignores its context
 	calls int
 }
 
-func (s *slow) AppendViolations(ctx context.Context, vs ...Violation) error {
+func (s *slow) AppendViolations(ctx context.Context, vs ...normsync.Violation) error {
 	s.calls++
 	if s.deaf {
 		time.Sleep(s.time)
@@ -111,7 +113,7 @@ func (s *slow) AppendViolations(ctx context.Context, vs ...Violation) error {
 func TestRecorderNeverBlocksThoughTheStoreIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{time: time.Hour}
-		r := NewRecorder(s, &RecorderOptions{Buffer: 100})
+		r := normsync.NewRecorder(s, &normsync.RecorderOptions{Buffer: 100})
 		start := time.Now()
 		require.True(t, r.Record(numbered(0, 60)...))
 		time.Sleep(time.Second) // the store has them in its hands, and they still count
@@ -121,19 +123,19 @@ func TestRecorderNeverBlocksThoughTheStoreIsSlow(t *testing.T) {
 		}
 		require.True(t, r.Record(), "nothing is dropped of nothing")
 		require.Equal(t, time.Second, time.Since(start))
-		require.Equal(t, RecorderStats{Recorded: 100, Dropped: 1060}, r.Stats())
+		require.Equal(t, normsync.RecorderStats{Recorded: 100, Dropped: 1060}, r.Stats())
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		require.EqualError(t, r.Flush(ctx), "normsync: flush: 100 violations are not stored yet: context deadline exceeded")
 		require.NoError(t, r.Flush(t.Context()))
-		require.Equal(t, RecorderStats{Recorded: 100, Dropped: 1060, Stored: 100}, r.Stats())
+		require.Equal(t, normsync.RecorderStats{Recorded: 100, Dropped: 1060, Stored: 100}, r.Stats())
 		require.Equal(t, numbered(0, 100), all(t, consecutive(s.Violations(t.Context(), 0))), "the first ones are taken")
 		require.True(t, r.Record(numbered(100, 200)...), "there is room again")
 		require.NoError(t, r.Close(t.Context()))
 		require.False(t, r.Record())
 		require.False(t, r.Record(numbered(0, 5)...))
-		require.Equal(t, RecorderStats{Recorded: 200, Dropped: 1065, Stored: 200}, r.Stats())
+		require.Equal(t, normsync.RecorderStats{Recorded: 200, Dropped: 1065, Stored: 200}, r.Stats())
 		require.NoError(t, r.Flush(t.Context()))
 		require.NoError(t, r.Close(t.Context()))
 	})
@@ -144,16 +146,16 @@ func TestRecorderCloseGivesUp(t *testing.T) {
 		t.Run(fmt.Sprintf("the store looks at its context: %v", !deaf), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &slow{time: time.Hour, deaf: deaf}
-				r := NewRecorder(s, &RecorderOptions{Buffer: 5000})
+				r := normsync.NewRecorder(s, &normsync.RecorderOptions{Buffer: 5000})
 				r.Record(numbered(0, 3000)...)
 				synctest.Wait()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				require.EqualError(t, r.Close(ctx), "normsync: close: 3000 violations are not stored: context deadline exceeded")
 				require.False(t, r.Record(numbered(0, 1)...))
-				<-r.ended
+				<-r.Ended()
 				require.Equal(t, 1, s.calls, "the store is not asked again")
-				want := RecorderStats{Recorded: 3000, Dropped: 1, Failed: 3000}
+				want := normsync.RecorderStats{Recorded: 3000, Dropped: 1, Failed: 3000}
 				if deaf {
 					want.Stored, want.Failed = 1024, 3000-1024
 				}
@@ -166,11 +168,11 @@ func TestRecorderCloseGivesUp(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := NewRecorder(new(MemStore), nil)
+	r := normsync.NewRecorder(new(normsync.MemStore), nil)
 	if err := r.Close(ctx); err != nil {
 		require.ErrorIs(t, err, context.Canceled)
 	}
-	<-r.ended
+	<-r.Ended()
 }
 
 func TestRecorderCountsWhatFailsAndGoesOn(t *testing.T) {
@@ -187,15 +189,15 @@ func TestRecorderCountsWhatFailsAndGoesOn(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				failing := true
-				s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+				s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 					if failing {
 						return c.fail()
 					}
 					return s.MemStore.AppendViolations(ctx, vs...)
 				})
 				var heard []error
-				var r *Recorder
-				r = NewRecorder(s, &RecorderOptions{OnError: func(err error) {
+				var r *normsync.Recorder
+				r = normsync.NewRecorder(s, &normsync.RecorderOptions{OnError: func(err error) {
 					heard = append(heard, err)
 					require.EqualValues(t, 20*len(heard), r.Stats().Failed, "no lock is held, and the count is up to date")
 				}})
@@ -213,12 +215,12 @@ func TestRecorderCountsWhatFailsAndGoesOn(t *testing.T) {
 				failing = false
 				r.Record(numbered(60, 90)...)
 				require.NoError(t, r.Flush(t.Context()))
-				require.Equal(t, RecorderStats{Recorded: 90, Stored: 30, Failed: 60}, r.Stats())
+				require.Equal(t, normsync.RecorderStats{Recorded: 90, Stored: 30, Failed: 60}, r.Stats())
 				require.Equal(t, numbered(60, 90), all(t, consecutive(s.Violations(t.Context(), 0))))
 				failing = true
 				r.Record(numbered(0, 20)...)
 				require.EqualError(t, r.Close(t.Context()), want)
-				require.Equal(t, RecorderStats{Recorded: 110, Stored: 30, Failed: 80}, r.Stats())
+				require.Equal(t, normsync.RecorderStats{Recorded: 110, Stored: 30, Failed: 80}, r.Stats())
 			})
 		})
 	}
@@ -228,7 +230,7 @@ func TestRecorderOutlivesItsOnError(t *testing.T) {
 	for name, onError := range map[string]func(error){"it panics": func(error) { panic("boom") }, "it ends the goroutine": func(error) { runtime.Goexit() }} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := NewRecorder(appendsViolations(func(*faultyStore, context.Context, []Violation) error { return errors.New("no") }), &RecorderOptions{OnError: onError})
+				r := normsync.NewRecorder(appendsViolations(func(*faultyStore, context.Context, []normsync.Violation) error { return errors.New("no") }), &normsync.RecorderOptions{OnError: onError})
 				for range 3 {
 					r.Record(numbered(0, 2)...)
 					err := r.Flush(t.Context())
@@ -238,7 +240,7 @@ func TestRecorderOutlivesItsOnError(t *testing.T) {
 					}
 				}
 				require.NoError(t, r.Close(t.Context()))
-				require.Equal(t, RecorderStats{Recorded: 6, Failed: 6}, r.Stats())
+				require.Equal(t, normsync.RecorderStats{Recorded: 6, Failed: 6}, r.Stats())
 			})
 		})
 	}
@@ -247,7 +249,7 @@ func TestRecorderOutlivesItsOnError(t *testing.T) {
 func TestRecorderKeepsNoMoreErrorsThanOneCanRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		boom := errors.New("boom")
-		r := NewRecorder(appendsViolations(func(*faultyStore, context.Context, []Violation) error { return boom }), nil)
+		r := normsync.NewRecorder(appendsViolations(func(*faultyStore, context.Context, []normsync.Violation) error { return boom }), nil)
 		for range 100 {
 			r.Record(numbered(0, 1)...)
 			time.Sleep(time.Second)
@@ -255,7 +257,7 @@ func TestRecorderKeepsNoMoreErrorsThanOneCanRead(t *testing.T) {
 		err := r.Flush(t.Context())
 		require.ErrorIs(t, err, boom)
 		require.ErrorContains(t, err, "normsync: record: and 84 more errors")
-		require.Len(t, err.(interface{ Unwrap() []error }).Unwrap(), maxKeptErrors+1)
+		require.Len(t, err.(interface{ Unwrap() []error }).Unwrap(), normsync.MaxKeptErrors+1)
 		require.NoError(t, r.Close(t.Context()))
 	})
 }
@@ -263,42 +265,42 @@ func TestRecorderKeepsNoMoreErrorsThanOneCanRead(t *testing.T) {
 // An agent must not be able to make others' violations vanish.
 func TestRecorderLosesAViolationThatNoStoreTakesAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var s MemStore
-		r := NewRecorder(&s, nil)
+		var s normsync.MemStore
+		r := normsync.NewRecorder(&s, nil)
 		vs := numbered(0, 10)
 		vs[3].Action.Metadata, vs[7].Action.Metadata = "{", "}"
 		require.True(t, r.Record(vs...))
 		err := r.Close(t.Context())
-		require.ErrorIs(t, err, ErrInvalid)
+		require.ErrorIs(t, err, normsync.ErrInvalid)
 		require.Regexp(t, "^normsync: record 2 violations: invalid action: Metadata", err.Error())
-		require.Equal(t, RecorderStats{Recorded: 10, Stored: 8, Failed: 2}, r.Stats())
+		require.Equal(t, normsync.RecorderStats{Recorded: 10, Stored: 8, Failed: 2}, r.Stats())
 		require.Equal(t, slices.Concat(vs[:3], vs[4:7], vs[8:]), all(t, consecutive(s.Violations(t.Context(), 0))))
 	})
 }
 
 // The Recorder looks for invalid violations only if the store refuses a batch.
 func TestRecorderAppendsABatchAgainOnlyWithoutWhatIsInvalid(t *testing.T) {
-	invalid := fmt.Errorf("%w: not for this store", ErrInvalid)
+	invalid := fmt.Errorf("%w: not for this store", normsync.ErrInvalid)
 	for name, c := range map[string]struct {
-		spoil func(vs []Violation)
+		spoil func(vs []normsync.Violation)
 		fail  error
 		sizes []int // of the batches that the store gets
-		stats RecorderStats
+		stats normsync.RecorderStats
 	}{
-		"all are valid":  {func([]Violation) {}, nil, []int{5}, RecorderStats{Recorded: 5, Stored: 5}},
-		"one is invalid": {func(vs []Violation) { vs[2].Action.Metadata = "{" }, nil, []int{5, 4}, RecorderStats{Recorded: 5, Stored: 4, Failed: 1}},
-		"all are invalid": {func(vs []Violation) {
+		"all are valid":  {func([]normsync.Violation) {}, nil, []int{5}, normsync.RecorderStats{Recorded: 5, Stored: 5}},
+		"one is invalid": {func(vs []normsync.Violation) { vs[2].Action.Metadata = "{" }, nil, []int{5, 4}, normsync.RecorderStats{Recorded: 5, Stored: 4, Failed: 1}},
+		"all are invalid": {func(vs []normsync.Violation) {
 			vs[2].Action.Metadata = "{"
-			copy(vs, []Violation{vs[2], vs[2], vs[2], vs[2], vs[2]})
-		}, nil, []int{5}, RecorderStats{Recorded: 5, Failed: 5}},
-		"the store refuses what others accept":  {func([]Violation) {}, invalid, []int{5}, RecorderStats{Recorded: 5, Failed: 5}},
-		"the store refuses the valid ones, too": {func(vs []Violation) { vs[0].Action.Metadata = "{" }, invalid, []int{5, 4}, RecorderStats{Recorded: 5, Failed: 5}},
-		"the store fails for another reason":    {func(vs []Violation) { vs[0].Action.Metadata = "{" }, errors.New("disk full"), []int{5}, RecorderStats{Recorded: 5, Failed: 5}},
+			copy(vs, []normsync.Violation{vs[2], vs[2], vs[2], vs[2], vs[2]})
+		}, nil, []int{5}, normsync.RecorderStats{Recorded: 5, Failed: 5}},
+		"the store refuses what others accept":  {func([]normsync.Violation) {}, invalid, []int{5}, normsync.RecorderStats{Recorded: 5, Failed: 5}},
+		"the store refuses the valid ones, too": {func(vs []normsync.Violation) { vs[0].Action.Metadata = "{" }, invalid, []int{5, 4}, normsync.RecorderStats{Recorded: 5, Failed: 5}},
+		"the store fails for another reason":    {func(vs []normsync.Violation) { vs[0].Action.Metadata = "{" }, errors.New("disk full"), []int{5}, normsync.RecorderStats{Recorded: 5, Failed: 5}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var sizes []int
-				r := NewRecorder(appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+				r := normsync.NewRecorder(appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 					sizes = append(sizes, len(vs))
 					if c.fail != nil {
 						return c.fail
@@ -320,13 +322,13 @@ func TestRecorderAppendsABatchAgainOnlyWithoutWhatIsInvalid(t *testing.T) {
 func TestRecorderWithManyAtOnceAddsUp(t *testing.T) {
 	const goroutines, each = 8, 400
 	n := 0
-	s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+	s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 		if n++; n%5 == 4 {
 			panic("boom")
 		}
 		return s.MemStore.AppendViolations(ctx, vs...)
 	})
-	r := NewRecorder(s, &RecorderOptions{Buffer: 700, Delay: time.Nanosecond, OnError: func(error) {}})
+	r := normsync.NewRecorder(s, &normsync.RecorderOptions{Buffer: 700, Delay: time.Nanosecond, OnError: func(error) {}})
 	var wg sync.WaitGroup
 	for g := range goroutines {
 		wg.Go(func() {
@@ -358,18 +360,17 @@ func TestRecorderWithManyAtOnceAddsUp(t *testing.T) {
 
 func TestRecorderHoldsNoMemoryThatItDoesNotNeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewRecorder(new(MemStore), nil)
-		require.Nil(t, r.spare, "nothing is allocated ahead")
+		r := normsync.NewRecorder(new(normsync.MemStore), nil)
+		require.Empty(t, r.Spare(), "nothing is allocated ahead")
 		for range 3 {
 			require.True(t, r.Record(numbered(0, 10000)...))
 			require.NoError(t, r.Flush(t.Context()))
 		}
-		batches := 0
-		for b := r.spare; b != nil; b = b.next {
-			batches++
-			require.Equal(t, make([]Violation, cap(b.vs)), b.vs[:cap(b.vs)], "texts are let go of")
+		spare := r.Spare()
+		require.Len(t, spare, 10, "they are kept for use")
+		for _, batch := range spare {
+			require.Equal(t, make([]normsync.Violation, cap(batch)), batch[:cap(batch)], "texts are let go of")
 		}
-		require.Equal(t, 10, batches, "they are kept for use")
 		require.NoError(t, r.Close(t.Context()))
 	})
 }
@@ -380,11 +381,11 @@ func TestRecorderAllocatesNothing(t *testing.T) {
 	}
 	hung := make(chan struct{})
 	entered := make(chan struct{}, 100)
-	r := NewRecorder(appendsViolations(func(*faultyStore, context.Context, []Violation) error {
+	r := normsync.NewRecorder(appendsViolations(func(*faultyStore, context.Context, []normsync.Violation) error {
 		entered <- struct{}{}
 		<-hung
 		return nil
-	}), &RecorderOptions{Buffer: 60000, Delay: time.Nanosecond})
+	}), &normsync.RecorderOptions{Buffer: 60000, Delay: time.Nanosecond})
 	one, some := numbered(0, 1), numbered(0, 7)
 	// Warm: as many batches as these calls need have been in use before.
 	for range 9 {
@@ -416,7 +417,7 @@ func TestRecorderThatHasStoredAllClosesWhateverTheContext(t *testing.T) {
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 50 {
-		r := NewRecorder(new(MemStore), nil)
+		r := normsync.NewRecorder(new(normsync.MemStore), nil)
 		require.NoError(t, r.Close(done))
 	}
 }

@@ -1,4 +1,4 @@
-package normsync
+package normsync_test
 
 import (
 	"context"
@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/normsync/normsync"
 )
 
 // storeFault makes a store that breaks one rule.
@@ -32,8 +34,8 @@ func TestTestStoreNamesTheRuleThatIsBroken(t *testing.T) {
 	for _, f := range slices.Concat(valueFaults, useFaults, numberFaults) {
 		t.Run(fmt.Sprintf("rule %d/%s", f.rule, f.fault), func(t *testing.T) {
 			t.Parallel()
-			err := testStore(func() (Store, error) { return f.make(), nil }, 3*time.Second)
-			require.ErrorContains(t, err, fmt.Sprintf("normsync: rule %d: %s: ", f.rule, storeRules[f.rule-1].words))
+			err := normsync.TestStoreWithin(func() (normsync.Store, error) { return f.make(), nil }, 3*time.Second)
+			require.ErrorContains(t, err, fmt.Sprintf("normsync: rule %d: %s: ", f.rule, normsync.StoreRules()[f.rule-1]))
 		})
 	}
 }
@@ -41,10 +43,10 @@ func TestTestStoreNamesTheRuleThatIsBroken(t *testing.T) {
 // numberFaults are in the numbers of violations.
 var numberFaults = []storeFault{
 	{2, "violations are numbered from 0", func() *faultyStore {
-		return storedBy(func(v *StoredViolation) { v.Number-- }, func(after uint64) uint64 { return after })
+		return storedBy(func(v *normsync.StoredViolation) { v.Number-- }, func(after uint64) uint64 { return after })
 	}},
 	{2, "all violations have the same number", func() *faultyStore {
-		return storedBy(func(v *StoredViolation) { v.Number = 1 }, func(after uint64) uint64 { return after })
+		return storedBy(func(v *normsync.StoredViolation) { v.Number = 1 }, func(after uint64) uint64 { return after })
 	}},
 	{5, "Violations begins with the number itself", func() *faultyStore {
 		return storedBy(nil, func(after uint64) uint64 { return max(after, 1) - 1 })
@@ -64,9 +66,9 @@ var numberFaults = []storeFault{
 
 // storedBy returns a store that yields its violations after another number, each
 // changed by f.
-func storedBy(f func(*StoredViolation), after func(uint64) uint64) *faultyStore {
-	return &faultyStore{stored: func(s *faultyStore, ctx context.Context, n uint64) iter.Seq2[StoredViolation, error] {
-		return eachBy(s.MemStore.Violations(ctx, after(n)), func(v *StoredViolation) {
+func storedBy(f func(*normsync.StoredViolation), after func(uint64) uint64) *faultyStore {
+	return &faultyStore{stored: func(s *faultyStore, ctx context.Context, n uint64) iter.Seq2[normsync.StoredViolation, error] {
+		return eachBy(s.MemStore.Violations(ctx, after(n)), func(v *normsync.StoredViolation) {
 			if f != nil {
 				f(v)
 			}
@@ -76,8 +78,8 @@ func storedBy(f func(*StoredViolation), after func(uint64) uint64) *faultyStore 
 
 // waiterBy and querierBy have one method that may be wrong.
 type waiterBy struct {
-	MemStore
-	wait func(s *MemStore, ctx context.Context, after uint64) error
+	normsync.MemStore
+	wait func(s *normsync.MemStore, ctx context.Context, after uint64) error
 }
 
 func (s *waiterBy) WaitRevisions(ctx context.Context, after uint64) error {
@@ -85,38 +87,40 @@ func (s *waiterBy) WaitRevisions(ctx context.Context, after uint64) error {
 }
 
 type querierBy struct {
-	MemStore
-	query func(s *MemStore, ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error]
+	normsync.MemStore
+	query func(s *normsync.MemStore, ctx context.Context, q normsync.ViolationQuery) iter.Seq2[normsync.StoredViolation, error]
 }
 
-func (s *querierBy) QueryViolations(ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error] {
+func (s *querierBy) QueryViolations(ctx context.Context, q normsync.ViolationQuery) iter.Seq2[normsync.StoredViolation, error] {
 	return s.query(&s.MemStore, ctx, q)
 }
 
 func TestTestStoreChecksWaitersAndQueriers(t *testing.T) {
-	waiters := map[string]func(s *MemStore, ctx context.Context, after uint64) error{
-		"it never waits": func(s *MemStore, ctx context.Context, after uint64) error { return nil },
-		"it does not see the context": func(s *MemStore, ctx context.Context, after uint64) error {
+	waiters := map[string]func(s *normsync.MemStore, ctx context.Context, after uint64) error{
+		"it never waits": func(s *normsync.MemStore, ctx context.Context, after uint64) error { return nil },
+		"it does not see the context": func(s *normsync.MemStore, ctx context.Context, after uint64) error {
 			return s.WaitRevisions(context.Background(), after)
 		},
-		"it waits for one revision more": func(s *MemStore, ctx context.Context, after uint64) error { return s.WaitRevisions(ctx, after+1) },
-		"it hides why it ended": func(s *MemStore, ctx context.Context, after uint64) error {
+		"it waits for one revision more": func(s *normsync.MemStore, ctx context.Context, after uint64) error {
+			return s.WaitRevisions(ctx, after+1)
+		},
+		"it hides why it ended": func(s *normsync.MemStore, ctx context.Context, after uint64) error {
 			return discard(s.WaitRevisions(ctx, after))
 		},
-		"it fails where there is a revision": func(s *MemStore, ctx context.Context, after uint64) error { return errors.New("no") },
-		"it forgets about contexts that are done": func(s *MemStore, ctx context.Context, after uint64) error {
+		"it fails where there is a revision": func(s *normsync.MemStore, ctx context.Context, after uint64) error { return errors.New("no") },
+		"it forgets about contexts that are done": func(s *normsync.MemStore, ctx context.Context, after uint64) error {
 			return s.WaitRevisions(context.WithoutCancel(ctx), after)
 		},
 	}
 	// A revision that is there is seen, but an append wakes nobody.
-	waiters["it does not wake up"] = func(s *MemStore, ctx context.Context, after uint64) error {
+	waiters["it does not wake up"] = func(s *normsync.MemStore, ctx context.Context, after uint64) error {
 		for range s.Revisions(ctx, after) {
 			return ctx.Err()
 		}
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	waiters["it misses a context that is done if there is a revision"] = func(s *MemStore, ctx context.Context, after uint64) error {
+	waiters["it misses a context that is done if there is a revision"] = func(s *normsync.MemStore, ctx context.Context, after uint64) error {
 		for _, err := range s.Revisions(context.Background(), after) {
 			return err
 		}
@@ -125,24 +129,24 @@ func TestTestStoreChecksWaitersAndQueriers(t *testing.T) {
 	for name, wait := range waiters {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := testStore(func() (Store, error) { return &waiterBy{wait: wait}, nil }, time.Second)
+			err := normsync.TestStoreWithin(func() (normsync.Store, error) { return &waiterBy{wait: wait}, nil }, time.Second)
 			require.ErrorContains(t, err, "normsync: RevisionWaiter: ")
 		})
 	}
-	for name, change := range map[string]func(q *ViolationQuery){
-		"it ignores the agent":    func(q *ViolationQuery) { q.Agent = "" },
-		"it ignores the norm":     func(q *ViolationQuery) { q.Norm = "" },
-		"it ignores the severity": func(q *ViolationQuery) { q.Severity = "" },
-		"it ignores Since":        func(q *ViolationQuery) { q.Since = time.Time{} },
-		"it ignores Until":        func(q *ViolationQuery) { q.Until = time.Time{} },
-		"it ignores the number":   func(q *ViolationQuery) { q.After = 0 },
-		"it ignores the limit":    func(q *ViolationQuery) { q.Limit = 0 },
-		"it ignores the order":    func(q *ViolationQuery) { q.Newest = false },
+	for name, change := range map[string]func(q *normsync.ViolationQuery){
+		"it ignores the agent":    func(q *normsync.ViolationQuery) { q.Agent = "" },
+		"it ignores the norm":     func(q *normsync.ViolationQuery) { q.Norm = "" },
+		"it ignores the severity": func(q *normsync.ViolationQuery) { q.Severity = "" },
+		"it ignores Since":        func(q *normsync.ViolationQuery) { q.Since = time.Time{} },
+		"it ignores Until":        func(q *normsync.ViolationQuery) { q.Until = time.Time{} },
+		"it ignores the number":   func(q *normsync.ViolationQuery) { q.After = 0 },
+		"it ignores the limit":    func(q *normsync.ViolationQuery) { q.Limit = 0 },
+		"it ignores the order":    func(q *normsync.ViolationQuery) { q.Newest = false },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := testStore(func() (Store, error) {
-				return &querierBy{query: func(s *MemStore, ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error] {
+			err := normsync.TestStoreWithin(func() (normsync.Store, error) {
+				return &querierBy{query: func(s *normsync.MemStore, ctx context.Context, q normsync.ViolationQuery) iter.Seq2[normsync.StoredViolation, error] {
 					change(&q)
 					return s.QueryViolations(ctx, q)
 				}}, nil
@@ -154,12 +158,12 @@ func TestTestStoreChecksWaitersAndQueriers(t *testing.T) {
 
 // Faults in how a querier yields what it has found.
 func TestTestStoreChecksTheSequenceOfAQuerier(t *testing.T) {
-	type sequence = iter.Seq2[StoredViolation, error]
-	for name, query := range map[string]func(s *MemStore, ctx context.Context, q ViolationQuery) sequence{
-		"it stops after Limit violations, whether or not the query picks them": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
+	type sequence = iter.Seq2[normsync.StoredViolation, error]
+	for name, query := range map[string]func(s *normsync.MemStore, ctx context.Context, q normsync.ViolationQuery) sequence{
+		"it stops after Limit violations, whether or not the query picks them": func(s *normsync.MemStore, ctx context.Context, q normsync.ViolationQuery) sequence {
 			limit := q.Limit
 			q.Limit = 0
-			return func(yield func(StoredViolation, error) bool) {
+			return func(yield func(normsync.StoredViolation, error) bool) {
 				first := uint64(0)
 				for v, err := range s.QueryViolations(ctx, q) {
 					if first == 0 {
@@ -171,8 +175,8 @@ func TestTestStoreChecksTheSequenceOfAQuerier(t *testing.T) {
 				}
 			}
 		},
-		"it compares agents exactly": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
-			return func(yield func(StoredViolation, error) bool) {
+		"it compares agents exactly": func(s *normsync.MemStore, ctx context.Context, q normsync.ViolationQuery) sequence {
+			return func(yield func(normsync.StoredViolation, error) bool) {
 				for v, err := range s.QueryViolations(ctx, q) {
 					if q.Agent != "" && err == nil && v.Action.Agent != q.Agent {
 						continue
@@ -183,20 +187,20 @@ func TestTestStoreChecksTheSequenceOfAQuerier(t *testing.T) {
 				}
 			}
 		},
-		"it does not look at the context": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
+		"it does not look at the context": func(s *normsync.MemStore, ctx context.Context, q normsync.ViolationQuery) sequence {
 			return s.QueryViolations(context.WithoutCancel(ctx), q)
 		},
-		"it yields once only": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
+		"it yields once only": func(s *normsync.MemStore, ctx context.Context, q normsync.ViolationQuery) sequence {
 			var ranged bool
-			return func(yield func(StoredViolation, error) bool) {
+			return func(yield func(normsync.StoredViolation, error) bool) {
 				if !ranged {
 					ranged = true
 					s.QueryViolations(ctx, q)(yield)
 				}
 			}
 		},
-		"it goes on after it was stopped": func(s *MemStore, ctx context.Context, q ViolationQuery) sequence {
-			return func(yield func(StoredViolation, error) bool) {
+		"it goes on after it was stopped": func(s *normsync.MemStore, ctx context.Context, q normsync.ViolationQuery) sequence {
+			return func(yield func(normsync.StoredViolation, error) bool) {
 				for v, err := range s.QueryViolations(ctx, q) {
 					yield(v, err)
 				}
@@ -205,7 +209,7 @@ func TestTestStoreChecksTheSequenceOfAQuerier(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := testStore(func() (Store, error) { return &querierBy{query: query}, nil }, 3*time.Second)
+			err := normsync.TestStoreWithin(func() (normsync.Store, error) { return &querierBy{query: query}, nil }, 3*time.Second)
 			require.ErrorContains(t, err, "normsync: ViolationQuerier: QueryViolations(")
 		})
 	}
@@ -220,14 +224,14 @@ func discard(err error) error {
 }
 
 func TestTestStoreHasAFaultForEveryRule(t *testing.T) {
-	for i, rule := range storeRules {
+	for i, rule := range normsync.StoreRules() {
 		n := 0
 		for _, f := range slices.Concat(valueFaults, useFaults, numberFaults) {
 			if f.rule == i+1 {
 				n++
 			}
 		}
-		require.GreaterOrEqual(t, n, 2, rule.words)
+		require.GreaterOrEqual(t, n, 2, rule)
 	}
 }
 
@@ -243,36 +247,36 @@ func TestTestStoreHasTheRulesOfTheComment(t *testing.T) {
 	}
 	comment = strings.ToLower(strings.NewReplacer("[", "", "]", "").Replace(comment))
 	rules := regexp.MustCompile(`(?m)^ *(\d+)\. ([^.]*(?:\n[^.]*)?)`).FindAllStringSubmatch(comment, -1)
-	require.Len(t, rules, len(storeRules))
+	require.Len(t, rules, len(normsync.StoreRules()))
 	for i, rule := range rules {
 		require.Equal(t, strconv.Itoa(i+1), rule[1])
 		words := strings.Join(strings.Fields(rule[2]), " ")
-		require.True(t, strings.HasPrefix(words, strings.ToLower(storeRules[i].words)), "rule %d is %q", i+1, words)
+		require.True(t, strings.HasPrefix(words, strings.ToLower(normsync.StoreRules()[i])), "rule %d is %q", i+1, words)
 	}
 }
 
 func TestTestStorePassesMemStore(t *testing.T) {
-	require.NoError(t, TestStore(func() (Store, error) { return new(MemStore), nil }))
+	require.NoError(t, normsync.TestStore(func() (normsync.Store, error) { return new(normsync.MemStore), nil }))
 }
 
 func TestTestStorePassesFileStore(t *testing.T) {
 	n := 0
-	require.NoError(t, TestStore(func() (Store, error) {
+	require.NoError(t, normsync.TestStore(func() (normsync.Store, error) {
 		n++
-		s, err := OpenFile(filepath.Join(t.TempDir(), "store"), nil)
+		s, err := normsync.OpenFile(filepath.Join(t.TempDir(), "store"), nil)
 		if err == nil {
 			t.Cleanup(func() { s.Close() })
 		}
 		return s, err
 	}))
-	require.GreaterOrEqual(t, n, len(storeRules))
+	require.GreaterOrEqual(t, n, len(normsync.StoreRules()))
 }
 
 func TestTestStoreReportsWhatItCannotOpen(t *testing.T) {
 	boom := errors.New("boom")
-	require.ErrorIs(t, TestStore(func() (Store, error) { return nil, boom }), boom)
-	require.ErrorContains(t, TestStore(func() (Store, error) { return nil, nil }), "open a store to test: the store is nil")
-	require.ErrorContains(t, TestStore(func() (Store, error) { panic("boom") }), "open a store to test: it panics: boom")
+	require.ErrorIs(t, normsync.TestStore(func() (normsync.Store, error) { return nil, boom }), boom)
+	require.ErrorContains(t, normsync.TestStore(func() (normsync.Store, error) { return nil, nil }), "open a store to test: the store is nil")
+	require.ErrorContains(t, normsync.TestStore(func() (normsync.Store, error) { panic("boom") }), "open a store to test: it panics: boom")
 }
 
 func TestTestStoreReportsAStoreThatPanicsOrHangs(t *testing.T) {
@@ -281,21 +285,21 @@ func TestTestStoreReportsAStoreThatPanicsOrHangs(t *testing.T) {
 	for name, do := range map[string]func(){"panics": func() { panic("boom") }, "hangs": func() { <-never }} {
 		for method, make := range map[string]func() *faultyStore{
 			"AppendRevisions": func() *faultyStore {
-				return appendsRevisions(func(*faultyStore, context.Context, []Revision) error { do(); return nil })
+				return appendsRevisions(func(*faultyStore, context.Context, []normsync.Revision) error { do(); return nil })
 			},
 			"Revisions": func() *faultyStore {
-				return revisionSequence(func(*faultyStore, context.Context, uint64, func(Revision, error) bool) { do() })
+				return revisionSequence(func(*faultyStore, context.Context, uint64, func(normsync.Revision, error) bool) { do() })
 			},
 			"AppendViolations": func() *faultyStore {
-				return appendsViolations(func(*faultyStore, context.Context, []Violation) error { do(); return nil })
+				return appendsViolations(func(*faultyStore, context.Context, []normsync.Violation) error { do(); return nil })
 			},
 			"Violations": func() *faultyStore {
-				return sequence(func(*faultyStore, context.Context, func(Violation, error) bool) { do() })
+				return sequence(func(*faultyStore, context.Context, func(normsync.Violation, error) bool) { do() })
 			},
 		} {
 			t.Run(method+" "+name, func(t *testing.T) {
 				t.Parallel()
-				err := testStore(func() (Store, error) { return make(), nil }, time.Second)
+				err := normsync.TestStoreWithin(func() (normsync.Store, error) { return make(), nil }, time.Second)
 				require.ErrorContains(t, err, "normsync: rule 1: ")
 				require.ErrorContains(t, err, "it "+name+": ")
 			})
@@ -306,25 +310,25 @@ func TestTestStoreReportsAStoreThatPanicsOrHangs(t *testing.T) {
 // valueFaults break the rules 1 to 5, about values.
 var valueFaults = []storeFault{
 	{1, "Revisions of an empty store yields an error", func() *faultyStore {
-		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool) {
 			if s.size() == 0 {
-				yield(Revision{}, errors.New("no such file"))
+				yield(normsync.Revision{}, errors.New("no such file"))
 				return
 			}
 			s.MemStore.Revisions(ctx, after)(yield)
 		})
 	}},
 	{1, "Revisions after the end yields a zero value", func() *faultyStore {
-		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool) {
 			if after > uint64(s.size()) {
-				yield(Revision{}, nil)
+				yield(normsync.Revision{}, nil)
 				return
 			}
 			s.MemStore.Revisions(ctx, after)(yield)
 		})
 	}},
 	{1, "AppendRevisions of nothing is an error", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			if len(revs) == 0 {
 				return errors.New("nothing to do")
 			}
@@ -332,73 +336,73 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{1, "AppendViolations of nothing stores an empty one", func() *faultyStore {
-		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			if len(vs) == 0 {
-				vs = make([]Violation, 1)
+				vs = make([]normsync.Violation, 1)
 			}
 			return s.MemStore.AppendViolations(ctx, vs...)
 		})
 	}},
 	{2, "violations lose nanoseconds", func() *faultyStore {
-		return violationsBy(func(v *Violation) { v.Action.Time = v.Action.Time.Truncate(time.Microsecond) })
+		return violationsBy(func(v *normsync.Violation) { v.Action.Time = v.Action.Time.Truncate(time.Microsecond) })
 	}},
 	{2, "revisions lose nanoseconds", func() *faultyStore {
-		return revisionsBy(func(r *Revision) { r.Time = r.Time.Truncate(time.Microsecond) })
+		return revisionsBy(func(r *normsync.Revision) { r.Time = r.Time.Truncate(time.Microsecond) })
 	}},
 	{2, "times come back in another zone", func() *faultyStore {
-		return revisionsBy(func(r *Revision) { r.Time = r.Time.In(time.FixedZone("there", 3600)) })
+		return revisionsBy(func(r *normsync.Revision) { r.Time = r.Time.In(time.FixedZone("there", 3600)) })
 	}},
 	{2, "times are kept as 64 bits of nanoseconds", func() *faultyStore {
-		return violationsBy(func(v *Violation) { v.Action.Time = time.Unix(0, v.Action.Time.UnixNano()).UTC() })
+		return violationsBy(func(v *normsync.Violation) { v.Action.Time = time.Unix(0, v.Action.Time.UnixNano()).UTC() })
 	}},
 	{2, "newlines become blanks", func() *faultyStore {
-		return violationsBy(func(v *Violation) { v.NormName = strings.ReplaceAll(v.NormName, "\n", " ") })
+		return violationsBy(func(v *normsync.Violation) { v.NormName = strings.ReplaceAll(v.NormName, "\n", " ") })
 	}},
 	{2, "the reason loses what is not ASCII", func() *faultyStore {
-		return revisionsBy(func(r *Revision) {
+		return revisionsBy(func(r *normsync.Revision) {
 			r.Reason = strings.Map(func(c rune) rune { return min(c, '~') }, r.Reason)
 		})
 	}},
 	{2, "HTML is escaped", func() *faultyStore {
-		return violationsBy(func(v *Violation) { v.Action.Faction = strings.ReplaceAll(v.Action.Faction, "<", `\u003c`) })
+		return violationsBy(func(v *normsync.Violation) { v.Action.Faction = strings.ReplaceAll(v.Action.Faction, "<", `\u003c`) })
 	}},
 	{2, "long texts are cut at 64 KiB", func() *faultyStore {
-		return violationsBy(func(v *Violation) { v.Action.Verb = v.Action.Verb[:min(len(v.Action.Verb), 1<<16)] })
+		return violationsBy(func(v *normsync.Violation) { v.Action.Verb = v.Action.Verb[:min(len(v.Action.Verb), 1<<16)] })
 	}},
 	{2, "blanks around are trimmed", func() *faultyStore {
-		return revisionsBy(func(r *Revision) { r.By = strings.TrimSpace(r.By) })
+		return revisionsBy(func(r *normsync.Revision) { r.By = strings.TrimSpace(r.By) })
 	}},
 	{2, "the edition is kept as a float", func() *faultyStore {
-		return violationsBy(func(v *Violation) {
+		return violationsBy(func(v *normsync.Violation) {
 			if v.Edition > 1<<53 {
 				v.Edition &^= 1<<12 - 1
 			}
 		})
 	}},
 	{2, "metadata is parsed and printed", func() *faultyStore {
-		return violationsBy(func(v *Violation) { v.Action.Metadata = strings.ReplaceAll(v.Action.Metadata, "2.50", "2.5") })
+		return violationsBy(func(v *normsync.Violation) { v.Action.Metadata = strings.ReplaceAll(v.Action.Metadata, "2.50", "2.5") })
 	}},
-	{2, "shadow is lost", func() *faultyStore { return violationsBy(func(v *Violation) { v.Shadow = false }) }},
-	{2, "repealed is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Repealed = false }) }},
-	{2, "prev is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Prev = ID{} }) }},
-	{2, "priority is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Priority = 0 }) }},
-	{2, "From is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.From = time.Time{} }) }},
+	{2, "shadow is lost", func() *faultyStore { return violationsBy(func(v *normsync.Violation) { v.Shadow = false }) }},
+	{2, "repealed is lost", func() *faultyStore { return revisionsBy(func(r *normsync.Revision) { r.Norm.Repealed = false }) }},
+	{2, "prev is lost", func() *faultyStore { return revisionsBy(func(r *normsync.Revision) { r.Prev = normsync.ID{} }) }},
+	{2, "priority is lost", func() *faultyStore { return revisionsBy(func(r *normsync.Revision) { r.Norm.Priority = 0 }) }},
+	{2, "From is lost", func() *faultyStore { return revisionsBy(func(r *normsync.Revision) { r.Norm.From = time.Time{} }) }},
 	{2, "a From of 1970 is lost", func() *faultyStore {
-		return revisionsBy(func(r *Revision) {
+		return revisionsBy(func(r *normsync.Revision) {
 			if r.Norm.From.Equal(time.Unix(0, 0)) {
 				r.Norm.From = time.Time{}
 			}
 		})
 	}},
 	{2, "Until loses nanoseconds", func() *faultyStore {
-		return revisionsBy(func(r *Revision) { r.Norm.Until = r.Norm.Until.Truncate(time.Microsecond) })
+		return revisionsBy(func(r *normsync.Revision) { r.Norm.Until = r.Norm.Until.Truncate(time.Microsecond) })
 	}},
-	{2, "the advice of norms is lost", func() *faultyStore { return revisionsBy(func(r *Revision) { r.Norm.Advice = "" }) }},
-	{2, "the advice of violations is lost", func() *faultyStore { return violationsBy(func(v *Violation) { v.Advice = "" }) }},
-	{2, "facts are lost", func() *faultyStore { return violationsBy(func(v *Violation) { v.Action.Facts = "" }) }},
+	{2, "the advice of norms is lost", func() *faultyStore { return revisionsBy(func(r *normsync.Revision) { r.Norm.Advice = "" }) }},
+	{2, "the advice of violations is lost", func() *faultyStore { return violationsBy(func(v *normsync.Violation) { v.Advice = "" }) }},
+	{2, "facts are lost", func() *faultyStore { return violationsBy(func(v *normsync.Violation) { v.Action.Facts = "" }) }},
 	{2, "violations come back newest first", func() *faultyStore {
-		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
-			pairs := collect(consecutive(s.MemStore.Violations(ctx, 0)), 1<<20, nil)
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool) {
+			pairs := results(consecutive(s.MemStore.Violations(ctx, 0)), nil)
 			slices.Reverse(pairs)
 			for _, p := range pairs {
 				if !yield(p.value, p.err) {
@@ -408,12 +412,12 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{2, "one violation of a batch is lost", func() *faultyStore {
-		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			return s.MemStore.AppendViolations(ctx, vs[:min(len(vs), 24)]...)
 		})
 	}},
 	{3, "the beginning of a wrong batch is stored", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			for _, r := range revs {
 				if err := s.MemStore.AppendRevisions(ctx, r); err != nil {
 					return err
@@ -423,7 +427,7 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{3, "what fits of a wrong batch is taken without a word", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			if len(revs) < 2 {
 				return s.MemStore.AppendRevisions(ctx, revs...)
 			}
@@ -434,8 +438,8 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{4, "a wrong edition is refused with another error", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
-			if err := s.MemStore.AppendRevisions(ctx, revs...); errors.Is(err, ErrConflict) {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); errors.Is(err, normsync.ErrConflict) {
 				return errors.New("duplicate key")
 			} else {
 				return err
@@ -443,7 +447,7 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{4, "an edition that is there is taken without a word", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			if len(revs) == 1 && revs[0].Edition <= uint64(s.size()) && ctx.Err() == nil {
 				return nil
 			}
@@ -451,7 +455,7 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{4, "the last edition but one is taken again without a word", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			if len(revs) == 1 && revs[0].Edition > 0 && revs[0].Edition+1 == uint64(s.size()) && ctx.Err() == nil {
 				return nil
 			}
@@ -459,7 +463,7 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{4, "a single edition that is too great is stored as the next", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			if n := uint64(s.size()); len(revs) == 1 && revs[0].Edition > n {
 				revs[0].Edition = n + 1
 			}
@@ -467,7 +471,7 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{4, "the first edition may be any", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			if len(revs) == 1 && s.size() == 0 && revs[0].Edition > 1 {
 				revs = slices.Clone(revs)
 				revs[0].Edition = 1
@@ -476,7 +480,7 @@ var valueFaults = []storeFault{
 		})
 	}},
 	{4, "editions are compared in 32 bits", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			revs = slices.Clone(revs)
 			for i := range revs {
 				revs[i].Edition &= 1<<32 - 1
@@ -488,17 +492,17 @@ var valueFaults = []storeFault{
 	{4, "of a batch only the first Prev is looked at", func() *faultyStore { return looksAtPrev(func(i int) bool { return i == 0 }) }},
 	{4, "of a batch the first Prev is not looked at", func() *faultyStore { return looksAtPrev(func(i int) bool { return i > 0 }) }},
 	{5, "Revisions(after) yields that edition, too", func() *faultyStore {
-		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 			return s.MemStore.Revisions(ctx, max(after, 1)-1)
 		}}
 	}},
 	{5, "Revisions(after) yields everything", func() *faultyStore {
-		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 			return s.MemStore.Revisions(ctx, 0)
 		}}
 	}},
 	{5, "Revisions(after) yields one too few", func() *faultyStore {
-		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 			if after > 0 {
 				after++
 			}
@@ -506,7 +510,7 @@ var valueFaults = []storeFault{
 		}}
 	}},
 	{5, "after is a signed number", func() *faultyStore {
-		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 			return s.MemStore.Revisions(ctx, uint64(max(int64(after), 0)))
 		}}
 	}},
@@ -514,18 +518,18 @@ var valueFaults = []storeFault{
 
 // looksAtPrev returns a store that checks the Prev of only some revisions of a batch.
 func looksAtPrev(looks func(i int) bool) *faultyStore {
-	prevs := map[uint64]ID{} // by edition
-	var last ID
+	prevs := map[uint64]normsync.ID{} // by edition
+	var last normsync.ID
 	return &faultyStore{
-		appendRevisions: func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		appendRevisions: func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			plain, tip := slices.Clone(revs), last
 			for i, r := range revs {
-				if looks(i) && !r.follows(tip) {
-					return ErrConflict
+				if looks(i) && r.Prev != tip && r.Prev != (normsync.ID{}) {
+					return normsync.ErrConflict
 				}
-				plain[i].Prev, tip = ID{}, r.ID()
+				plain[i].Prev, tip = normsync.ID{}, r.ID()
 			}
 			if err := s.MemStore.AppendRevisions(ctx, plain...); err != nil {
 				return err
@@ -536,8 +540,8 @@ func looksAtPrev(looks func(i int) bool) *faultyStore {
 			last = tip
 			return nil
 		},
-		revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-			return eachBy(s.MemStore.Revisions(ctx, after), func(r *Revision) {
+		revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
+			return eachBy(s.MemStore.Revisions(ctx, after), func(r *normsync.Revision) {
 				s.mu.RLock()
 				defer s.mu.RUnlock()
 				r.Prev = prevs[r.Edition]
@@ -549,17 +553,17 @@ func looksAtPrev(looks func(i int) bool) *faultyStore {
 // useFaults break the rules 6 to 12, about the use of a store.
 var useFaults = []storeFault{
 	{6, "AppendRevisions does not look at its context", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, _ context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, _ context.Context, revs []normsync.Revision) error {
 			return s.MemStore.AppendRevisions(background, revs...)
 		})
 	}},
 	{6, "AppendViolations reports its context, and stores all the same", func() *faultyStore {
-		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			return errors.Join(s.MemStore.AppendViolations(background, vs...), ctx.Err())
 		})
 	}},
 	{6, "AppendViolations reports every context as cancelled", func() *faultyStore {
-		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			if ctx.Err() != nil {
 				return context.Canceled
 			}
@@ -567,41 +571,41 @@ var useFaults = []storeFault{
 		})
 	}},
 	{6, "Revisions does not look at its context", func() *faultyStore {
-		return &faultyStore{revisions: func(s *faultyStore, _ context.Context, after uint64) iter.Seq2[Revision, error] {
+		return &faultyStore{revisions: func(s *faultyStore, _ context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 			return s.MemStore.Revisions(background, after)
 		}}
 	}},
 	{6, "Violations yields a value before it looks at its context", func() *faultyStore {
-		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool) {
 			for v, err := range consecutive(s.MemStore.Violations(background, 0)) {
 				if !yield(v, err) {
 					return
 				}
 				if err := ctx.Err(); err != nil {
-					yield(Violation{}, err)
+					yield(normsync.Violation{}, err)
 					return
 				}
 			}
 		})
 	}},
 	{6, "Violations with a context that is done is empty", func() *faultyStore {
-		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool) {
 			if ctx.Err() == nil {
 				consecutive(s.MemStore.Violations(ctx, 0))(yield)
 			}
 		})
 	}},
 	{7, "Violations goes on after it was stopped", func() *faultyStore {
-		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool) {
 			for v, err := range consecutive(s.MemStore.Violations(ctx, 0)) {
 				yield(v, err)
 			}
 		})
 	}},
 	{7, "Revisions can be ranged over once", func() *faultyStore {
-		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+		return &faultyStore{revisions: func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
 			var used atomic.Bool
-			return func(yield func(Revision, error) bool) {
+			return func(yield func(normsync.Revision, error) bool) {
 				if !used.Swap(true) {
 					s.MemStore.Revisions(ctx, after)(yield)
 				}
@@ -609,9 +613,9 @@ var useFaults = []storeFault{
 		}}
 	}},
 	{7, "a sequence goes on where it was stopped", func() *faultyStore {
-		return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
+		return &faultyStore{violations: func(s *faultyStore, ctx context.Context) iter.Seq2[normsync.Violation, error] {
 			next, _ := iter.Pull2(consecutive(s.MemStore.Violations(ctx, 0)))
-			return func(yield func(Violation, error) bool) {
+			return func(yield func(normsync.Violation, error) bool) {
 				for v, err, ok := next(); ok && yield(v, err); v, err, ok = next() {
 				}
 			}
@@ -619,9 +623,9 @@ var useFaults = []storeFault{
 	}},
 	{7, "two sequences at once share their place", func() *faultyStore {
 		var place atomic.Int64
-		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool) {
 			place.Store(0)
-			for pairs := collect(consecutive(s.MemStore.Violations(ctx, 0)), 1<<20, nil); int(place.Load()) < len(pairs); {
+			for pairs := results(consecutive(s.MemStore.Violations(ctx, 0)), nil); int(place.Load()) < len(pairs); {
 				if p := pairs[place.Add(1)-1]; !yield(p.value, p.err) {
 					return
 				}
@@ -630,14 +634,14 @@ var useFaults = []storeFault{
 	}},
 	{7, "after a sequence was stopped nothing can be appended", func() *faultyStore {
 		var stopped atomic.Bool
-		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			if stopped.Load() {
 				return errors.New("the log is busy")
 			}
 			return s.MemStore.AppendRevisions(ctx, revs...)
 		})
-		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-			return func(yield func(Revision, error) bool) {
+		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
+			return func(yield func(normsync.Revision, error) bool) {
 				for r, err := range s.MemStore.Revisions(ctx, after) {
 					if !yield(r, err) {
 						stopped.Store(true)
@@ -649,7 +653,7 @@ var useFaults = []storeFault{
 		return s
 	}},
 	{8, "Revisions yields an error twice", func() *faultyStore {
-		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool) {
 			for r, err := range s.MemStore.Revisions(ctx, after) {
 				if !yield(r, err) || err != nil && !yield(r, err) {
 					return
@@ -658,7 +662,7 @@ var useFaults = []storeFault{
 		})
 	}},
 	{8, "Violations yields an error with a value", func() *faultyStore {
-		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool) {
 			for v, err := range consecutive(s.MemStore.Violations(ctx, 0)) {
 				if err != nil {
 					v.NormName = "half"
@@ -670,15 +674,15 @@ var useFaults = []storeFault{
 		})
 	}},
 	{8, "Violations goes on after an error", func() *faultyStore {
-		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
-			if err := ctx.Err(); err != nil && !yield(Violation{}, err) {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool) {
+			if err := ctx.Err(); err != nil && !yield(normsync.Violation{}, err) {
 				return
 			}
 			consecutive(s.MemStore.Violations(background, 0))(yield)
 		})
 	}},
 	{8, "Violations ends without an error when its context ends", func() *faultyStore {
-		return sequence(func(s *faultyStore, ctx context.Context, yield func(Violation, error) bool) {
+		return sequence(func(s *faultyStore, ctx context.Context, yield func(normsync.Violation, error) bool) {
 			done := ctx.Err() != nil
 			for v, err := range consecutive(s.MemStore.Violations(ctx, 0)) {
 				if err != nil && !done || !yield(v, err) {
@@ -688,13 +692,13 @@ var useFaults = []storeFault{
 		})
 	}},
 	{9, "a lock is held while violations are ranged over", func() *faultyStore {
-		s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return s.MemStore.AppendViolations(ctx, vs...)
 		})
-		s.violations = func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
-			return func(yield func(Violation, error) bool) {
+		s.violations = func(s *faultyStore, ctx context.Context) iter.Seq2[normsync.Violation, error] {
+			return func(yield func(normsync.Violation, error) bool) {
 				s.mu.RLock()
 				defer s.mu.RUnlock()
 				consecutive(s.MemStore.Violations(ctx, 0))(yield)
@@ -703,13 +707,13 @@ var useFaults = []storeFault{
 		return s
 	}},
 	{9, "ranging over violations keeps revisions from being appended", func() *faultyStore {
-		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return s.MemStore.AppendRevisions(ctx, revs...)
 		})
-		s.violations = func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
-			return func(yield func(Violation, error) bool) {
+		s.violations = func(s *faultyStore, ctx context.Context) iter.Seq2[normsync.Violation, error] {
+			return func(yield func(normsync.Violation, error) bool) {
 				s.mu.RLock()
 				defer s.mu.RUnlock()
 				consecutive(s.MemStore.Violations(ctx, 0))(yield)
@@ -718,7 +722,7 @@ var useFaults = []storeFault{
 		return s
 	}},
 	{9, "a sequence begins again when something was appended", func() *faultyStore {
-		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool) {
 			for old := -1; old < s.size(); {
 				old = s.size()
 				for r, err := range s.MemStore.Revisions(ctx, after) {
@@ -733,7 +737,7 @@ var useFaults = []storeFault{
 		})
 	}},
 	{9, "a sequence ends when something was appended", func() *faultyStore {
-		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(Revision, error) bool) {
+		return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool) {
 			old := s.size()
 			for r, err := range s.MemStore.Revisions(ctx, after) {
 				if s.size() != old || !yield(r, err) {
@@ -743,7 +747,7 @@ var useFaults = []storeFault{
 		})
 	}},
 	{10, "the slice of violations is kept", func() *faultyStore {
-		return keeping(func(s *faultyStore, vs []Violation) {
+		return keeping(func(s *faultyStore, vs []normsync.Violation) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if len(s.kept) == 0 {
@@ -754,22 +758,22 @@ var useFaults = []storeFault{
 		})
 	}},
 	{10, "the slice that was given is grown in place", func() *faultyStore {
-		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
-			if vs = append(vs, Violation{NormName: "end of batch"}); len(vs) == 1 {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
+			if vs = append(vs, normsync.Violation{NormName: "end of batch"}); len(vs) == 1 {
 				return ctx.Err()
 			}
 			return s.MemStore.AppendViolations(ctx, vs[:len(vs)-1]...)
 		})
 	}},
 	{10, "the slice that was given is wiped", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			defer clear(revs)
 			return s.MemStore.AppendRevisions(ctx, revs...)
 		})
 	}},
 	{11, "appends at the same time lose each other", func() *faultyStore {
 		var arrived atomic.Int64
-		return keeping(func(s *faultyStore, vs []Violation) {
+		return keeping(func(s *faultyStore, vs []normsync.Violation) {
 			s.mu.RLock()
 			old := s.kept
 			s.mu.RUnlock()
@@ -790,9 +794,9 @@ var useFaults = []storeFault{
 	}},
 	{11, "two may append the same edition at once", func() *faultyStore {
 		var busy atomic.Int64
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			defer busy.Add(-1)
-			if err := s.MemStore.AppendRevisions(ctx, revs...); busy.Add(1) == 1 || !errors.Is(err, ErrConflict) || len(revs) != 2 || revs[0].Edition != uint64(s.size()-1) {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); busy.Add(1) == 1 || !errors.Is(err, normsync.ErrConflict) || len(revs) != 2 || revs[0].Edition != uint64(s.size()-1) {
 				for range 100 {
 					runtime.Gosched()
 				}
@@ -803,7 +807,7 @@ var useFaults = []storeFault{
 	}},
 	{11, "it panics when it is used by two at once", func() *faultyStore {
 		var busy atomic.Int64
-		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			defer busy.Add(-1)
 			if busy.Add(1) > 1 {
 				panic("concurrent use")
@@ -815,12 +819,12 @@ var useFaults = []storeFault{
 		})
 	}},
 	{11, "half a batch is to be seen while it is appended", func() *faultyStore {
-		var half atomic.Pointer[Revision]
+		var half atomic.Pointer[normsync.Revision]
 		var seen atomic.Bool
-		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
+		s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
 			if len(revs) == 2 && revs[0].Edition == uint64(s.size()+1) && revs[1].Edition == revs[0].Edition+1 {
 				if !half.CompareAndSwap(nil, &revs[0]) {
-					return ErrConflict
+					return normsync.ErrConflict
 				}
 				for range 10000 {
 					if runtime.Gosched(); seen.Load() {
@@ -831,8 +835,8 @@ var useFaults = []storeFault{
 			}
 			return s.MemStore.AppendRevisions(ctx, revs...)
 		})
-		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[Revision, error] {
-			return func(yield func(Revision, error) bool) {
+		s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
+			return func(yield func(normsync.Revision, error) bool) {
 				last := after
 				for r, err := range s.MemStore.Revisions(ctx, after) {
 					last = r.Edition
@@ -849,23 +853,23 @@ var useFaults = []storeFault{
 		return s
 	}},
 	{12, "a revision of an unknown kind is taken without a word", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
-			if err := s.MemStore.AppendRevisions(ctx, revs...); !errors.Is(err, ErrInvalid) {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); !errors.Is(err, normsync.ErrInvalid) {
 				return err
 			}
 			return nil
 		})
 	}},
 	{12, "a revision of an unknown kind is refused with another error", func() *faultyStore {
-		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []Revision) error {
-			if err := s.MemStore.AppendRevisions(ctx, revs...); !errors.Is(err, ErrInvalid) {
+		return appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
+			if err := s.MemStore.AppendRevisions(ctx, revs...); !errors.Is(err, normsync.ErrInvalid) {
 				return err
 			}
 			return errors.New("check constraint")
 		})
 	}},
 	{12, "metadata that is not JSON is dropped", func() *faultyStore {
-		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			vs = slices.Clone(vs)
 			for i := range vs {
 				if _, err := vs[i].Canonical(); err != nil {
@@ -876,7 +880,7 @@ var useFaults = []storeFault{
 		})
 	}},
 	{12, "the violations before an invalid one are stored", func() *faultyStore {
-		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		return appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			for i, v := range vs {
 				if _, err := v.Canonical(); err != nil {
 					return errors.Join(err, s.MemStore.AppendViolations(ctx, vs[:i]...))
@@ -888,16 +892,16 @@ var useFaults = []storeFault{
 }
 
 // keeping returns a store that keeps its violations in a slice.
-func keeping(add func(s *faultyStore, vs []Violation)) *faultyStore {
+func keeping(add func(s *faultyStore, vs []normsync.Violation)) *faultyStore {
 	return &faultyStore{
-		appendViolations: func(s *faultyStore, ctx context.Context, vs []Violation) error {
+		appendViolations: func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
 			if ctx.Err() == nil {
 				add(s, vs)
 			}
 			return ctx.Err()
 		},
-		violations: func(s *faultyStore, ctx context.Context) iter.Seq2[Violation, error] {
-			return func(yield func(Violation, error) bool) {
+		violations: func(s *faultyStore, ctx context.Context) iter.Seq2[normsync.Violation, error] {
+			return func(yield func(normsync.Violation, error) bool) {
 				s.mu.RLock()
 				all := s.kept
 				s.mu.RUnlock()
@@ -910,7 +914,7 @@ func keeping(add func(s *faultyStore, vs []Violation)) *faultyStore {
 					}
 				}
 				if ctx.Err() != nil {
-					yield(Violation{}, ctx.Err())
+					yield(normsync.Violation{}, ctx.Err())
 				}
 			}
 		},

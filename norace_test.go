@@ -1,5 +1,0 @@
-//go:build !race
-
-package normsync
-
-const raceEnabled = false
