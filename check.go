@@ -191,10 +191,10 @@ func (c *Constitution) dropOverridden(slots, permits []uint32, tokens *actionTok
 
 // overridden reports whether the permits, which match the action, override a
 // prohibition, which matches it, too. They do if each word of the verb that the
-// prohibition names is lifted, that is, named by a permit of higher priority. The
-// token * names the action as a whole, which is lifted if any word of the verb is.
+// prohibition names is also named by a permit of higher priority. For the token *,
+// which names the action as a whole, one word of the verb is enough.
 func (c *Constitution) overridden(n *Norm, permits []uint32, tokens *actionTokens) bool {
-	lifted := func(word string) bool {
+	permitted := func(word string) bool {
 		for _, slot := range permits {
 			if p := c.norms.norm(slot); p.Priority > n.Priority && p.namesVerb(word) {
 				return true
@@ -209,12 +209,12 @@ func (c *Constitution) overridden(n *Norm, permits []uint32, tokens *actionToken
 				return false // every permit that matches names a word of the verb
 			}
 		case !p.Prefix: // the words that it matches are equal
-			if !lifted(p.Word) && tokens.Has(p) {
+			if !permitted(p.Word) && tokens.Has(p) {
 				return false
 			}
 		default:
 			for _, word := range tokens.Field(token.Action) {
-				if p.Matches(word) && !lifted(word) {
+				if p.Matches(word) && !permitted(word) {
 					return false
 				}
 			}

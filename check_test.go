@@ -36,13 +36,13 @@ func (t twin) check(a normsync.Action) []string {
 		if n.Prohibited == "" || n.Repealed || !fields.applies(n) {
 			continue
 		}
-		// A permit of higher priority lifts the words that it names.
-		lifted := func(word string) bool {
+		// A permit of higher priority overrides n for the words that it names.
+		overridden := func(word string) bool {
 			return slices.ContainsFunc(permits, func(p normsync.Norm) bool { return p.Priority > n.Priority && twinNames(p.Permitted, word) })
 		}
-		left := slices.DeleteFunc(slices.Clone(fields.words["verb"]), lifted)
+		left := slices.DeleteFunc(slices.Clone(fields.words["verb"]), overridden)
 		for _, tok := range strings.Fields(n.Prohibited) {
-			// * is the action as a whole, which is lifted if any word is.
+			// * is the action as a whole, which is overridden if any word is.
 			whole := tok == "*" && len(left) > 0 && len(left) == len(fields.words["verb"])
 			if whole || tok != "*" && slices.ContainsFunc(left, func(word string) bool { return twinNames(tok, word) }) {
 				broken = append(broken, n)
@@ -699,21 +699,21 @@ func TestPreparedAllocations(t *testing.T) {
 		normsync.Norm{Name: "arena", Condition: "arena", Permitted: "attack", Priority: 9})
 	require.NoError(t, err)
 	miss := prepare(normsync.Action{Agent: "the hero", Verb: "walk slowly", Location: "town safe_zone", Target: "goblin", Faction: "red", Facts: "night war"})
-	lifted := prepare(normsync.Action{Agent: "the hero", Verb: "attack", Location: "arena safe_zone"})
+	overridden := prepare(normsync.Action{Agent: "the hero", Verb: "attack", Location: "arena safe_zone"})
 	hit := prepare(normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone", Target: "goblin", Faction: "red", Facts: "night"})
 	long := prepare(normsync.Action{Verb: "walk", Location: strings.Repeat("a bc def ", 50)})
 	vs, allowed, words := make([]normsync.Violation, 0, 4), make([]string, 0, 4), make([]normsync.Word, 0, 8)
 	verbs := []string{"walk", "attack", "cast_fire", "trade"}
 	for name, f := range map[string]func(){
-		"a miss":                   func() { vs = c.AppendCheckPrepared(vs[:0], miss) },
-		"a lifted prohibition":     func() { vs = c.AppendCheckPrepared(vs[:0], lifted) },
-		"a hit of single words":    func() { vs = c.AppendCheckPrepared(vs[:0], hit) },
-		"a long action":            func() { vs = c.AppendCheckPrepared(vs[:0], long) },
-		"AllowsPrepared":           func() { c.AllowsPrepared(miss); c.AllowsPrepared(lifted); c.AllowsPrepared(hit) },
-		"AppendAllowed":            func() { allowed = c.AppendAllowed(allowed[:0], normsync.Action{Location: "town safe_zone"}, verbs...) },
-		"AppendAllowedPrepared":    func() { allowed = c.AppendAllowedPrepared(allowed[:0], miss, verbs...) },
-		"AppendWords":              func() { words = normsync.AppendWords(words[:0], "town safe_zone 睡觉") },
-		"the text of single words": func() { _ = hit.Action() },
+		"a miss":                    func() { vs = c.AppendCheckPrepared(vs[:0], miss) },
+		"an overridden prohibition": func() { vs = c.AppendCheckPrepared(vs[:0], overridden) },
+		"a hit of single words":     func() { vs = c.AppendCheckPrepared(vs[:0], hit) },
+		"a long action":             func() { vs = c.AppendCheckPrepared(vs[:0], long) },
+		"AllowsPrepared":            func() { c.AllowsPrepared(miss); c.AllowsPrepared(overridden); c.AllowsPrepared(hit) },
+		"AppendAllowed":             func() { allowed = c.AppendAllowed(allowed[:0], normsync.Action{Location: "town safe_zone"}, verbs...) },
+		"AppendAllowedPrepared":     func() { allowed = c.AppendAllowedPrepared(allowed[:0], miss, verbs...) },
+		"AppendWords":               func() { words = normsync.AppendWords(words[:0], "town safe_zone 睡觉") },
+		"the text of single words":  func() { _ = hit.Action() },
 	} {
 		f()
 		require.Zero(t, testing.AllocsPerRun(100, f), name)

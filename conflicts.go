@@ -43,7 +43,7 @@ type Conflict struct {
 //	               priority is at least A's, and it is a shadow norm only if A
 //	               is. A duplicate is reported once, and as nothing else.
 //	overruled      B is a permit of higher priority that overrides A wherever
-//	               A applies: it lifts every word of the verb that A forbids.
+//	               A applies, for every word of the verb that A forbids.
 //	redundant      Every action that violates A also violates B. A norm that
 //	               denies is not redundant to a shadow norm. If two norms are
 //	               redundant to each other, one is reported, so that you can
@@ -256,14 +256,14 @@ func (f *finder) report(kind ConflictKind, a, b *conflictNorm, witness implicati
 func (f *finder) dead(n *conflictNorm) bool {
 	budget, done := f.ask(n)
 	defer done()
-	needed, lifting := n.tokens.Dead(budget)
+	needed, exempting := n.tokens.Dead(budget)
 	if needed == nil {
 		return false
 	}
 	w, ok := implication.Smallest(&n.tokens.Verbs[0], n.tokens.Condition, nil, budget)
 	if ok {
 		w.Time = n.tokens.Window.Times()[0]
-		f.report(ConflictDead, n, nil, w, fmt.Sprintf("no action has %s without %s, which lifts the norm", either(needed), either(lifting)))
+		f.report(ConflictDead, n, nil, w, fmt.Sprintf("no action has %s without %s, which Unless exempts", either(needed), either(exempting)))
 	}
 	return ok
 }
@@ -323,8 +323,8 @@ func (f *finder) implies(n, b *conflictNorm, budget *implication.Budget) bool {
 	if b.Shadow && !n.Shadow || !b.tokens.Covers(n.tokens, budget) {
 		return false
 	}
-	// A permit lifts single words. It lifts * if it names any word, so * of b may be
-	// lifted where a word that n names is not.
+	// A permit overrides for single words. It overrides * if it names any word, so it may
+	// override b, which forbids *, and not n, which forbids another word.
 	permitted := len(f.priorities) > 0 && f.priorities[len(f.priorities)-1] > b.Priority
 	if permitted && !b.tokens.CoversWords(n.tokens, false, budget) {
 		return false
@@ -349,14 +349,14 @@ func (f *finder) contradictions(n *conflictNorm) {
 	reported := false
 	accept := f.notOverridden(n.Priority)
 	permits.Each(n.tokens, budget, func(b *implication.Norm, verb *implication.Token) {
-		if reported && f.named[f.of(b)] || n.tokens.Lifts(verb, budget) || b.Lifts(verb, budget) {
+		if reported && f.named[f.of(b)] || n.tokens.Exempts(verb, budget) || b.Exempts(verb, budget) {
 			return
 		}
 		times := n.tokens.Window.And(b.Window).Times()
-		lifted := func(by *implication.Norm) func(implication.Clause) bool {
-			return func(c implication.Clause) bool { return by.LiftsAll(c, budget) }
+		exempted := func(by *implication.Norm) func(implication.Clause) bool {
+			return func(c implication.Clause) bool { return by.ExemptsAll(c, budget) }
 		}
-		if len(times) == 0 || slices.ContainsFunc(n.tokens.Condition, lifted(b)) || slices.ContainsFunc(b.Condition, lifted(n.tokens)) {
+		if len(times) == 0 || slices.ContainsFunc(n.tokens.Condition, exempted(b)) || slices.ContainsFunc(b.Condition, exempted(n.tokens)) {
 			return
 		}
 		w, ok := shown(verb, slices.Concat(n.tokens.Condition, b.Condition), slices.Concat(n.tokens.Unless, b.Unless), times, accept, budget)

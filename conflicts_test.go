@@ -91,12 +91,12 @@ func TestConflictsFinds(t *testing.T) {
 		{"one token more", []normsync.Norm{prohibition("narrow", "zone red", "attack"), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
 		{"one verb less", []normsync.Norm{prohibition("narrow", "zone", "loot"), prohibition("wide", "zone", "attack loot")}, []string{"redundant narrow wide"}},
 		{"a word for a prefix", []normsync.Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "a*")}, []string{"redundant narrow wide"}},
-		{"a word for *, which a permit lifts if it names another word", []normsync.Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "*")}, []string{}},
+		{"a word for *, which a permit overrides if it names another word", []normsync.Norm{prohibition("narrow", "zone", "attack"), prohibition("wide", "zo*", "*")}, []string{}},
 		{"a word for *, which no permit is above", []normsync.Norm{prohibition("narrow", "zone", "attack", priority(10)), prohibition("wide", "zo*", "*", priority(10))}, []string{"redundant narrow wide"}},
 		{"a longer prefix for a prefix", []normsync.Norm{prohibition("narrow", "location:zon*", "att*"), prohibition("wide", "zo*", "at*")}, []string{"redundant narrow wide"}},
 		{"any verb, and a condition on the verb", []normsync.Norm{prohibition("narrow", "action:attack", "*"), prohibition("wide", "", "attack loot")}, []string{"redundant narrow wide"}},
 		{"a verb in the condition", []normsync.Norm{prohibition("narrow", "", "attack"), prohibition("wide", "action:att*", "a*")}, []string{"redundant narrow wide"}},
-		{"a verb that its own Unless lifts", []normsync.Norm{prohibition("narrow", "zone", "attack loot", unless("loot")), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
+		{"a verb that its own Unless exempts", []normsync.Norm{prohibition("narrow", "zone", "attack loot", unless("loot")), prohibition("wide", "zone", "attack")}, []string{"redundant narrow wide"}},
 		{"one exemption more", []normsync.Norm{prohibition("narrow", "zone", "attack", unless("duel spar*")), prohibition("wide", "zone", "attack", unless("sparring"))}, []string{"redundant narrow wide"}},
 		{"at a lower priority, with a permit that silences both or none",
 			[]normsync.Norm{prohibition("narrow", "zone red", "attack", priority(4)), prohibition("wide", "zone", "attack"), permission("p", "white flag", "attack", 5)},
@@ -143,7 +143,7 @@ func TestConflictsFinds(t *testing.T) {
 		{"Unless is in each of the fields", []normsync.Norm{prohibition("d", "zone", "attack", unless("location:zone target:* faction:zon* facts:zone action:zone"))}, []string{"dead d"}},
 		{"a permit of one verb of two does not overrule", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "", "attack loot")}, []string{}},
 		{"a permit of a word does not name all that a prefix does", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "", "att*")}, []string{}},
-		{"* is lifted by any word, which the condition ensures", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "*")}, []string{"overruled f p"}},
+		{"* is overridden by any word, which the condition ensures", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "*")}, []string{"overruled f p"}},
 		{"* beside a word that is not permitted", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "verb:attack", "* loot")}, []string{}},
 		{"* below a permit of one verb is the default to deny", []normsync.Norm{permission("p", "", "attack", 4), prohibition("f", "", "*")}, []string{}},
 
@@ -152,9 +152,9 @@ func TestConflictsFinds(t *testing.T) {
 		{"an alternative is one of more", []normsync.Norm{prohibition("x", "a|b|c", "v"), prohibition("y", "b|a*", "v")}, []string{}},
 		{"fewer alternatives", []normsync.Norm{prohibition("x", "a|b|c", "v"), prohibition("y", "target:c|a", "v")}, []string{"redundant y x"}},
 		{"a prefix of each alternative", []normsync.Norm{prohibition("x", "z*", "v"), prohibition("y", "zone|zoo", "v")}, []string{"redundant y x"}},
-		{"an alternative that Unless lifts does not count", []normsync.Norm{prohibition("x", "a", "v", unless("c")), prohibition("y", "a|b", "v", unless("b|c"))}, []string{"redundant y x"}},
-		{"Unless lifts each alternative", []normsync.Norm{prohibition("d", "z a|b", "v", unless("b|q a*"))}, []string{"dead d"}},
-		{"Unless lifts one alternative", []normsync.Norm{prohibition("d", "z a|b", "v", unless("b|q"))}, []string{}},
+		{"an alternative that Unless exempts does not count", []normsync.Norm{prohibition("x", "a", "v", unless("c")), prohibition("y", "a|b", "v", unless("b|c"))}, []string{"redundant y x"}},
+		{"Unless exempts each alternative", []normsync.Norm{prohibition("d", "z a|b", "v", unless("b|q a*"))}, []string{"dead d"}},
+		{"Unless exempts one alternative", []normsync.Norm{prohibition("d", "z a|b", "v", unless("b|q"))}, []string{}},
 		{"a bar that is part of a word", []normsync.Norm{prohibition("x", `a\|b`, "v"), prohibition("y", "a|b", "v")}, []string{}},
 		{"a permit for one alternative", []normsync.Norm{permission("p", "a", "v", 4), prohibition("f", "a|b", "v")}, []string{}},
 		{"a permit for each alternative", []normsync.Norm{permission("p", "a|b|c", "v", 4), prohibition("f", "a|b", "v")}, []string{"overruled f p"}},
@@ -209,10 +209,10 @@ func TestConflictsSaysWhy(t *testing.T) {
 		details = append(details, c.A+": "+c.Detail)
 	}
 	require.Equal(t, []string{
-		`d: no action has "zone" without "location:zone" or "target:*" or "facts:zone" or "faction:zon*" or "action:zone", which lifts the norm`,
-		`e: no action has "Attack" or "loot" without "attack" or "lo*", which lifts the norm`,
+		`d: no action has "zone" without "location:zone" or "target:*" or "facts:zone" or "faction:zon*" or "action:zone", which Unless exempts`,
+		`e: no action has "Attack" or "loot" without "attack" or "lo*", which Unless exempts`,
 		`x: both have the same tokens, and the other has priority 2 over 0`,
-		`z: no action has "agent:a" or "agent:B" without "agent:A*" or "agent:b", which lifts the norm`,
+		`z: no action has "agent:a" or "agent:B" without "agent:A*" or "agent:b", which Unless exempts`,
 	}, details)
 }
 
@@ -818,14 +818,14 @@ func TestConflictsAgreeWithTheTwin(t *testing.T) {
 	}
 }
 
-// shareVerb reports whether two norms have a verb in common that is lifted by
-// neither's Unless.
+// shareVerb reports whether two norms have a verb in common that
+// neither's Unless exempts.
 func shareVerb(a, b normsync.Norm) bool {
 	r, s := a.Implication(0), b.Implication(1)
 	both := &implication.Norm{Unless: slices.Concat(r.Unless, s.Unless)}
 	budget, shared := implication.NewBudget(math.MaxInt), false
 	implication.NewOverlaps([]*implication.Norm{s}).Each(r, budget, func(_ *implication.Norm, verb *implication.Token) {
-		shared = shared || !both.Lifts(verb, budget)
+		shared = shared || !both.Exempts(verb, budget)
 	})
 	return shared
 }

@@ -37,10 +37,10 @@
 // matches its verb, and permits it if a token of Permitted does. Prohibited and
 // Permitted take only the forms word and word*.
 //
-// A permit lifts the words of the verb that it names, and no others, from
-// prohibitions of strictly lower Priority. A norm is violated if it forbids a
-// word of the verb that no permit lifts. If its token is *, it forbids the verb
-// as a whole, and a permit for any word of the verb lifts it. Violations are
+// A permit overrides prohibitions of strictly lower Priority, but only for the
+// words of the verb that it names. A norm is violated if it forbids a word of the
+// verb for which no permit overrides it. If its token is *, it forbids the verb as a
+// whole, and a permit for any word of the verb overrides it. Violations are
 // sorted by Priority, highest first, and then by Name. A Shadow norm is reported
 // but denies nothing, and a Shadow permit overrides nothing. Use
 // [Constitution.Allows] or [Denied] for a verdict: counting violations would

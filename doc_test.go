@@ -54,7 +54,7 @@ var claims = []struct{ phrase, tests string }{
 	{"forbids the action", "TestMatchingTable TestCheckAgreesWithItsTwin"},
 	{"take only the forms", "TestValidateSaysWhatToDo"},
 	{"strictly lower", "TestMatchingTable TestCheckAgreesWithItsTwin"},
-	{"that no permit lifts", "TestMatchingTable TestCheckAgreesWithItsTwin"},
+	{"which no permit overrides", "TestMatchingTable TestCheckAgreesWithItsTwin"},
 	{"as a whole", "TestMatchingTable TestCheckAgreesWithItsTwin"},
 	{"sorted by Priority", "TestMatchingTable TestCheckAgreesWithItsTwin"},
 	{"denies nothing", "TestMatchingTable TestCheckAgreesWithItsTwin"},

@@ -467,7 +467,7 @@ func ExampleConflicts() {
 	}
 	// Output:
 	// dead: "never" ""
-	//   no action has "flag" without "flag", which lifts the norm
+	//   no action has "flag" without "flag", which Unless exempts
 	//   for example "move" in "red flag"
 	// redundant: "no-loot-at-night" "peace"
 	//   whatever breaks it breaks the other norm, too
@@ -488,7 +488,7 @@ func ExampleLint() {
 	// peace: Condition: locaton:bank: "locaton" is not a field, so the token is an ordinary word; write "location:bank"
 	// peace: Condition: !night: the ! is part of the word; write "Unless: night"
 	// peace: Prohibited: attack,: the "," is part of the word: tokens are separated by white space; write "attack"
-	// duel: Permitted: attack: it lifts nothing: no prohibition has one of its verbs; write ""
+	// duel: Permitted: attack: it overrides nothing: no prohibition has one of its verbs; write ""
 }
 
 func ExampleCover() {

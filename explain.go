@@ -16,7 +16,7 @@ type Outcome string
 const (
 	OutcomeViolated   Outcome = "violated"
 	OutcomeShadow     Outcome = "shadow"     // would have counted, but is a dry run
-	OutcomeOverridden Outcome = "overridden" // permits of higher priority lift the words that it forbids
+	OutcomeOverridden Outcome = "overridden" // permits of higher priority override it
 	OutcomeExempt     Outcome = "exempt"     // an Unless token is present
 	OutcomeUnmet      Outcome = "unmet"      // condition tokens are missing
 	OutcomePermits    Outcome = "permits"    // a permit that matched
@@ -41,7 +41,7 @@ type Finding struct {
 //	exempt      an Unless token is present; By is the first such token
 //	shadow      a Shadow norm, prohibition or permit, that would have counted
 //	permits     a permit that matched
-//	overridden  permits of higher priority lift the words that it forbids; By is one of them
+//	overridden  permits of higher priority override it for all words that it forbids; By is one of them
 //	violated    none of the above
 //
 // If several permits override a norm, By names the one with the highest
@@ -96,8 +96,8 @@ func (o Outcome) rank() int {
 	return slices.Index([]Outcome{OutcomeViolated, OutcomeShadow, OutcomeOverridden, OutcomePermits, OutcomeExempt, OutcomeInactive, OutcomeUnmet}, o)
 }
 
-// overrider returns the name of the first permit that lifts a word of the verb that an
-// overridden prohibition names.
+// overrider returns the name of the first permit that overrides a prohibition for a
+// word of the verb.
 func (c *Constitution) overrider(n *Norm, permits []uint32, tokens *actionTokens) string {
 	for _, slot := range permits {
 		p := c.norms.norm(slot)

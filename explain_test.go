@@ -29,7 +29,7 @@ func TestExplainTellsTheFirstThatHolds(t *testing.T) {
 		{"what is found is told as the norm has it", []normsync.Norm{forest}, nil, "violated [burn LIGHT* Forest dry*] [] "},
 		{"some of the condition is missing", []normsync.Norm{forest}, func(a *normsync.Action) { a.Target = "" }, "unmet [burn LIGHT* Forest] [dry*] "},
 		{"all of the condition is missing", []normsync.Norm{forest}, func(a *normsync.Action) { a.Target, a.Location = "", "" }, "unmet [burn LIGHT*] [Forest dry*] "},
-		{"what is missing comes before what lifts the norm", []normsync.Norm{forest}, func(a *normsync.Action) { a.Target = "rain" }, "unmet [burn LIGHT* Forest] [dry*] "},
+		{"what is missing comes before what exempts", []normsync.Norm{forest}, func(a *normsync.Action) { a.Target = "rain" }, "unmet [burn LIGHT* Forest] [dry*] "},
 		{"the first Unless token that is there", []normsync.Norm{forest}, func(a *normsync.Action) { a.Faction = "rain crew" }, "exempt [burn LIGHT* Forest dry*] [] faction:crew"},
 		{"Unless comes before a permit", []normsync.Norm{forest, permit}, func(a *normsync.Action) { a.Faction = "rain" }, "exempt [burn LIGHT* Forest dry*] [] rain"},
 		{"a higher permit", []normsync.Norm{forest, permit}, nil, "overridden [burn LIGHT* Forest dry*] [] rangers"},

@@ -36,7 +36,7 @@ type Warning struct {
 //   - a token or an alternative that makes no difference beside others of the norm
 //   - invisible characters that make a token look like another one: they count in
 //     agent: tokens only, and a token of nothing else is none
-//   - a permit that lifts nothing, because no prohibition of lower priority has one
+//   - a permit that overrides nothing, because no prohibition of lower priority has one
 //     of its verbs in a window that meets the permit's own
 //   - a name that differs from another one by case only
 //
@@ -46,7 +46,7 @@ type Warning struct {
 func Lint(norms []Norm) []Warning {
 	warnings := []Warning{}
 	names := map[string]string{} // the first name of those that fold to the same
-	lifted := newLiftable(norms)
+	prohibited := newProhibitedVerbs(norms)
 	for i := range norms {
 		n := &norms[i]
 		if n.Repealed || n.beyondLimits() {
@@ -60,7 +60,7 @@ func Lint(norms []Norm) []Warning {
 		}
 		l.lint()
 		if n.Permitted != "" && !n.Shadow {
-			l.lintPermit(lifted)
+			l.lintPermit(prohibited)
 		}
 		warnings = append(warnings, l.warnings...)
 	}
@@ -285,7 +285,7 @@ func (l *linter) lintAnyOf(field string, tokens implication.Clause) {
 }
 
 // lintAllOf warns of tokens of Condition that make no difference, because another one
-// or every verb implies them, and of alternatives that Unless lifts.
+// or every verb implies them, and of alternatives that Unless exempts.
 func (l *linter) lintAllOf(condition []lintToken, verbs, unless implication.Clause) {
 	budget := implication.NewBudget(math.MaxInt)
 	norm := implication.Norm{Unless: unless}
@@ -300,19 +300,19 @@ func (l *linter) lintAllOf(condition []lintToken, verbs, unless implication.Clau
 		if len(verbs) > 0 && verbs.Implies(c) {
 			l.warn("Condition", t.text, fmt.Sprintf("%s is found in every verb of the norm, so it makes no difference here", t.text), "")
 		}
-		if norm.LiftsAll(c, budget) {
+		if norm.ExemptsAll(c, budget) {
 			continue // the norm never applies, which Conflicts proves
 		}
 		for i := range c {
-			if norm.Lifts(&c[i], budget) {
-				l.warn("Condition", c[i].Text, fmt.Sprintf("Unless lifts the norm whenever %s is found, so it makes no difference here", c[i].Text), "leave it out")
+			if norm.Exempts(&c[i], budget) {
+				l.warn("Condition", c[i].Text, fmt.Sprintf("Unless exempts every action in which %s is found, so it makes no difference here", c[i].Text), "leave it out")
 			}
 		}
 	}
 }
 
-// liftable knows the priorities of the prohibitions that name a verb.
-type liftable struct {
+// prohibitedVerbs knows the priorities of the prohibitions that name a verb.
+type prohibitedVerbs struct {
 	words      map[string]*priorities // by the word
 	prefixes   map[string]*priorities // by the prefix that a prohibition names, such as cast_ of cast_*
 	beginnings map[string]*priorities // by each beginning of a word or a prefix that a prohibition names
@@ -356,8 +356,8 @@ func (p *priorities) meeting(w implication.Window) int {
 	return lowest
 }
 
-func newLiftable(norms []Norm) *liftable {
-	f := &liftable{map[string]*priorities{}, map[string]*priorities{}, map[string]*priorities{}}
+func newProhibitedVerbs(norms []Norm) *prohibitedVerbs {
+	f := &prohibitedVerbs{map[string]*priorities{}, map[string]*priorities{}, map[string]*priorities{}}
 	for i := range norms {
 		n := &norms[i]
 		if n.Repealed || n.beyondLimits() {
@@ -389,7 +389,7 @@ func newLiftable(norms []Norm) *liftable {
 // lowest returns the lowest priority of the prohibitions that name a verb which t
 // finds, too, in a window that meets w. It is math.MaxInt if no window does. found
 // tells whether there is any such prohibition, with any window.
-func (f *liftable) lowest(t *implication.Token, w implication.Window) (lowest int, found bool) {
+func (f *prohibitedVerbs) lowest(t *implication.Token, w implication.Window) (lowest int, found bool) {
 	lowest = math.MaxInt
 	consider := func(by map[string]*priorities, word string) {
 		if p := by[word]; p != nil {
@@ -408,8 +408,8 @@ func (f *liftable) lowest(t *implication.Token, w implication.Window) (lowest in
 	return lowest, found
 }
 
-// lintPermit warns of a permit that lifts nothing.
-func (l *linter) lintPermit(f *liftable) {
+// lintPermit warns of a permit that overrides nothing.
+func (l *linter) lintPermit(f *prohibitedVerbs) {
 	lowest, found := math.MaxInt, false
 	for _, t := range implication.VerbTokens(l.norm.Permitted) {
 		p, ok := f.lowest(&t, l.norm.window())
@@ -417,15 +417,15 @@ func (l *linter) lintPermit(f *liftable) {
 	}
 	switch {
 	case !found:
-		l.warn("Permitted", l.norm.Permitted, "it lifts nothing: no prohibition has one of its verbs", "")
+		l.warn("Permitted", l.norm.Permitted, "it overrides nothing: no prohibition has one of its verbs", "")
 	case lowest == math.MaxInt:
 		field, bound := "Until", l.norm.Until
 		if bound.IsZero() {
 			field, bound = "From", l.norm.From
 		}
-		l.warn(field, timeText(bound), "it lifts nothing: no prohibition with one of its verbs has a window that meets its own", "")
+		l.warn(field, timeText(bound), "it overrides nothing: no prohibition with one of its verbs has a window that meets its own", "")
 	case lowest >= l.norm.Priority:
-		l.warn("Priority", fmt.Sprint(l.norm.Priority), fmt.Sprintf("it lifts nothing: the lowest priority of a prohibition with one of its verbs is %d, and a permit lifts prohibitions of strictly lower priority", lowest),
+		l.warn("Priority", fmt.Sprint(l.norm.Priority), fmt.Sprintf("it overrides nothing: the lowest priority of a prohibition with one of its verbs is %d, and a permit overrides prohibitions of strictly lower priority", lowest),
 			fmt.Sprintf("a Priority above %d", lowest))
 	}
 }

@@ -36,7 +36,7 @@ type Norm struct {
 	Prohibited  string    // verbs it forbids: any of these tokens in the verb
 	Permitted   string    // verbs it expressly allows (exactly one of Prohibited and Permitted is set)
 	Scope       string    // label for people and reports; empty means "global"
-	Priority    int       // a permit lifts its verbs from prohibitions of strictly lower priority; within 32 bits
+	Priority    int       // a permit overrides prohibitions of strictly lower priority; within 32 bits
 	Severity    Severity  // empty means "warn"
 	Advice      string    // for the host: a message, "ask", a sanction; copied into the violation, never matched
 	From, Until time.Time // in force for actions with From <= Time < Until; zero: without that bound

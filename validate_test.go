@@ -563,15 +563,15 @@ func TestLintAConditionThatEveryVerbMeets(t *testing.T) {
 	require.Empty(t, normsync.Lint([]normsync.Norm{prohibition("n", "location:attack|steal facts:* agent:*", "attack steal")}))
 }
 
-func TestLintAnAlternativeThatUnlessLifts(t *testing.T) {
+func TestLintAnAlternativeThatUnlessExempts(t *testing.T) {
 	ws := normsync.Lint([]normsync.Norm{prohibition("n", "town|market inn", "walk", unless("mark*"))})
 	require.Len(t, ws, 1)
-	require.Equal(t, normsync.Warning{"n", "Condition", "market", "Unless lifts the norm whenever market is found, so it makes no difference here", "leave it out"}, ws[0])
+	require.Equal(t, normsync.Warning{"n", "Condition", "market", "Unless exempts every action in which market is found, so it makes no difference here", "leave it out"}, ws[0])
 	require.Empty(t, normsync.Lint([]normsync.Norm{prohibition("n", "town|market", "walk", unless("location:market"))}), "it may be the target")
 	require.Empty(t, normsync.Lint([]normsync.Norm{prohibition("n", "town|market", "walk", unless("*"))}), "Conflicts proves that it never applies")
 }
 
-func TestLintPermitsThatLiftNothing(t *testing.T) {
+func TestLintPermitsThatOverrideNothing(t *testing.T) {
 	repealed := prohibition("gone", "", "attack")
 	repealed.Repealed = true
 	for _, c := range []struct {
@@ -589,7 +589,7 @@ func TestLintPermitsThatLiftNothing(t *testing.T) {
 		{"by a permit for everything", []normsync.Norm{permission("p", "", "*", 1), prohibition("f", "", "attack")}, "", ""},
 		{"one of several verbs", []normsync.Norm{permission("p", "", "heal attack", 1), prohibition("f", "", "attack walk")}, "", ""},
 		{"a shadow prohibition", []normsync.Norm{permission("p", "", "attack", 1), prohibition("f", "", "attack", dryRun)}, "", ""},
-		{"a shadow permit lifts nothing by design", []normsync.Norm{permission("p", "", "attack", 1, dryRun)}, "", ""},
+		{"a shadow permit overrides nothing by design", []normsync.Norm{permission("p", "", "attack", 1, dryRun)}, "", ""},
 		{"another verb", []normsync.Norm{permission("p", "", "attack", 1), prohibition("f", "", "steal counterattack attacks")}, "Permitted", ""},
 		{"the same priority", []normsync.Norm{permission("p", "", "attack", 1), prohibition("f", "", "attack", priority(7)), prohibition("g", "", "attack", priority(3))}, "Priority", "a Priority above 3"},
 		{"a repealed prohibition", []normsync.Norm{permission("p", "", "attack", 1), repealed}, "Permitted", ""},

@@ -98,10 +98,10 @@ func TestDeadIsWhatNoActionMeets(t *testing.T) {
 	count := 0
 	for range 400 {
 		n := randomNorm(r, 0, alternatives)
-		needed, lifting := n.Dead(plenty())
+		needed, exempting := n.Dead(plenty())
 		alive := slices.ContainsFunc(actions, func(a token.Texts) bool { return met(n, a) })
 		require.Equal(t, !alive, needed != nil, "%+v", n)
-		require.Equal(t, needed == nil, lifting == nil)
+		require.Equal(t, needed == nil, exempting == nil)
 		if needed != nil {
 			count++
 		}

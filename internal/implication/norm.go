@@ -182,7 +182,7 @@ func compareTokens(a, b *Token) int {
 //
 // It removes from n the verbs and the alternatives that no action which meets n
 // can have, as far as the budget allows.
-func (n *Norm) Dead(b *Budget) (needed, lifting []string) {
+func (n *Norm) Dead(b *Budget) (needed, exempting []string) {
 	if len(n.Unless) == 0 {
 		return nil, nil
 	}
@@ -196,21 +196,21 @@ func (n *Norm) Dead(b *Budget) (needed, lifting []string) {
 		case b.Exhausted():
 			return nil, nil
 		case len(live) == 0:
-			return n.lifting(*c)
+			return n.exempting(*c)
 		}
 		*c = live
 	}
 	return nil, nil
 }
 
-// live returns the tokens of a clause that n does not lift.
+// live returns the tokens of a clause that n does not exempt.
 func (n *Norm) live(c Clause, b *Budget) Clause {
 	var live Clause // nil as long as it is all of c so far
 	for i := range c {
-		switch lifted := n.Lifts(&c[i], b); {
-		case lifted && live == nil:
+		switch exempt := n.Exempts(&c[i], b); {
+		case exempt && live == nil:
 			live = append(make(Clause, 0, len(c)), c[:i]...)
-		case !lifted && live != nil:
+		case !exempt && live != nil:
 			live = append(live, c[i])
 		}
 	}
@@ -220,30 +220,30 @@ func (n *Norm) live(c Clause, b *Budget) Clause {
 	return live
 }
 
-// lifting returns the texts of tokens that are lifted, and of those that lift them.
-func (n *Norm) lifting(c Clause) (needed, lifting []string) {
+// exempting returns the texts of tokens that are exempt, and of those that exempt them.
+func (n *Norm) exempting(c Clause) (needed, exempting []string) {
 	for i := range c {
 		t := &c[i]
 		needed = append(needed, t.Text)
 		for _, f := range fieldsOf(t) {
 			i := slices.IndexFunc(n.Unless, func(q Token) bool { return implies(t, f, &q) })
-			if text := n.Unless[i].Text; !slices.Contains(lifting, text) {
-				lifting = append(lifting, text)
+			if text := n.Unless[i].Text; !slices.Contains(exempting, text) {
+				exempting = append(exempting, text)
 			}
 		}
 	}
-	return needed, lifting
+	return needed, exempting
 }
 
-// Lifts reports whether a token of n's Unless is found in every action that has
+// Exempts reports whether a token of n's Unless is found in every action that has
 // t, so that no action with t meets n.
-func (n *Norm) Lifts(t *Token, b *Budget) bool { return b.alwaysImpliesOne(t, n.Unless) }
+func (n *Norm) Exempts(t *Token, b *Budget) bool { return b.alwaysImpliesOne(t, n.Unless) }
 
-// LiftsAll reports whether n lifts every token of a clause, so that no action that
+// ExemptsAll reports whether n exempts every token of a clause, so that no action that
 // satisfies the clause meets n.
-func (n *Norm) LiftsAll(c Clause, b *Budget) bool {
+func (n *Norm) ExemptsAll(c Clause, b *Budget) bool {
 	for i := range c {
-		if !n.Lifts(&c[i], b) {
+		if !n.Exempts(&c[i], b) {
 			return false
 		}
 	}

@@ -25,7 +25,7 @@ func (f *normFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.norm.Unless, "unless", "", "`WORDS` that exempt an action; any of them is enough")
 	flags.StringVar(&f.norm.Scope, "scope", "", "`LABEL` for people and reports (default \"global\")")
-	flags.IntVar(&f.norm.Priority, "priority", 0, "a permit lifts its verbs from prohibitions with a lower `NUMBER`")
+	flags.IntVar(&f.norm.Priority, "priority", 0, "a permit overrides prohibitions with a lower `NUMBER`")
 	choiceVar(cmd, &f.severity, "severity", "how much a violation matters (default \"warn\")", "info", "warn", "error")
 	flags.StringVar(&f.norm.Advice, "advice", "", "`TEXT` for the host, which is copied into violations")
 	flags.Var(instant{&f.norm.From}, "from", "in force for actions from this time on")
@@ -48,7 +48,7 @@ func newAddCommand(a *app) *cobra.Command {
 		Short: "put a norm in force",
 		Long: `Add puts a norm in force. CONDITION has the words that an action must have, and
 PROHIBITED has the verbs that are then forbidden. An empty CONDITION always applies.
-With --permit the norm permits the verbs, and so lifts them from prohibitions of lower
+With --permit the norm permits the verbs, and so overrides their prohibitions of lower
 priority.
 
 Add creates the store if it does not exist.`,

@@ -203,7 +203,7 @@ func (c call) author() string {
 // warnings returns what Lint says of one norm.
 func warnings(n normsync.Norm, c *normsync.Constitution) []normsync.Warning {
 	norms := []normsync.Norm{n}
-	if n.Permitted != "" { // whether it lifts anything depends on the others
+	if n.Permitted != "" { // whether it overrides anything depends on the others
 		norms = slices.Collect(c.All())
 	}
 	found := []normsync.Warning{}

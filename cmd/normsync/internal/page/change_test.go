@@ -39,7 +39,7 @@ func TestANormIsEnactedAmendedAndRepealed(t *testing.T) {
 	require.Contains(t, text, "contradiction")
 	require.Contains(t, text, "none would be judged differently")
 
-	// A higher priority resolves it, and lifts one of the two violations.
+	// A higher priority resolves it, and ends one of the two violations.
 	b.enter("#change-form [name=priority]", "10")
 	require.False(t, value[bool](b, `document.querySelector("#preview").hasChildNodes()`), "a change of a field takes the preview back")
 	require.True(t, value[bool](b, `document.querySelector("#change-submit").disabled`))

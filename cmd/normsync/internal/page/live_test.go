@@ -189,7 +189,7 @@ func TestTheFormExplains(t *testing.T) {
 	b.enter("#try-form [name=location]", "safe_zone arena")
 	b.run(chromedp.KeyEvent(kb.Enter))
 	b.wait(`document.querySelector("#try-result .verdict")?.textContent === "Allowed"`)
-	require.Contains(t, b.text("#try-result"), "The permit arena of higher priority lifts it.")
+	require.Contains(t, b.text("#try-result"), "The permit arena of higher priority overrides it.")
 
 	// The verdict follows the norms.
 	_, err := w.service.Monitor().Apply(t.Context(), normsync.Repeal("arena"))

@@ -30,7 +30,7 @@ type newNorm struct {
 	Prohibited  string `json:"prohibited,omitempty" doc:"Verbs that the norm forbids. A norm has either this or permitted." example:"attack steal"`
 	Scope       string `json:"scope,omitempty" doc:"A label for people and reports." example:"global"`
 	Active      bool   `json:"active,omitempty" doc:"Only true is accepted. Use DELETE to repeal a norm."`
-	Priority    int    `json:"priority,omitempty" minimum:"-2147483648" maximum:"2147483647" doc:"A permit lifts its verbs from prohibitions of lower priority."`
+	Priority    int    `json:"priority,omitempty" minimum:"-2147483648" maximum:"2147483647" doc:"A permit overrides prohibitions of lower priority."`
 	Unless      string `json:"unless,omitempty" doc:"Tokens that exempt an action: any of them is enough."`
 	Permitted   string `json:"permitted,omitempty" doc:"Verbs that the norm allows."`
 	Severity    string `json:"severity,omitempty" enum:"info,warn,error" doc:"Empty means warn."`

@@ -139,7 +139,7 @@ function reason(f) {
     case "shadow":
       return [`It ${says} this, but is on a dry run: the action has `, ...tokens(f.matched), "."];
     case "overridden":
-      return ["The permit ", shown(f.by), " of higher priority lifts it."];
+      return ["The permit ", shown(f.by), " of higher priority overrides it."];
     case "exempt":
       return ["The action is exempt, because it has ", code(f.by), "."];
     case "permits":
