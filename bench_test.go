@@ -59,7 +59,7 @@ func newFixture(w workload.World) (*fixture, error) {
 		}
 	}
 	if len(g.misses) == 0 {
-		g.misses = g.hits // where everything is forbidden
+		g.misses = g.hits // if everything is forbidden
 	}
 	return g, nil
 }

@@ -97,8 +97,8 @@ func besides(worthwhile bool, f, g func()) {
 	wg.Wait()
 }
 
-// eachInForce calls do with each norm that is not Repealed, in its normal form.
-// It fails at the first norm that is invalid or has the name of an earlier one.
+// eachInForce calls do with the canonical form of each norm that is not Repealed. It
+// fails at the first norm that is invalid or has the name of an earlier one.
 func eachInForce(verb string, norms []Norm, do func(Norm)) error {
 	names := make(map[string]struct{}, len(norms))
 	for i, n := range norms {

@@ -360,8 +360,8 @@ func eachFieldSet[T any](base T) iter.Seq2[string, T] {
 	}
 }
 
-// raceEnabled says that the race detector is on, under which the runtime
-// allocates where it otherwise does not.
+// raceEnabled reports whether the race detector is on, under which code allocates
+// that otherwise does not.
 var raceEnabled = func() bool {
 	info, _ := debug.ReadBuildInfo()
 	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})

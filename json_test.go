@@ -272,7 +272,7 @@ func TestARecordThatContradictsItselfIsHeard(t *testing.T) {
 	v := someViolation()
 	for _, c := range []struct {
 		edits map[string]any
-		want  string // empty where it is read as v
+		want  string // empty if it is read as v
 	}{
 		{nil, ""},
 		{map[string]any{"id": nil, "action_id": nil, "agent_id": nil, "timestamp": nil, "description": nil, "severity": nil}, ""},

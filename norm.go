@@ -85,7 +85,7 @@ type Action struct {
 	Location string    // JSON "location"
 	Target   string    // JSON "target"
 	Faction  string    // JSON "faction"
-	Facts    string    // JSON "facts", where set: what holds now, such as "night war low_health"
+	Facts    string    // JSON "facts", if set: what holds now, such as "night war low_health"
 	Metadata string    // JSON text carried along under "metadata"; never matched
 	Time     time.Time // JSON "timestamp": seconds since 1970 as a decimal number, exact to the nanosecond
 }

@@ -67,12 +67,12 @@ func (n Norm) Validate() error { return n.invalid(n.problem(strict)) }
 // accepted.
 func (n Norm) validateStored() error { return n.invalid(n.problem(lenient)) }
 
-// rules are the rules that a norm has to keep.
-type rules bool
+// strictness says which limits a norm has to keep.
+type strictness bool
 
 const (
-	strict  rules = false // of this version
-	lenient rules = true  // of this version or an earlier one
+	strict  strictness = true  // those of this version
+	lenient strictness = false // those of this version or of an earlier one
 )
 
 // invalid returns a problem of n as an error, nil if the problem is empty.
@@ -88,12 +88,11 @@ func (n Norm) invalid(problem string) error {
 func quote(s string) string { return invisible.Quote(fmt.Sprintf("%.*s", maxShown, s)) }
 
 // problem describes the first fault of n, beginning with the field. It is empty if n
-// is valid. The other functions named …Problem do the same for a
-// field.
-func (n Norm) problem(r rules) string {
+// is valid. The other functions named …Problem do the same for a field.
+func (n Norm) problem(level strictness) string {
 	for _, f := range [...]struct {
 		name, text string
-		check      func(text string, r rules) string
+		check      func(text string, level strictness) string
 	}{
 		{"Name", n.Name, nameProblem},
 		{"Description", n.Description, descriptionProblem},
@@ -103,11 +102,11 @@ func (n Norm) problem(r rules) string {
 		{"Permitted", n.Permitted, verbsProblem},
 		{"Scope", n.Scope, scopeProblem},
 	} {
-		if problem := f.check(f.text, r); problem != "" {
+		if problem := f.check(f.text, level); problem != "" {
 			return f.name + ": " + problem
 		}
 	}
-	if problem := priorityProblem(n.Priority, r); problem != "" {
+	if problem := priorityProblem(n.Priority, level); problem != "" {
 		return "Priority: " + problem
 	}
 	if problem := severityProblem(string(n.Severity)); problem != "" {
@@ -128,14 +127,14 @@ func (n Norm) problem(r rules) string {
 	return ""
 }
 
-func nameProblem(s string, r rules) string {
+func nameProblem(s string, level strictness) string {
 	if strings.TrimSpace(s) == "" {
 		return "the norm has no name; give it a name, which reports and changes refer to"
 	}
 	if len(s) > maxNameBytes {
 		return fmt.Sprintf("it has %d bytes, and at most %d are allowed; put the rest in Description", len(s), maxNameBytes)
 	}
-	if problem := lineProblem(s); problem != "" || r == lenient {
+	if problem := lineProblem(s); problem != "" || level == lenient {
 		return problem
 	}
 	for i, r := range s {
@@ -153,9 +152,9 @@ func nameProblem(s string, r rules) string {
 	return ""
 }
 
-func scopeProblem(s string, _ rules) string { return lineProblem(s) }
+func scopeProblem(s string, _ strictness) string { return lineProblem(s) }
 
-func descriptionProblem(s string, _ rules) string {
+func descriptionProblem(s string, _ strictness) string {
 	return cmp.Or(lengthProblem(s, maxDescriptionBytes), textProblem(s, true))
 }
 
@@ -206,8 +205,8 @@ func (n Norm) checkBounds() error {
 }
 
 // priorityProblem limits priorities to the range of int on every platform.
-func priorityProblem(p int, r rules) string {
-	if r == strict && int(int32(p)) != p {
+func priorityProblem(p int, level strictness) string {
+	if level == strict && int(int32(p)) != p {
 		return beyondPriority(int64(p))
 	}
 	return ""
@@ -247,9 +246,9 @@ func textProblem(s string, lines bool) string {
 	return ""
 }
 
-func conditionProblem(s string, r rules) string { return tokensProblem(s, inCondition, r) }
-func unlessProblem(s string, r rules) string    { return tokensProblem(s, inUnless, r) }
-func verbsProblem(s string, r rules) string     { return tokensProblem(s, inVerbs, r) }
+func conditionProblem(s string, level strictness) string { return tokensProblem(s, inCondition, level) }
+func unlessProblem(s string, level strictness) string    { return tokensProblem(s, inUnless, level) }
+func verbsProblem(s string, level strictness) string     { return tokensProblem(s, inVerbs, level) }
 
 // part is a field of a norm that has tokens.
 type part int
@@ -261,23 +260,23 @@ const (
 	inEvent // After and Until of a Fact
 )
 
-func tokensProblem(s string, in part, r rules) string {
+func tokensProblem(s string, in part, level strictness) string {
 	if problem := lineProblem(s); problem != "" {
 		return problem
 	}
 	words, at := 0, 0
 	for tok := range token.All(s) {
-		if isOperator(tok, r) {
+		if isOperator(tok, level) {
 			return operatorProblem(slices.Collect(token.All(s)), at, in)
 		}
-		n, problem := tokenProblem(tok, in, r)
+		n, problem := tokenProblem(tok, in, level)
 		if problem != "" {
 			return problem
 		}
 		words += n
 		at++
 	}
-	if words > maxTokens && r == strict || at > maxTokens {
+	if words > maxTokens && level == strict || at > maxTokens {
 		return fmt.Sprintf("it has %d words, alternatives included, and at most %d are allowed; split the norm into several, or use a prefix such as zone*", words, maxTokens)
 	}
 	if words == 0 && s != "" && in == inVerbs {
@@ -288,23 +287,23 @@ func tokensProblem(s string, in part, r rules) string {
 
 // tokenProblem also returns the number of words of a token. A token of invisible
 // characters has none.
-func tokenProblem(tok string, in part, r rules) (words int, problem string) {
-	field, text, qualified := cutField(tok, r)
+func tokenProblem(tok string, in part, level strictness) (words int, problem string) {
+	field, text, qualified := cutField(tok, level)
 	agent := qualified && field == token.Agent
 	switch {
-	case r == strict && !qualified && isBlank(tok):
+	case level == strict && !qualified && isBlank(tok):
 		return 0, ""
-	case r == strict && in == inVerbs && isAgentID(tok):
+	case level == strict && in == inVerbs && isAgentID(tok):
 		return 0, fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write %s in Condition or Unless", quote(tok), quote("agent:"+tok[len("agent_id:"):]))
-	case r == strict && isAgentID(tok):
+	case level == strict && isAgentID(tok):
 		return 0, fmt.Sprintf("token %s names no field of an action: the agent is the field agent; write %s", quote(tok), quote("agent:"+tok[len("agent_id:"):]))
 	case qualified && in == inVerbs:
 		return 0, fmt.Sprintf("token %s looks at a field, but only the verb is looked at here; write only the verb here, and the rest in Condition", quote(tok))
-	case qualified && (text == "" || r == strict && !agent && isBlank(text)):
+	case qualified && (text == "" || level == strict && !agent && isBlank(text)):
 		name := tok[:len(tok)-len(text)]
 		return 0, fmt.Sprintf("token %s has nothing after the colon; write %sword without a space, or %s* for anything at all", quote(tok), name, name)
 	case in == inVerbs:
-		if before, after, bar := token.CutBar(text); bar && r == strict {
+		if before, after, bar := token.CutBar(text); bar && level == strict {
 			return 0, fmt.Sprintf("token %s has a bar, but here each token is an alternative already; %s \\| for a bar in a word", quote(tok), barAdvice(before, after))
 		}
 		return 1, wordProblem(text)
@@ -315,7 +314,7 @@ func tokenProblem(tok string, in part, r rules) (words int, problem string) {
 		if problem := wordProblem(word); problem != "" {
 			return 0, problem
 		}
-		if r == strict && (word == "" || !agent && isBlank(word)) {
+		if level == strict && (word == "" || !agent && isBlank(word)) {
 			return 0, fmt.Sprintf("token %s has a bar with nothing beside it; write a word on each side of it, or \\| for a bar in a word", quote(tok))
 		}
 	}
@@ -342,12 +341,12 @@ func wordProblem(word string) string {
 
 // cutField cuts the field from a token field:text. If the token names no field, text is
 // the token. Earlier versions did not know all of the names.
-func cutField(tok string, r rules) (f token.Field, text string, ok bool) {
+func cutField(tok string, level strictness) (f token.Field, text string, ok bool) {
 	name, text, ok := strings.Cut(tok, ":")
 	if ok {
 		f, ok = token.FieldNamed(name)
 	}
-	if !ok || r == lenient && (strings.EqualFold(name, "verb") || strings.EqualFold(name, "facts")) {
+	if !ok || level == lenient && (strings.EqualFold(name, "verb") || strings.EqualFold(name, "facts")) {
 		return f, tok, false
 	}
 	return f, text, true
@@ -364,12 +363,12 @@ func isBlank(s string) bool {
 	return s == "" || s[0] >= utf8.RuneSelf && strings.TrimLeftFunc(s, invisible.Ignorable) == ""
 }
 
-func isOperator(tok string, r rules) bool {
+func isOperator(tok string, level strictness) bool {
 	switch tok {
 	case "=", "==", "&&", "||":
 		return true
 	case "AND", "OR", "NOT":
-		return r == strict
+		return level == strict
 	}
 	return false
 }

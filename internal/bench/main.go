@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	quick := flag.Bool("quick", false, "measure a tenth as long, and 100,000 norms where it should be a million")
+	quick := flag.Bool("quick", false, "measure a tenth as long, and with 100,000 norms instead of a million")
 	svg := flag.String("svg", "", "draw the cost of a check against the number of norms into this `file`")
 	norms := flag.String("norms", "", "also judge the log of -actions by the norms of this `file`")
 	actions := flag.String("actions", "", "the `file` with the log, in JSON Lines")
@@ -74,7 +74,7 @@ func readLog(norms, actions string) (log actionLog, err error) {
 	return log, nil
 }
 
-// cpu names the processor, where the system says.
+// cpu returns the name of the processor, if the system tells it.
 func cpu() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {

@@ -55,7 +55,7 @@ func (b *bench) run() {
 	printHead(os.Stdout, "Hostile worlds: a check at 100,000 norms ÷ at 1,000")
 	b.hostile()
 
-	printHead(os.Stdout, "100,000 norms of which a tenth have more than words: a check ÷ one where none has")
+	printHead(os.Stdout, "100,000 norms of which a tenth have more than words: a check ÷ one if none has")
 	b.features()
 }
 
@@ -129,11 +129,11 @@ func (b *bench) allocations(g *fixture) {
 	room := make([]normsync.Violation, 0, 1024)
 	long := actionOf(g.Long(0, 64<<10))
 	for _, c := range []struct {
-		where string
-		a     normsync.Action
+		when string
+		a    normsync.Action
 	}{{"nothing is violated", g.misses[0]}, {"the slice has room for what is violated", g.hits[0]}, {"the action has 64 KiB", long}} {
 		n := testing.AllocsPerRun(100, func() { room = g.c.AppendCheck(room[:0], c.a) })
-		b.print(row{"allocations of a check where " + c.where, atMost(0), bound{}, n, ""})
+		b.print(row{"allocations of a check if " + c.when, atMost(0), bound{}, n, ""})
 	}
 }
 
@@ -388,7 +388,7 @@ func (b *bench) goroutines(g *fixture) {
 			}
 		})
 	})
-	b.print(row{"checks by two goroutines ÷ by one", atLeast(1.7), atLeast(1.9), checks, fmt.Sprintf("%.2f where goroutines share nothing", possible)})
+	b.print(row{"checks by two goroutines ÷ by one", atLeast(1.7), atLeast(1.9), checks, fmt.Sprintf("%.2f if goroutines share nothing", possible)})
 }
 
 // latency takes the time of single checks, with and without another goroutine that applies changes without pause.
@@ -480,6 +480,6 @@ func (b *bench) features() {
 		case workload.Windowed:
 			must = atMost(1.05)
 		}
-		b.print(row{what, must, aim, median(misses), figure(median(hits)) + " where one norm is violated"})
+		b.print(row{what, must, aim, median(misses), figure(median(hits)) + " if one norm is violated"})
 	}
 }

@@ -1,6 +1,6 @@
 // Command demo is the demo of normsync: a small world of agents that act at
 // 60 ticks a second under a constitution, which is changed while they do. It
-// says each thing that it does in a line, and exits with 1 where anything
+// says each thing that it does in a line, and exits with status 1 if anything
 // fails or a count does not agree with another.
 package main
 

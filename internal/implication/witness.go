@@ -104,7 +104,7 @@ func (w *Witness) place(t *Token, rest, avoid []Token, b *Budget) (word Token, o
 		try(t.Word)
 	}
 	if t.Prefix {
-		// A longer word may be allowed where the prefix as a word is not.
+		// A longer word may be allowed even if the prefix as a word is not.
 		most := 0
 		for _, f := range fieldsOf(t) {
 			most = max(most, w.gain(&Token{Pattern: token.Pattern{Field: f}, Folded: t.Folded}, rest, b))

@@ -198,7 +198,7 @@ var errPadded = errors.New("the line is followed by blanks: a program has change
 // looks inside the line, since two lines look like one if the newline between
 // them is damaged.
 func proves(line []byte, key string, next uint64, tailBegins bool) bool {
-	// The head of a line is proof even where the rest was altered, as by a
+	// The head of a line is proof even if the rest was altered, as by a
 	// program that changed all line ends: what a crash leaves of the commit that
 	// was under way says of itself that record next was not on disk. No record
 	// holds a line end of any kind, so none can pass for a head.

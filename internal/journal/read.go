@@ -84,8 +84,8 @@ func (l *Log) read(ctx context.Context, done, damaged *uint64, yield func(Line) 
 	return err
 }
 
-// snapshot returns the segments, and where this is the log's writer, the end of
-// what is on disk in the last of them.
+// snapshot returns the segments, and if l writes the log, the end of what is on disk in
+// the last of them.
 func (l *Log) snapshot() (segs []segment, end *position, err error) {
 	l.mu.Lock()
 	closed, writable, segs, at := l.closed, l.writable, l.segments, l.end

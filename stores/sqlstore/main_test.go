@@ -55,7 +55,7 @@ var (
 	})
 )
 
-// postgresServer returns a server, and skips the test where PostgreSQL is not
+// postgresServer returns a server, and skips the test if PostgreSQL is not
 // installed, except in CI.
 func postgresServer(t testing.TB, start func() (*pgserver.Server, error)) *pgserver.Server {
 	t.Helper()
