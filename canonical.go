@@ -9,76 +9,6 @@ import (
 	"github.com/normsync/normsync/internal/unixtime"
 )
 
-// canonical returns the canonical form of a norm, with "global" as the empty scope. See
-// [Violation.Canonical].
-func (n Norm) canonical() Norm {
-	n.Name = strictjson.ReplaceInvalid(n.Name)
-	n.Description = strictjson.ReplaceInvalid(n.Description)
-	n.Condition = strictjson.ReplaceInvalid(n.Condition)
-	n.Unless = strictjson.ReplaceInvalid(n.Unless)
-	n.Prohibited = strictjson.ReplaceInvalid(n.Prohibited)
-	n.Permitted = strictjson.ReplaceInvalid(n.Permitted)
-	n.Scope = strictjson.ReplaceInvalid(n.Scope)
-	n.Severity = Severity(strictjson.ReplaceInvalid(string(n.Severity)))
-	n.Advice = strictjson.ReplaceInvalid(n.Advice)
-	return n.canonicalIfValid()
-}
-
-// globalScope is how the empty scope is written.
-const globalScope = "global"
-
-// canonicalIfValid returns the canonical form of a valid norm, which differs from
-// the norm in the scope and the time zones only.
-func (n Norm) canonicalIfValid() Norm {
-	if n.Scope == globalScope {
-		n.Scope = ""
-	}
-	n.From, n.Until = canonicalBound(n.From), canonicalBound(n.Until)
-	return n
-}
-
-// canonicalBound returns From or Until of a canonical norm. Unlike the time of an
-// action, it can be the beginning of 1970.
-func canonicalBound(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC()
-}
-
-// canonical returns the canonical form of an action, with compact metadata. The
-// error wraps ErrInvalid if the metadata is not a single JSON text.
-func (a Action) canonical() (Action, error) {
-	if a.Metadata != "" {
-		var room [512]byte
-		compact, err := appendMetadata(room[:0], a.Metadata)
-		if err != nil {
-			return a, err
-		}
-		if string(compact) != a.Metadata {
-			a.Metadata = string(compact)
-		}
-	}
-	a.Agent = strictjson.ReplaceInvalid(a.Agent)
-	a.Verb = strictjson.ReplaceInvalid(a.Verb)
-	a.Location = strictjson.ReplaceInvalid(a.Location)
-	a.Target = strictjson.ReplaceInvalid(a.Target)
-	a.Faction = strictjson.ReplaceInvalid(a.Faction)
-	a.Facts = strictjson.ReplaceInvalid(a.Facts)
-	a.Time = unixtime.Canonical(a.Time)
-	return a, nil
-}
-
-// appendMetadata appends the metadata of an action, which is not empty, in its
-// canonical form.
-func appendMetadata(b []byte, metadata string) ([]byte, error) {
-	b, err := strictjson.AppendCompact(b, metadata)
-	if err != nil {
-		return b, fmt.Errorf("%w action: Metadata is not a single JSON text (%w); encode it with json.Marshal, or leave it empty", ErrInvalid, err)
-	}
-	return b, nil
-}
-
 // Canonical returns v in its canonical form. A [Store] keeps violations in this form, and
 // MarshalJSON and UnmarshalJSON turn v into it. All text is valid UTF-8, with U+FFFD for
 // each invalid byte, the time is in UTC without a monotonic clock reading, the metadata
@@ -115,4 +45,74 @@ func (r Revision) Canonical() (Revision, error) {
 	r.Reason = strictjson.ReplaceInvalid(r.Reason)
 	r.Time = unixtime.Canonical(r.Time)
 	return r, nil
+}
+
+// canonical returns the canonical form of an action, with compact metadata. The
+// error wraps ErrInvalid if the metadata is not a single JSON text.
+func (a Action) canonical() (Action, error) {
+	if a.Metadata != "" {
+		var room [512]byte
+		compact, err := appendMetadata(room[:0], a.Metadata)
+		if err != nil {
+			return a, err
+		}
+		if string(compact) != a.Metadata {
+			a.Metadata = string(compact)
+		}
+	}
+	a.Agent = strictjson.ReplaceInvalid(a.Agent)
+	a.Verb = strictjson.ReplaceInvalid(a.Verb)
+	a.Location = strictjson.ReplaceInvalid(a.Location)
+	a.Target = strictjson.ReplaceInvalid(a.Target)
+	a.Faction = strictjson.ReplaceInvalid(a.Faction)
+	a.Facts = strictjson.ReplaceInvalid(a.Facts)
+	a.Time = unixtime.Canonical(a.Time)
+	return a, nil
+}
+
+// appendMetadata appends the metadata of an action, which is not empty, in its
+// canonical form.
+func appendMetadata(b []byte, metadata string) ([]byte, error) {
+	b, err := strictjson.AppendCompact(b, metadata)
+	if err != nil {
+		return b, fmt.Errorf("%w action: Metadata is not a single JSON text (%w); encode it with json.Marshal, or leave it empty", ErrInvalid, err)
+	}
+	return b, nil
+}
+
+// canonical returns the canonical form of a norm, with "global" as the empty scope. See
+// [Violation.Canonical].
+func (n Norm) canonical() Norm {
+	n.Name = strictjson.ReplaceInvalid(n.Name)
+	n.Description = strictjson.ReplaceInvalid(n.Description)
+	n.Condition = strictjson.ReplaceInvalid(n.Condition)
+	n.Unless = strictjson.ReplaceInvalid(n.Unless)
+	n.Prohibited = strictjson.ReplaceInvalid(n.Prohibited)
+	n.Permitted = strictjson.ReplaceInvalid(n.Permitted)
+	n.Scope = strictjson.ReplaceInvalid(n.Scope)
+	n.Severity = Severity(strictjson.ReplaceInvalid(string(n.Severity)))
+	n.Advice = strictjson.ReplaceInvalid(n.Advice)
+	return n.canonicalIfValid()
+}
+
+// globalScope is how the empty scope is written.
+const globalScope = "global"
+
+// canonicalIfValid returns the canonical form of a valid norm, which differs from
+// the norm in the scope and the time zones only.
+func (n Norm) canonicalIfValid() Norm {
+	if n.Scope == globalScope {
+		n.Scope = ""
+	}
+	n.From, n.Until = canonicalBound(n.From), canonicalBound(n.Until)
+	return n
+}
+
+// canonicalBound returns From or Until of a canonical norm. Unlike the time of an
+// action, it can be the beginning of 1970.
+func canonicalBound(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC()
 }

@@ -25,9 +25,9 @@ func (k ChangeKind) known() bool { return k == KindEnact || k == KindAmend || k 
 // compared with == and share no mutable state.
 type Change struct {
 	Kind   ChangeKind
-	Norm   Norm // a repeal uses only the name
-	By     string
-	Reason string
+	Norm   Norm   // a repeal uses only the name
+	By     string // who makes the change, as the caller says; for people
+	Reason string // for people
 }
 
 // Enact returns the change that puts n in force.
@@ -149,7 +149,7 @@ func timeText(t time.Time) string {
 type Revision struct {
 	Edition uint64 // 1, 2, 3, ... over the whole constitution
 	Prev    ID     // of the revision before it; zero in the first, and in logs of version 0.1
-	Version int    // 1, 2, 3, ... of the norm of this name
+	Version int    // 1, 2, 3, ... of the norm with this name
 	Change
 	Time time.Time
 }

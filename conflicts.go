@@ -62,7 +62,7 @@ type Conflict struct {
 //
 // The time is proportional to the number of norms, because the work for each of
 // them is bounded: about 8,000 comparisons of tokens, or 200 of norms, for each
-// kind of conflict, and more if there are fewer than 3,000 norms. Where that is
+// kind of conflict, and more if there are fewer than 3,000 norms. If that is
 // not enough, because very many norms are very much alike, Conflicts gives up on
 // that norm and kind. It then misses conflicts, but what it reports is true. Call
 // [FindConflicts] to know whether it gave up.
@@ -130,17 +130,6 @@ func newFinder(norms []Norm) (*finder, error) {
 	slices.SortFunc(f.norms, func(a, b *conflictNorm) int { return compareNorms(&a.Norm, &b.Norm) })
 	f.units = max(leastUnits, totalUnits/(questions*max(1, len(f.norms))))
 	return f, err
-}
-
-// ask returns a budget for one question about a norm, and a function that ends it.
-func (f *finder) ask(n *conflictNorm) (b *implication.Budget, done func()) {
-	b = implication.NewBudget(f.units)
-	return b, func() {
-		f.work += f.units - b.Left()
-		if b.Exhausted() {
-			f.gaveUp[n.Name] = true
-		}
-	}
 }
 
 func (f *finder) search() {
@@ -241,18 +230,6 @@ func (f *finder) file(norms []*conflictNorm) {
 	}
 }
 
-// of returns the norm that has these tokens.
-func (f *finder) of(tokens *implication.Norm) *conflictNorm { return f.norms[tokens.Rank] }
-
-func (f *finder) report(kind ConflictKind, a, b *conflictNorm, witness implication.Witness, detail string) {
-	c := Conflict{Kind: kind, A: a.Name, Detail: detail, Witness: actionWith(witness.Texts())}
-	c.Witness.Time = witness.Time
-	if b != nil {
-		c.B = b.Name
-	}
-	f.found = append(f.found, c)
-}
-
 func (f *finder) dead(n *conflictNorm) bool {
 	budget, done := f.ask(n)
 	defer done()
@@ -266,6 +243,26 @@ func (f *finder) dead(n *conflictNorm) bool {
 		f.report(ConflictDead, n, nil, w, fmt.Sprintf("no action has %s without %s, which Unless exempts", either(needed), either(exempting)))
 	}
 	return ok
+}
+
+// ask returns a budget for one question about a norm, and a function that ends it.
+func (f *finder) ask(n *conflictNorm) (b *implication.Budget, done func()) {
+	b = implication.NewBudget(f.units)
+	return b, func() {
+		f.work += f.units - b.Left()
+		if b.Exhausted() {
+			f.gaveUp[n.Name] = true
+		}
+	}
+}
+
+func (f *finder) report(kind ConflictKind, a, b *conflictNorm, witness implication.Witness, detail string) {
+	c := Conflict{Kind: kind, A: a.Name, Detail: detail, Witness: actionWith(witness.Texts())}
+	c.Witness.Time = witness.Time
+	if b != nil {
+		c.B = b.Name
+	}
+	f.found = append(f.found, c)
 }
 
 func either(tokens []string) string {
@@ -301,6 +298,9 @@ func (f *finder) overruled(n *conflictNorm) bool {
 	}
 	return ok
 }
+
+// of returns the norm that has these tokens.
+func (f *finder) of(tokens *implication.Norm) *conflictNorm { return f.norms[tokens.Rank] }
 
 // redundant looks up a prohibition that every violation of n also violates.
 func (f *finder) redundant(n *conflictNorm) {

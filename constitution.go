@@ -84,19 +84,6 @@ func inParallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// besides calls f and g, at the same time if that is worthwhile.
-func besides(worthwhile bool, f, g func()) {
-	if !worthwhile || runtime.GOMAXPROCS(0) == 1 {
-		f()
-		g()
-		return
-	}
-	var wg sync.WaitGroup
-	wg.Go(f)
-	g()
-	wg.Wait()
-}
-
 // eachInForce calls do with the canonical form of each norm that is not Repealed. It
 // fails at the first norm that is invalid or has the name of an earlier one.
 func eachInForce(verb string, norms []Norm, do func(Norm)) error {
@@ -241,18 +228,6 @@ func (c *Constitution) txn(expected int) *constitutionTxn {
 	return &constitutionTxn{old: c, expected: expected, norms: c.norms.txn()}
 }
 
-// index returns the transaction on the index of a norm.
-func (t *constitutionTxn) index(n *Norm) *normIndexTxn {
-	txn, old := &t.forbid, &t.old.forbid
-	if n.Permitted != "" {
-		txn, old = &t.permit, &t.old.permit
-	}
-	if *txn == nil {
-		*txn = old.txn(t.expected)
-	}
-	return *txn
-}
-
 func (t *constitutionTxn) insert(n Norm, m normMeta) {
 	t.index(&n).insert(&n, t.norms.insert(n, m))
 }
@@ -273,6 +248,19 @@ func (t *constitutionTxn) insertAll(norms iter.Seq2[*Norm, normMeta]) {
 	})
 }
 
+// besides calls f and g, at the same time if that is worthwhile.
+func besides(worthwhile bool, f, g func()) {
+	if !worthwhile || runtime.GOMAXPROCS(0) == 1 {
+		f()
+		g()
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(f)
+	g()
+	wg.Wait()
+}
+
 // parallelFrom is the number of norms from which on a second goroutine is worthwhile.
 const parallelFrom = 4096
 
@@ -289,6 +277,18 @@ func (t *constitutionTxn) delete(slot uint32) {
 	n := *t.norms.norm(slot)
 	t.index(&n).delete(&n, slot)
 	t.norms.delete(n.Name)
+}
+
+// index returns the transaction on the index of a norm.
+func (t *constitutionTxn) index(n *Norm) *normIndexTxn {
+	txn, old := &t.forbid, &t.old.forbid
+	if n.Permitted != "" {
+		txn, old = &t.permit, &t.old.permit
+	}
+	if *txn == nil {
+		*txn = old.txn(t.expected)
+	}
+	return *txn
 }
 
 // commit ends the transaction and returns the new constitution.

@@ -13,7 +13,7 @@ import (
 	"github.com/normsync/normsync/internal/unixtime"
 )
 
-// Coverage says what a log of actions exercised of one norm.
+// Coverage says how far a log of actions exercised one norm.
 type Coverage struct {
 	Norm       string        `json:"norm"`
 	Actions    int           `json:"actions"`    // actions that have one of its verbs
@@ -205,14 +205,6 @@ func cloneAction(a Action) Action {
 	return a
 }
 
-// foldIn returns the folded form of a word of an action in field f.
-func foldIn(f token.Field, word string) string {
-	if f == token.Agent {
-		return token.FoldAgent(token.Valid(word))
-	}
-	return token.Fold(token.Visible(word))
-}
-
 // vocabulary holds the words that actions had, field by field, and knows which
 // terms of norms each of them meets. So a word is compared with the terms when
 // it is first seen, and looked up from then on.
@@ -358,6 +350,14 @@ func (v *vocabulary) lookUp(f token.Field, tok string) (found []alternative) {
 		runes++
 	}
 	return found
+}
+
+// foldIn returns the folded form of a word of an action in field f.
+func foldIn(f token.Field, word string) string {
+	if f == token.Agent {
+		return token.FoldAgent(token.Valid(word))
+	}
+	return token.Fold(token.Visible(word))
 }
 
 // unseen returns the alternatives of t that no action had.

@@ -101,8 +101,8 @@
 // places and creatures are known, keep them as [Word] values in components, join them
 // into a [Prepared], and call [Constitution.AppendCheckPrepared]. The text is made
 // for violations only. [Constitution.AppendAllowed] tells which of several verbs an
-// agent may do, for the price of few checks. The strings of an Action are kept by its
-// violations, so make them from no buffer that is written again.
+// agent may do, at the cost of a few checks. Violations keep the strings of their
+// Action, so do not make these strings from a buffer that you reuse.
 //
 // # Concurrency
 //

@@ -97,7 +97,7 @@ var claims = []struct{ phrase, tests string }{
 	{"join them into a [Prepared]", "TestAPreparedActionIsJudgedAsTheAction"},
 	{"for violations only", "TestPreparedAllocations"},
 	{"which of several verbs", "TestAppendAllowedIsAllowsForEachVerb"},
-	{"are kept by its violations", ""},
+	{"keep the strings of their Action", ""},
 
 	{"no mutable state", "TestTheValuesAreComparable"},
 	{"safe for concurrent use", "TestMonitorReadersSeeAllOfAnApplyOrNothing TestRecorderWithManyAtOnceAddsUp TestMonitorZeroValueIsReadyForManyAtOnce"},

@@ -199,27 +199,6 @@ func missingNeed(f Fact, byName map[string]int, possible []bool) int {
 	return -1
 }
 
-// perFields are the fields that Per may name, in canonical order.
-var perFields = [...]struct {
-	name  string
-	field token.Field
-}{
-	{"agent", token.Agent}, {"verb", token.Action}, {"location", token.Location}, {"target", token.Target}, {"faction", token.Faction},
-}
-
-// perField returns the index in perFields of a word of Per, -1 if it names no such field.
-func perField(word string) int {
-	if strings.EqualFold(word, "action") {
-		word = "verb"
-	}
-	for i, p := range perFields {
-		if strings.EqualFold(p.name, word) {
-			return i
-		}
-	}
-	return -1
-}
-
 func perProblem(s string) string {
 	const advice = "use agent, verb, location, target and faction, several of them separated by blanks, or world"
 	words := strings.Fields(s)
@@ -241,6 +220,27 @@ func perProblem(s string) string {
 	return ""
 }
 
+// perFields are the fields that Per may name, in canonical order.
+var perFields = [...]struct {
+	name  string
+	field token.Field
+}{
+	{"agent", token.Agent}, {"verb", token.Action}, {"location", token.Location}, {"target", token.Target}, {"faction", token.Faction},
+}
+
+// perField returns the index in perFields of a word of Per, -1 if it names no such field.
+func perField(word string) int {
+	if strings.EqualFold(word, "action") {
+		word = "verb"
+	}
+	for i, p := range perFields {
+		if strings.EqualFold(p.name, word) {
+			return i
+		}
+	}
+	return -1
+}
+
 // canonical returns f, which must be valid, with Count and Per set, the fields of Per in
 // order.
 func (f Fact) canonical() Fact {
@@ -256,6 +256,22 @@ func (f Fact) canonical() Fact {
 	}
 	f.Per = cmp.Or(strings.Join(words, " "), perFields[0].name)
 	return f
+}
+
+func brokeProblem(s string) string {
+	if problem := lineProblem(s); problem != "" {
+		return problem
+	}
+	n := 0
+	for _, problem := range brokeNames(s) {
+		if n++; problem != "" {
+			return problem
+		}
+	}
+	if n > maxTokens {
+		return fmt.Sprintf("it has %d names, and at most %d are allowed; use a prefix such as town-*", n, maxTokens)
+	}
+	return ""
 }
 
 // normName is a part of Broke: the name of a norm, or the beginning of names.
@@ -294,22 +310,6 @@ func brokeNames(s string) iter.Seq2[normName, string] {
 			s = rest
 		}
 	}
-}
-
-func brokeProblem(s string) string {
-	if problem := lineProblem(s); problem != "" {
-		return problem
-	}
-	n := 0
-	for _, problem := range brokeNames(s) {
-		if n++; problem != "" {
-			return problem
-		}
-	}
-	if n > maxTokens {
-		return fmt.Sprintf("it has %d names, and at most %d are allowed; use a prefix such as town-*", n, maxTokens)
-	}
-	return ""
 }
 
 const (

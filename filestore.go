@@ -23,8 +23,8 @@ import (
 type FileOptions struct {
 	ReadOnly bool // no lock, nothing is written or repaired
 
-	// RevisionsOnly opens the revisions and does not touch the files
-	// of violations: they are not opened, checked, written or deleted. Revisions can be
+	// RevisionsOnly opens the revisions and does not touch the files of
+	// violations: they are not opened, checked, written or deleted. Revisions can be
 	// read and appended, so a game server can go on when its violations are
 	// damaged, and a process that may not read the violations can follow the
 	// constitution. AppendViolations and Violations fail with
@@ -60,7 +60,7 @@ const defaultSegmentBytes = 64 << 20
 //	nil                     All is on disk: written and fsynced, and the names
 //	                        of its file and directory before it.
 //	ErrConflict, ErrInvalid Nothing has changed.
-//	the context's error     Nothing has changed. Where the text says that the
+//	the context's error     Nothing has changed. If the text says that the
 //	                        outcome is unknown, the records may be there or
 //	                        come yet, each line whole.
 //	no space, write failed  What was written is taken back; the store can be
@@ -101,10 +101,11 @@ const defaultSegmentBytes = 64 << 20
 // the next Close. For records that no seal covers, because the process was killed
 // or its system crashed, the lines of both logs are the evidence: each says up to
 // which record its log was on disk when it was written, and each violation also
-// says up to which revision. What they prove is refused when it is missing.
+// says up to which revision. If records are missing that these lines prove, the store is
+// refused.
 //
-// So what damage can still take away without an error, after a crash, are
-// records at the end of a log that no later line of either log vouches for:
+// So after a crash, damage can take away without an error only records at the end of
+// a log that no later line of either log proves:
 // revisions of the last Apply if no violation was stored after it, and the
 // violations of the last append, or any number of violations at the end if their
 // file is cut exactly between two lines or is missing. Before a torn tail of
@@ -124,14 +125,14 @@ const defaultSegmentBytes = 64 << 20
 //
 // # Platforms
 //
-// On Linux, macOS and the BSDs, on a local file system. On Windows there is no
-// fsync of a directory, so it is left to NTFS that a new file's name survives a
-// power loss; the lock is a file named lock; and a segment that somebody is
-// reading is deleted later than MaxBytes says. Elsewhere only openers within
-// the same process are kept apart. On network file systems nothing is promised:
-// NFS neither locks nor syncs as this needs it. And after a failed fsync whose
-// bytes could not be cut off either, as on a drive that is gone, restart the
-// system before opening: its cache may show what the drive does not have.
+// The guarantees hold on Linux, macOS and the BSDs, on a local file system. On Windows
+// there is no fsync of a directory, so it depends on NTFS whether a new file's name
+// survives a power loss; the lock is a file named lock; and a segment that somebody is
+// reading is deleted later than MaxBytes says. On other systems only openers within
+// the same process are kept apart. On network file systems there are no guarantees:
+// NFS neither locks nor syncs as a FileStore needs it. After a failed fsync whose
+// bytes could not be cut off either, as on a drive that is gone, restart the system
+// before you open the store: its cache may show what the drive does not have.
 //
 // Permissions are 0755 for the directory, 0644 for revisions, 0600 for
 // violations, less the umask.

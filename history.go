@@ -30,7 +30,8 @@ func History(ctx context.Context, s Store, name string) ([]Revision, error) {
 
 // At returns the constitution as it stood at time t, including the revisions
 // made at exactly t. Checking the same actions against it gives the same
-// violations again. At reads the log up to t.
+// violations again. At reads the log up to t. It fails with [ErrInvalid] if that part of
+// the log is not valid.
 //
 // At goes by the times that [Monitor.Apply] stamped the revisions with, which
 // never run backwards. If a clock once ran ahead, say to 2099, then that revision
@@ -84,7 +85,8 @@ func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, err
 // It reads the log once. A log does not say where an Apply ended, but all revisions of
 // an Apply have the same time: so revisions with the same time count as one Apply.
 //
-// The constitutions share what they have in common. An error ends the sequence.
+// The constitutions share memory for what they have in common. An error ends the
+// sequence.
 func Editions(ctx context.Context, s Store) iter.Seq2[*Constitution, error] {
 	return func(yield func(*Constitution, error) bool) {
 		var m Monitor // carries on the constitution; nothing else uses it

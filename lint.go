@@ -333,29 +333,6 @@ type windowAt struct {
 // maxWindows bounds the time for one verb. Beyond it, windows are assumed to meet.
 const maxWindows = 1000
 
-func (p *priorities) add(n *Norm) {
-	p.lowest = min(p.lowest, n.Priority)
-	if n.From.IsZero() && n.Until.IsZero() || len(p.windows) == maxWindows {
-		p.without = min(p.without, n.Priority)
-	} else {
-		p.windows = append(p.windows, windowAt{n.window(), n.Priority})
-	}
-}
-
-// meeting returns the lowest priority of those with a window that meets w.
-func (p *priorities) meeting(w implication.Window) int {
-	if w.Untimed { // the permit has no window
-		return p.lowest
-	}
-	lowest := p.without
-	for _, at := range p.windows {
-		if at.priority < lowest && at.Meets(w) {
-			lowest = at.priority
-		}
-	}
-	return lowest
-}
-
 func newProhibitedVerbs(norms []Norm) *prohibitedVerbs {
 	f := &prohibitedVerbs{map[string]*priorities{}, map[string]*priorities{}, map[string]*priorities{}}
 	for i := range norms {
@@ -386,26 +363,13 @@ func newProhibitedVerbs(norms []Norm) *prohibitedVerbs {
 	return f
 }
 
-// lowest returns the lowest priority of the prohibitions that name a verb which t
-// finds, too, in a window that meets w. It is math.MaxInt if no window does. found
-// tells whether there is any such prohibition, with any window.
-func (f *prohibitedVerbs) lowest(t *implication.Token, w implication.Window) (lowest int, found bool) {
-	lowest = math.MaxInt
-	consider := func(by map[string]*priorities, word string) {
-		if p := by[word]; p != nil {
-			lowest, found = min(lowest, p.meeting(w)), true
-		}
-	}
-	for i := range t.Folded {
-		consider(f.prefixes, t.Folded[:i])
-	}
-	consider(f.prefixes, t.Folded)
-	if t.Prefix {
-		consider(f.beginnings, t.Folded)
+func (p *priorities) add(n *Norm) {
+	p.lowest = min(p.lowest, n.Priority)
+	if n.From.IsZero() && n.Until.IsZero() || len(p.windows) == maxWindows {
+		p.without = min(p.without, n.Priority)
 	} else {
-		consider(f.words, t.Folded)
+		p.windows = append(p.windows, windowAt{n.window(), n.Priority})
 	}
-	return lowest, found
 }
 
 // lintPermit warns of a permit that overrides nothing.
@@ -428,4 +392,40 @@ func (l *linter) lintPermit(f *prohibitedVerbs) {
 		l.warn("Priority", fmt.Sprint(l.norm.Priority), fmt.Sprintf("it overrides nothing: the lowest priority of a prohibition with one of its verbs is %d, and a permit overrides prohibitions of strictly lower priority", lowest),
 			fmt.Sprintf("a Priority above %d", lowest))
 	}
+}
+
+// lowest returns the lowest priority of the prohibitions that name a verb which t
+// finds, too, in a window that meets w. It is math.MaxInt if no window does. found
+// tells whether there is any such prohibition, with any window.
+func (f *prohibitedVerbs) lowest(t *implication.Token, w implication.Window) (lowest int, found bool) {
+	lowest = math.MaxInt
+	consider := func(by map[string]*priorities, word string) {
+		if p := by[word]; p != nil {
+			lowest, found = min(lowest, p.meeting(w)), true
+		}
+	}
+	for i := range t.Folded {
+		consider(f.prefixes, t.Folded[:i])
+	}
+	consider(f.prefixes, t.Folded)
+	if t.Prefix {
+		consider(f.beginnings, t.Folded)
+	} else {
+		consider(f.words, t.Folded)
+	}
+	return lowest, found
+}
+
+// meeting returns the lowest priority of those with a window that meets w.
+func (p *priorities) meeting(w implication.Window) int {
+	if w.Untimed { // the permit has no window
+		return p.lowest
+	}
+	lowest := p.without
+	for _, at := range p.windows {
+		if at.priority < lowest && at.Meets(w) {
+			lowest = at.priority
+		}
+	}
+	return lowest
 }

@@ -93,7 +93,7 @@ type brokenPrefix struct {
 
 // NewMemory returns an empty memory of the facts. It fails with [ErrInvalid] if
 // [Fact.Validate] does, if two facts have the same name, if there are more than 1000, and
-// if a fact could never hold, because its After needs a fact that needs the first one.
+// if a fact could never hold, because its After needs a fact that in turn needs it.
 func NewMemory(facts []Fact, o *MemoryOptions) (*Memory, error) {
 	if err := validateFacts(facts); err != nil {
 		return nil, opError("new memory", err)

@@ -16,7 +16,7 @@ type FactFinding struct {
 	Holds  bool      `json:"holds"`
 	Count  int       `json:"count"`          // how often it counted, up to Fact.Count, as far as this still matters
 	Last   time.Time `json:"last,omitzero"`  // when it counted last
-	Until  time.Time `json:"until,omitzero"` // when it stops to hold because of Within; zero: never, or it does not hold
+	Until  time.Time `json:"until,omitzero"` // when it stops holding because of Within; zero: never, or it does not hold
 	Ended  time.Time `json:"ended,omitzero"` // when Until ended it last
 	Reason string    `json:"reason"`         // all of that as a sentence
 }

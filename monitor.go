@@ -15,7 +15,7 @@ import (
 // Options configures [Open]. A nil *Options means the defaults.
 type Options struct {
 	Now  func() time.Time // returns the time to stamp revisions with; nil means time.Now
-	Poll time.Duration    // how often Follow asks a store that cannot wait; 0 means a second
+	Poll time.Duration    // how long Follow waits before it reads a store again that is no RevisionWaiter; 0 means a second
 }
 
 // Monitor holds the constitution in force, and changes it while other goroutines
@@ -153,8 +153,8 @@ func (m *Monitor) Explain(a Action) []Finding { return m.Constitution().Explain(
 // the norm is not valid or is marked Repealed, By or Reason has characters that a
 // description must not have, or the kind is unknown. It fails with [ErrExists] if a
 // different norm with that name is in force, and with [ErrNotFound] if no norm with
-// that name is. Before it says so, or that there is nothing to do, Apply reads what
-// other monitors have changed in the store.
+// that name is. Before Apply fails with either, or finds that there is nothing to do, it
+// reads what other monitors have changed in the store.
 //
 // If another monitor has already written the next edition, Apply reads what is new
 // and retries. It fails with [ErrConflict] if the store refuses the next edition

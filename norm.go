@@ -76,7 +76,8 @@ func (n Norm) ID() ID {
 // an action, so [Action.UnmarshalJSON] reads it as the zero value without an error.
 // Reject an action without a word in its Verb before you check it.
 //
-// The package never sets Time. It distinguishes actions that are otherwise equal.
+// The package never sets Time. Actions that differ only in their Time have different
+// IDs.
 // Actions can be compared with == and share no mutable state, provided that their
 // times are in UTC without a monotonic clock reading.
 type Action struct {

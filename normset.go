@@ -108,7 +108,7 @@ func (s *normSet) compareName(slot uint32, name string) int {
 }
 
 // normSetTxn is a transaction on a normSet. Its parts are the pages and the list
-// of names. Inserted norms are not found by name until Commit.
+// of names. Inserted norms are not found by name until commit.
 type normSetTxn struct {
 	normSet
 	owner    *cow.Owner

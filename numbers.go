@@ -49,11 +49,6 @@ func (t Threshold) problem() string {
 	return ""
 }
 
-// holds reports whether the fact holds for a number.
-func (t Threshold) holds(x float64) bool {
-	return !math.IsNaN(x) && (t.From == nil || x >= *t.From) && (t.Below == nil || x < *t.Below)
-}
-
 // Numbers turns numbers into facts by a declared table, which keeps the thresholds beside
 // the norms that use them. It is immutable, so any number of goroutines may use it.
 type Numbers struct {
@@ -117,6 +112,11 @@ func (n *Numbers) Facts(name string, value float64) string {
 		}
 	}
 	return string(b)
+}
+
+// holds reports whether the fact holds for a number.
+func (t Threshold) holds(x float64) bool {
+	return !math.IsNaN(x) && (t.From == nil || x >= *t.From) && (t.Below == nil || x < *t.Below)
 }
 
 func validateThresholds(table map[string][]Threshold) error {

@@ -126,6 +126,11 @@ type jsonObject struct {
 	err   error
 }
 
+func (j *jsonObject) field(name string, v any) {
+	j.key(name)
+	j.value(v)
+}
+
 func (j *jsonObject) key(name string) {
 	if j.begun {
 		j.text(",\n")
@@ -134,12 +139,6 @@ func (j *jsonObject) key(name string) {
 	}
 	j.begun = true
 	j.text(strconv.Quote(name) + ": ")
-}
-
-func (j *jsonObject) text(s string) {
-	if j.err == nil {
-		_, j.err = j.w.WriteString(s)
-	}
 }
 
 func (j *jsonObject) value(v any) {
@@ -154,9 +153,10 @@ func (j *jsonObject) value(v any) {
 	_, j.err = j.w.Write(strictjson.AppendVisible(nil, b))
 }
 
-func (j *jsonObject) field(name string, v any) {
-	j.key(name)
-	j.value(v)
+func (j *jsonObject) text(s string) {
+	if j.err == nil {
+		_, j.err = j.w.WriteString(s)
+	}
 }
 
 func (j *jsonObject) close() error {

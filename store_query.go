@@ -31,7 +31,7 @@ type ViolationQuerier interface {
 //
 // If the store is a [ViolationQuerier], QueryViolations asks it. Otherwise it reads
 // all violations after q.After and, if Newest is set, keeps those that q picks in
-// memory, at most Limit of them.
+// memory, at most twice Limit of them. An error of the store ends the sequence.
 func QueryViolations(ctx context.Context, s Store, q ViolationQuery) iter.Seq2[StoredViolation, error] {
 	if s, ok := s.(ViolationQuerier); ok {
 		return orNoSequence(s.QueryViolations(ctx, q), "QueryViolations")

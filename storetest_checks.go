@@ -50,15 +50,6 @@ func checkEqual[T comparable](ctx context.Context, l storeLog[T]) error {
 	return nil
 }
 
-// editionsOf returns revisions that have these editions and no Prev.
-func editionsOf(editions ...uint64) []Revision {
-	revs := sampleRevisions(0, len(editions))
-	for i, e := range editions {
-		revs[i].Edition, revs[i].Prev = e, ID{}
-	}
-	return revs
-}
-
 func checkBatches(ctx context.Context, l storeLog[Revision]) error {
 	if err := l.add(ctx, l.values(0, 2)); err != nil {
 		return err
@@ -72,6 +63,15 @@ func checkBatches(ctx context.Context, l storeLog[Revision]) error {
 		}
 	}
 	return cmp.Or(l.add(ctx, l.values(2, 9)), l.expect(ctx, l.values(0, 9)))
+}
+
+// editionsOf returns revisions that have these editions and no Prev.
+func editionsOf(editions ...uint64) []Revision {
+	revs := sampleRevisions(0, len(editions))
+	for i, e := range editions {
+		revs[i].Edition, revs[i].Prev = e, ID{}
+	}
+	return revs
 }
 
 func checkEditions(ctx context.Context, l storeLog[Revision]) error {
@@ -397,10 +397,6 @@ var (
 	}
 )
 
-func sampleText(i int) string { return sampleTexts[i%len(sampleTexts)] }
-
-func sampleTime(i int) time.Time { return sampleTimes[i%len(sampleTimes)].UTC() }
-
 // sampleRevisions returns the sample revisions with the indexes from <= i < to. The
 // edition is i+1. The first three have no Prev, as in a log that version 0.1 began.
 func sampleRevisions(from, to int) []Revision {
@@ -453,6 +449,10 @@ func sampleViolations(from, to int) []Violation {
 	}
 	return vs
 }
+
+func sampleText(i int) string { return sampleTexts[i%len(sampleTexts)] }
+
+func sampleTime(i int) time.Time { return sampleTimes[i%len(sampleTimes)].UTC() }
 
 // checkWaiter checks a store that is a RevisionWaiter.
 func checkWaiter(ctx context.Context, s Store) error {
