@@ -475,5 +475,5 @@ func (n *Norm) active(at time.Time) bool {
 	case at.IsZero():
 		return n.Permitted == ""
 	}
-	return !at.Before(n.From) && (n.Until.IsZero() || at.Before(n.Until))
+	return (n.From.IsZero() || !at.Before(n.From)) && (n.Until.IsZero() || at.Before(n.Until))
 }

@@ -109,7 +109,7 @@ func (f twinFields) applies(n normsync.Norm) bool {
 			if n.Permitted != "" {
 				return false
 			}
-		case f.time.Before(from), !until.IsZero() && !f.time.Before(until):
+		case !from.IsZero() && f.time.Before(from), !until.IsZero() && !f.time.Before(until):
 			return false
 		}
 	}
@@ -317,6 +317,20 @@ func TestViolationsCarryTheAdviceOfTheNorm(t *testing.T) {
 	require.NoError(t, err)
 	a := normsync.Action{Agent: "hero", Verb: "attack", Location: "safe_zone", Facts: "night"}
 	require.Equal(t, []normsync.Violation{{NormID: n.ID(), NormName: "peace", Severity: normsync.SeverityWarn, Advice: n.Advice, Action: a}}, c.Check(a))
+}
+
+func TestAWindowWithoutABeginningHoldsForEveryTimeBeforeItsEnd(t *testing.T) {
+	until := func(n *normsync.Norm) { n.Until = time.Date(1500, 1, 1, 0, 0, 0, 0, time.UTC) }
+	forbidden, err := normsync.Compile(prohibition("n", "", "v", until))
+	require.NoError(t, err)
+	permitted, err := normsync.Compile(prohibition("n", "", "v"), permission("p", "", "v", 1, until))
+	require.NoError(t, err)
+	for _, year := range []int{-300_000, -5, 0, 1, 1499} {
+		a := normsync.Action{Verb: "v", Time: time.Date(year, 5, 1, 0, 0, 0, 0, time.UTC)}
+		require.False(t, forbidden.Allows(a), year)
+		require.True(t, permitted.Allows(a), year)
+		require.Equal(t, normsync.OutcomeViolated, forbidden.Explain(a)[0].Outcome, year)
+	}
 }
 
 func TestDeniedIsTheOppositeOfAllows(t *testing.T) {

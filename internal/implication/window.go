@@ -50,7 +50,7 @@ func (w Window) has(at time.Time) bool {
 	case w.From.IsZero() && w.Until.IsZero():
 		return true
 	}
-	return !at.Before(w.From) && (w.Until.IsZero() || at.Before(w.Until))
+	return (w.From.IsZero() || !at.Before(w.From)) && (w.Until.IsZero() || at.Before(w.Until))
 }
 
 // Times returns a few times within w, with the simplest first: none at all, the

@@ -58,3 +58,9 @@ func TestWindowsAreTheSetsOfTheirTimes(t *testing.T) {
 		}
 	}
 }
+
+func TestAWindowWithoutABeginningHasEveryTimeBeforeItsEnd(t *testing.T) {
+	end := time.Unix(0, 0).UTC()
+	require.True(t, Window{Until: end}.has(time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)))
+	require.False(t, Window{Until: end}.has(end))
+}
