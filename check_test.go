@@ -542,6 +542,27 @@ func TestCheckAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestACheckCopiesOnlyWordsThatItComparesAndMustChange(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	c, err := normsync.Compile(prohibition("emoji", "⚔️", "attack"), prohibition("bar", `a\|b`, "attack"), prohibition("agent", "agent:gm tower", "attack"))
+	require.NoError(t, err)
+	room := make([]normsync.Violation, 0, 4)
+	for _, test := range []struct {
+		why    string
+		a      normsync.Action
+		copies float64
+	}{
+		{"no norm is compared", normsync.Action{Agent: "\xff", Verb: "att\u200back", Location: "🛡️ else\u200bwhere"}, 0},
+		{"a norm and a location have the same invisible character", normsync.Action{Verb: "attack", Location: "⚔️"}, 2},
+		{"a norm has a bar in a word", normsync.Action{Verb: "attack", Location: "a|b"}, 1},
+		{"the agent has an invalid byte", normsync.Action{Agent: "gm \xff", Verb: "attack", Location: "tower"}, 1},
+	} {
+		require.Equal(t, test.copies, testing.AllocsPerRun(100, func() { room = c.AppendCheck(room[:0], test.a) }), test.why)
+	}
+}
+
 func TestReplacedConstitutionIsFreeOnceNobodyReadsIt(t *testing.T) {
 	m, err := normsync.NewMonitor(normsOfWorld(workload.World{Size: 1_000})...)
 	require.NoError(t, err)

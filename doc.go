@@ -116,12 +116,14 @@
 // # Cost
 //
 // A check allocates nothing if it finds no violation, or if the slice passed to
-// AppendCheck has room for the violations that it finds. A check takes time
-// proportional to the length of the action plus the number of index entries
-// filed under its distinct words. A norm has one entry for each verb, filed
-// under the rarest word of its condition, or under the verb if the verb is much
-// rarer. If the rarest words are the alternatives of a token a|b, it has an entry
-// for each alternative. It follows that:
+// AppendCheck has room for the violations that it finds. There is one exception:
+// if a check has to compare words, it makes a copy of each that has invisible
+// characters, is written with \| in a norm, or is invalid UTF-8 in an agent's
+// name. A check takes time proportional to the length of the action plus the
+// number of index entries filed under its distinct words. A norm has one entry
+// for each verb, filed under the rarest word of its condition, or under the verb
+// if the verb is much rarer. If the rarest words are the alternatives of a token
+// a|b, it has an entry for each alternative. It follows that:
 //
 //   - The number of norms hardly matters while each has a word that few others
 //     have, or while all share one verb or one word of their conditions.

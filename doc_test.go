@@ -105,6 +105,7 @@ var claims = []struct{ phrase, tests string }{
 	{"once per tick", ""},
 	{"is garbage", "TestReplacedConstitutionIsFreeOnceNobodyReadsIt"},
 
+	{"makes a copy of each", "TestACheckCopiesOnlyWordsThatItComparesAndMustChange"},
 	{"allocates nothing", "TestCheckAllocatesNothing TestMonitorAddsNoAllocationToACheck"},
 	{"takes time proportional", "TestCostIsBoundedInHostileWorlds TestCostOfALongActionIsThatOfItsDifferentWords"},
 	{"one entry for each verb", "TestClausesSpreadOverTheirTokens"},
