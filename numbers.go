@@ -211,21 +211,12 @@ func readNumbers(d *strictjson.Decoder, text []byte) (map[string][]Threshold, er
 		if _, ok := table[name]; ok {
 			return d.Errorf(at, "it is there twice; remove one of them")
 		}
-		table[name] = []Threshold{}
-		return d.ReadArray(func() error {
-			at := d.NextOffset()
-			t, err := readThreshold(d)
-			if err == nil {
-				if problem := t.problem(); problem != "" {
-					err = d.Errorf(at, "%s", problem)
-				}
-			}
-			if err != nil {
-				return position{1, 1}.locate(text, err, fmt.Sprintf("number %s, threshold %d %s", quote(name), len(table[name])+1, quote(t.Fact)))
-			}
-			table[name] = append(table[name], t)
-			return nil
-		})
+		list, err := readArray(d, text, readThreshold, Threshold.problem,
+			func(number int, t Threshold) string {
+				return fmt.Sprintf("number %s, threshold %d %s", quote(name), number, quote(t.Fact))
+			})
+		table[name] = list
+		return err
 	})
 	return table, err
 }

@@ -100,22 +100,29 @@ func readNorms(text []byte) ([]Norm, error) {
 
 // readNormArray reads an array of norms from a text, and validates them one by one.
 func readNormArray(d *strictjson.Decoder, text []byte) ([]Norm, error) {
-	norms := []Norm{}
+	return readArray(d, text, readNorm, func(n Norm) string { return n.problem(strict) },
+		func(number int, n Norm) string { return fmt.Sprintf("norm %d %s", number, quote(n.Name)) })
+}
+
+// readArray reads an array of values from a text, and validates them one by one. An
+// error has the name that a function gives the value, which may be read in part only.
+func readArray[T any](d *strictjson.Decoder, text []byte, read func(*strictjson.Decoder) (T, error), problem func(T) string, name func(number int, v T) string) ([]T, error) {
+	list := []T{}
 	err := d.ReadArray(func() error {
 		at := d.NextOffset()
-		n, err := readNorm(d)
+		v, err := read(d)
 		if err == nil {
-			if problem := n.problem(strict); problem != "" {
+			if problem := problem(v); problem != "" {
 				err = d.Errorf(at, "%s", problem)
 			}
 		}
 		if err != nil {
-			return position{1, 1}.locate(text, err, fmt.Sprintf("norm %d %s", len(norms)+1, quote(n.Name)))
+			return position{1, 1}.locate(text, err, name(len(list)+1, v))
 		}
-		norms = append(norms, n)
+		list = append(list, v)
 		return nil
 	})
-	return norms, err
+	return list, err
 }
 
 const byteOrderMark = "\uFEFF" // in UTF-8

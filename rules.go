@@ -85,29 +85,15 @@ func readRules(text []byte) (r Rules, err error) {
 
 // readFactArray reads an array of facts and validates them one by one.
 func readFactArray(d *strictjson.Decoder, text []byte) ([]Fact, error) {
-	facts := []Fact{}
-	err := d.ReadArray(func() error {
-		at := d.NextOffset()
-		f, err := readFact(d)
-		if err == nil {
-			if problem := f.problem(); problem != "" {
-				err = d.Errorf(at, "%s", problem)
-			}
-		}
-		if err != nil {
-			return position{1, 1}.locate(text, err, fmt.Sprintf("fact %d %s", len(facts)+1, quote(f.Name)))
-		}
-		facts = append(facts, f)
-		return nil
-	})
-	return facts, err
+	return readArray(d, text, readFact, Fact.problem,
+		func(number int, f Fact) string { return fmt.Sprintf("fact %d %s", number, quote(f.Name)) })
 }
 
 // Validate returns an error if a norm, a fact or a threshold is not valid, if two facts
 // have the same name, if a fact needs itself, or if a threshold has the name of a fact in
-// Facts. It does not check that the names of norms are
-// unique, since a file may have a norm that is repealed beside its successor; [Compile]
-// checks that. The error wraps [ErrInvalid].
+// Facts. It does not check that the names of norms are unique, since a file may have a
+// norm that is repealed beside its successor; [Compile] checks that. The error wraps
+// [ErrInvalid].
 func (r Rules) Validate() error {
 	for i, n := range r.Norms {
 		if err := n.Validate(); err != nil {
