@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -422,14 +421,8 @@ func complianceTable(compliance []Compliance) *texttable.Table {
 		Rows:    len(compliance),
 		Row: func(i int) []string {
 			c := compliance[i]
-			names := slices.SortedFunc(maps.Keys(c.ByNorm), func(a, b string) int {
-				return cmp.Or(cmp.Compare(c.ByNorm[b], c.ByNorm[a]), strings.Compare(a, b))
-			})
-			for i, name := range names {
-				names[i] = strconv.Itoa(c.ByNorm[name]) + " " + name
-			}
 			return []string{c.Agent, strconv.Itoa(c.Actions), strconv.Itoa(c.Violating), strconv.Itoa(c.Violations), strconv.Itoa(c.Errors),
-				strconv.FormatFloat(c.Rate, 'f', 3, 64), c.Risk, c.Trend, strings.Join(names, ", ")}
+				strconv.FormatFloat(c.Rate, 'f', 3, 64), c.Risk, c.Trend, texttable.Counts(c.ByNorm)}
 		},
 	}
 }

@@ -4,7 +4,10 @@ package texttable
 
 import (
 	"bufio"
+	"cmp"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,6 +23,18 @@ type Table struct {
 	Columns []string // a column of numbers is marked by a leading #
 	Rows    int
 	Row     func(i int) []string // a cell for each column; called again for each pass
+}
+
+// Counts returns the text of a cell with counts by name, the greatest first, such as
+// "3 peace, 1 curfew".
+func Counts(byName map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(byName), func(a, b string) int {
+		return cmp.Or(cmp.Compare(byName[b], byName[a]), strings.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = strconv.Itoa(byName[name]) + " " + name
+	}
+	return strings.Join(names, ", ")
 }
 
 // maxPad bounds what one long cell makes the other rows of its column grow to.

@@ -205,3 +205,8 @@ func FuzzTables(f *testing.F) {
 		require.NotContains(t, lines[2], "<")
 	})
 }
+
+func TestCountsBeginWithTheGreatest(t *testing.T) {
+	require.Equal(t, "3 peace, 1 a, 1 b", Counts(map[string]int{"b": 1, "peace": 3, "a": 1}))
+	require.Empty(t, Counts(nil))
+}

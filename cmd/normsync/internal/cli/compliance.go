@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -140,13 +139,7 @@ func tallyTable(list []*tally) *texttable.Table {
 		Rows:    len(list),
 		Row: func(i int) []string {
 			t := list[i]
-			names := slices.SortedFunc(maps.Keys(t.ByNorm), func(x, y string) int {
-				return cmp.Or(cmp.Compare(t.ByNorm[y], t.ByNorm[x]), cmp.Compare(x, y))
-			})
-			for i, name := range names {
-				names[i] = strconv.Itoa(t.ByNorm[name]) + " " + name
-			}
-			return []string{t.Agent, strconv.Itoa(t.Violations), strconv.Itoa(t.Denied), strconv.Itoa(t.Errors), showTime(t.last), strings.Join(names, ", ")}
+			return []string{t.Agent, strconv.Itoa(t.Violations), strconv.Itoa(t.Denied), strconv.Itoa(t.Errors), showTime(t.last), texttable.Counts(t.ByNorm)}
 		},
 	}
 }

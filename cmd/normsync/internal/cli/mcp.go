@@ -28,14 +28,7 @@ are started in folders that are hard to foresee.`,
   normsync mcp --read-only --db /home/zoe/world.db`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			mode := service.Create
-			if readOnly {
-				mode = service.Read
-			}
-			return a.withService(cmd.Context(), mode, func(s *service.Service) error {
-				if err := a.rememberStored(cmd.Context(), s, ruleFile); err != nil {
-					return err
-				}
+			return a.withServer(cmd.Context(), readOnly, ruleFile, func(s *service.Service) error {
 				if isTerminal(a.stdin) {
 					a.notef("normsync: mcp waits for the messages of an MCP client on the standard input; press Ctrl-D to end it")
 				}

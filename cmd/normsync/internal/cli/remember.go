@@ -22,6 +22,20 @@ func (a *app) remember(s *service.Service, path string) error {
 	return s.Remember(memory)
 }
 
+// withServer is withService for a server, which remembers the facts of a rule file.
+func (a *app) withServer(ctx context.Context, readOnly bool, ruleFile string, do func(*service.Service) error) error {
+	mode := service.Create
+	if readOnly {
+		mode = service.Read
+	}
+	return a.withService(ctx, mode, func(s *service.Service) error {
+		if err := a.rememberStored(ctx, s, ruleFile); err != nil {
+			return err
+		}
+		return do(s)
+	})
+}
+
 // rememberStored is remember, and counts the violations of the store.
 func (a *app) rememberStored(ctx context.Context, s *service.Service, path string) error {
 	if err := a.remember(s, path); err != nil || path == "" {

@@ -35,14 +35,7 @@ be seen by other users of this machine; --token-file and $` + tokenEnv + ` canno
 			if o.Token, err = readToken(token, tokenFile); err != nil {
 				return err
 			}
-			mode := service.Create
-			if readOnly {
-				mode = service.Read
-			}
-			return a.withService(cmd.Context(), mode, func(s *service.Service) error {
-				if err := a.rememberStored(cmd.Context(), s, ruleFile); err != nil {
-					return err
-				}
+			return a.withServer(cmd.Context(), readOnly, ruleFile, func(s *service.Service) error {
 				return a.serve(cmd.Context(), s, o)
 			})
 		},
