@@ -362,7 +362,7 @@ func TestFileStoreHotCopySaysHowToGoOn(t *testing.T) {
 	require.ErrorContains(t, err, "copy it again when the store is closed, or move the copied violations elsewhere")
 	require.Equal(t, files, fileContents(t, dir))
 	only := openFileStore(t, dir, &normsync.FileOptions{RevisionsOnly: true})
-	require.Equal(t, fileRevisions(1, 1), fileGather(t, only.Revisions(t.Context(), 0)))
+	require.Equal(t, fileRevisions(1, 1), all(t, only.Revisions(t.Context(), 0)))
 	require.NoError(t, only.Close())
 	require.NoError(t, os.Remove(filepath.Join(dir, violationsName)))
 	revs, vs, err := fileRead(t, dir, nil)
@@ -498,7 +498,7 @@ func TestFileStoreKill(t *testing.T) {
 			if total++; total%100 == 1 && !killed {
 				_, err := normsync.OpenFile(dir, nil)
 				require.ErrorIs(t, err, normsync.ErrLocked, "while another process writes")
-				fileGather(t, consecutive(openFileStore(t, dir, &normsync.FileOptions{ReadOnly: true}).Violations(t.Context(), 0)))
+				all(t, consecutive(openFileStore(t, dir, &normsync.FileOptions{ReadOnly: true}).Violations(t.Context(), 0)))
 			}
 		}
 		cmd.Wait()
@@ -512,7 +512,7 @@ func fileCheckKilled(t *testing.T, dir string, acknowledged map[string]bool, rev
 	require.NoError(t, err)
 	batches := map[string]int{}
 	last := uint64(0)
-	for _, r := range fileGather(t, s.Revisions(t.Context(), 0)) {
+	for _, r := range all(t, s.Revisions(t.Context(), 0)) {
 		require.Equal(t, last+1, r.Edition)
 		last = r.Edition
 		batches[r.By]++
@@ -528,7 +528,7 @@ func fileCheckKilled(t *testing.T, dir string, acknowledged map[string]bool, rev
 		require.Equal(t, of, n, "half a batch: %s", by)
 	}
 	seen, next := map[string]bool{}, map[string]int{}
-	for _, v := range fileGather(t, consecutive(s.Violations(t.Context(), 0))) {
+	for _, v := range all(t, consecutive(s.Violations(t.Context(), 0))) {
 		var born, g, n, i int
 		_, err := fmt.Sscanf(v.Action.Agent, "%d-%d-%d-%d", &born, &g, &n, &i)
 		require.NoError(t, err)

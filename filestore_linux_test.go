@@ -66,11 +66,11 @@ func fillDisk(t *testing.T, mount string) {
 	}
 	check := func() {
 		t.Helper()
-		for i, v := range fileGather(t, consecutive(s.Violations(t.Context(), 0))) {
+		for i, v := range all(t, consecutive(s.Violations(t.Context(), 0))) {
 			require.Equal(t, uint64(i), v.Edition)
 			require.Less(t, i, n)
 		}
-		require.Len(t, fileGather(t, consecutive(s.Violations(t.Context(), 0))), n)
+		require.Len(t, all(t, consecutive(s.Violations(t.Context(), 0))), n)
 	}
 	fill()
 	fill() // says so as often as it is asked
@@ -78,7 +78,7 @@ func fillDisk(t *testing.T, mount string) {
 	huge := fileRevision(1)
 	huge.Reason = strings.Repeat("x", 256<<10)
 	require.ErrorIs(t, s.AppendRevisions(t.Context(), huge), syscall.ENOSPC)
-	require.Empty(t, fileGather(t, s.Revisions(t.Context(), 0)))
+	require.Empty(t, all(t, s.Revisions(t.Context(), 0)))
 	require.NoError(t, s.Close())
 
 	s = openFileStore(t, dir, o)
@@ -127,7 +127,7 @@ func fillDisk(t *testing.T, mount string) {
 	tear()
 	s = openFileStore(t, dir, &normsync.FileOptions{SegmentBytes: o.SegmentBytes, MaxBytes: 100_000})
 	require.Equal(t, []normsync.TornTail{{Path: torn, Offset: tails[0].Offset, Size: 1, Kept: torn + ".torn"}}, s.TornTails(), "the oldest segments make room")
-	left := fileGather(t, consecutive(s.Violations(t.Context(), 0)))
+	left := all(t, consecutive(s.Violations(t.Context(), 0)))
 	require.Less(t, len(left), n)
 	require.Equal(t, uint64(n-1), left[len(left)-1].Edition)
 	require.NoError(t, s.Close())

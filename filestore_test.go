@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -50,15 +49,6 @@ func fileViolation(i int) normsync.Violation {
 func fileViolations(from, to int) (all []normsync.Violation) {
 	for i := from; i <= to; i++ {
 		all = append(all, fileViolation(i))
-	}
-	return all
-}
-
-func fileGather[T any](t testing.TB, seq iter.Seq2[T, error]) (all []T) {
-	t.Helper()
-	for v, err := range seq {
-		require.NoError(t, err)
-		all = append(all, v)
 	}
 	return all
 }
@@ -204,8 +194,8 @@ func TestFileStoreOpensEmptyFilesAndALinkedDirectory(t *testing.T) {
 	require.ErrorIs(t, err, normsync.ErrLocked)
 	require.NoError(t, s.Close())
 	s = openFileStore(t, dir, nil)
-	require.Equal(t, fileRevisions(1, 1), fileGather(t, s.Revisions(t.Context(), 0)))
-	require.Equal(t, fileViolations(1, 1), fileGather(t, consecutive(s.Violations(t.Context(), 0))))
+	require.Equal(t, fileRevisions(1, 1), all(t, s.Revisions(t.Context(), 0)))
+	require.Equal(t, fileViolations(1, 1), all(t, consecutive(s.Violations(t.Context(), 0))))
 }
 
 func TestFileStoreStaysWhereItIs(t *testing.T) {
@@ -214,7 +204,7 @@ func TestFileStoreStaysWhereItIs(t *testing.T) {
 	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(1)))
 	t.Chdir(t.TempDir())
 	require.NoError(t, s.AppendViolations(t.Context(), fileViolation(2)))
-	require.Equal(t, fileViolations(1, 2), fileGather(t, consecutive(s.Violations(t.Context(), 0))))
+	require.Equal(t, fileViolations(1, 2), all(t, consecutive(s.Violations(t.Context(), 0))))
 	require.NoError(t, s.Close())
 	_, err := os.Stat("store")
 	require.ErrorIs(t, err, fs.ErrNotExist)
@@ -233,12 +223,12 @@ func TestFileStoreDeletedUnderIt(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "revisions.jsonl")
 	require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), normsync.ErrBroken, "nor can the other log be appended to")
-	require.Equal(t, fileViolations(1, 1), fileGather(t, consecutive(s.Violations(t.Context(), 0))), "it can be read")
+	require.Equal(t, fileViolations(1, 1), all(t, consecutive(s.Violations(t.Context(), 0))), "it can be read")
 	require.NoError(t, os.RemoveAll(dir))
 	require.NoError(t, s.Close())
 	// Another store in its place is another store.
 	s = openFileStore(t, dir, nil)
-	require.Empty(t, fileGather(t, s.Revisions(t.Context(), 0)))
+	require.Empty(t, all(t, s.Revisions(t.Context(), 0)))
 }
 
 func TestFileStoreTellsOfTornTails(t *testing.T) {
@@ -271,8 +261,8 @@ func TestFileStoreTellsOfTornTails(t *testing.T) {
 				got[i].Err = nil
 			}
 			require.Equal(t, want, got)
-			require.Equal(t, fileRevisions(1, 1), fileGather(t, s.Revisions(t.Context(), 0)))
-			require.Equal(t, fileViolations(1, 1), fileGather(t, consecutive(s.Violations(t.Context(), 0))))
+			require.Equal(t, fileRevisions(1, 1), all(t, s.Revisions(t.Context(), 0)))
+			require.Equal(t, fileViolations(1, 1), all(t, consecutive(s.Violations(t.Context(), 0))))
 			require.NoError(t, s.AppendViolations(t.Context(), fileViolation(2)))
 			require.NoError(t, s.Close())
 			require.Empty(t, openFileStore(t, dir, nil).TornTails())
@@ -326,8 +316,8 @@ func TestFileStoreLongLinesAndClocksThatGoBack(t *testing.T) {
 	require.NoError(t, s.AppendRevisions(t.Context(), r, early))
 	require.NoError(t, s.Close())
 	s = openFileStore(t, dir, nil)
-	require.Equal(t, []normsync.Violation{long, fileViolation(2)}, fileGather(t, consecutive(s.Violations(t.Context(), 0))))
-	require.Equal(t, []normsync.Revision{r, early}, fileGather(t, s.Revisions(t.Context(), 0)))
+	require.Equal(t, []normsync.Violation{long, fileViolation(2)}, all(t, consecutive(s.Violations(t.Context(), 0))))
+	require.Equal(t, []normsync.Revision{r, early}, all(t, s.Revisions(t.Context(), 0)))
 }
 
 func TestFileStoreRefusesAWrongPrevAfterItWasOpenedAgain(t *testing.T) {
@@ -429,12 +419,12 @@ func TestFileStoreAgreesWithAModel(t *testing.T) {
 				case 5:
 					for _, s := range []*normsync.FileStore{s, reader} {
 						after := r.IntN(len(m.revs) + 2)
-						got := fileGather(t, s.Revisions(t.Context(), uint64(after)))
+						got := all(t, s.Revisions(t.Context(), uint64(after)))
 						require.True(t, slices.Equal(m.revs[min(after, len(m.revs)):], got), "%v after %d", got, after)
 					}
 				case 6:
 					for _, s := range []*normsync.FileStore{s, reader} {
-						require.Equal(t, m.vs, fileGather(t, consecutive(s.Violations(t.Context(), 0))))
+						require.Equal(t, m.vs, all(t, consecutive(s.Violations(t.Context(), 0))))
 					}
 				case 7:
 					require.NoError(t, s.Close())
@@ -648,7 +638,7 @@ func TestFileStoreRevisionsOnly(t *testing.T) {
 				}
 				for _, readOnly := range []bool{true, false} {
 					s := openFileStore(t, dir, &normsync.FileOptions{RevisionsOnly: true, ReadOnly: readOnly, MaxBytes: 1})
-					require.Equal(t, fileRevisions(1, 4), fileGather(t, s.Revisions(t.Context(), 0)))
+					require.Equal(t, fileRevisions(1, 4), all(t, s.Revisions(t.Context(), 0)))
 					require.Empty(t, s.TornTails())
 					err := s.AppendViolations(t.Context(), fileViolation(1))
 					require.ErrorIs(t, err, errors.ErrUnsupported)
@@ -714,7 +704,7 @@ func TestFileStoreRevisionsOnlyDoesNotOpenWhatItMayNotRead(t *testing.T) {
 	require.Error(t, err)
 	require.ErrorContains(t, err, "FileOptions.RevisionsOnly")
 	s := openFileStore(t, dir, &normsync.FileOptions{ReadOnly: true, RevisionsOnly: true})
-	require.Equal(t, fileRevisions(1, 4), fileGather(t, s.Revisions(t.Context(), 0)))
+	require.Equal(t, fileRevisions(1, 4), all(t, s.Revisions(t.Context(), 0)))
 }
 
 // A record's Edition may mean something else in a program. Opening once with

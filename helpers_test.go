@@ -83,7 +83,7 @@ func normsOf(c *normsync.Constitution) map[string]normsync.Norm {
 // all returns the values of a sequence, which must not yield an error.
 func all[T any](t testing.TB, seq iter.Seq2[T, error]) []T {
 	t.Helper()
-	out := []T{}
+	var out []T
 	for v, err := range seq {
 		if err != nil {
 			t.Fatalf("after %d values: %v", len(out), err)

@@ -231,7 +231,7 @@ func queried() (vs []normsync.Violation) {
 
 // slowQuery compares all violations, which are in order of number.
 func slowQuery(stored []normsync.StoredViolation, q normsync.ViolationQuery) []normsync.StoredViolation {
-	out := []normsync.StoredViolation{}
+	var out []normsync.StoredViolation
 	stored = slices.Clone(stored)
 	if q.Newest {
 		slices.Reverse(stored)
@@ -397,21 +397,12 @@ func worldToCopy(t *testing.T, applies, violations, limit int) *normsync.MemStor
 	return s
 }
 
-func gathered[T any](t *testing.T, seq iter.Seq2[T, error]) (values []T) {
-	t.Helper()
-	for v, err := range seq {
-		require.NoError(t, err)
-		values = append(values, v)
-	}
-	return values
-}
-
 // requireCopy requires that to holds what from does, numbered from 1.
 func requireCopy(t *testing.T, from, to normsync.Store) {
 	t.Helper()
-	require.Equal(t, gathered(t, from.Revisions(t.Context(), 0)), gathered(t, to.Revisions(t.Context(), 0)))
-	want := gathered(t, from.Violations(t.Context(), 0))
-	got := gathered(t, to.Violations(t.Context(), 0))
+	require.Equal(t, all(t, from.Revisions(t.Context(), 0)), all(t, to.Revisions(t.Context(), 0)))
+	want := all(t, from.Violations(t.Context(), 0))
+	got := all(t, to.Violations(t.Context(), 0))
 	require.Len(t, got, len(want))
 	for i, v := range got {
 		require.Equal(t, uint64(i)+1, v.Number)
@@ -499,7 +490,7 @@ func TestCopyKeepsAppliesTogether(t *testing.T) {
 	from := worldToCopy(t, 1300, 0, 0)
 	to := &interruptedStore{MemStore: new(normsync.MemStore), left: 100}
 	require.NoError(t, normsync.Copy(t.Context(), from, to))
-	revs := gathered(t, from.Revisions(t.Context(), 0))
+	revs := all(t, from.Revisions(t.Context(), 0))
 	end := 0
 	require.Greater(t, len(to.appends), 2)
 	for _, n := range to.appends {
@@ -537,9 +528,9 @@ func TestCopyRefusesATargetOfAnotherWorld(t *testing.T) {
 		"more violations than the source":          more,
 	} {
 		t.Run(name, func(t *testing.T) {
-			vs := gathered(t, to.Violations(t.Context(), 0))
+			vs := all(t, to.Violations(t.Context(), 0))
 			require.ErrorIs(t, normsync.Copy(t.Context(), from, to), normsync.ErrDiverged)
-			require.Equal(t, vs, gathered(t, to.Violations(t.Context(), 0)))
+			require.Equal(t, vs, all(t, to.Violations(t.Context(), 0)))
 		})
 	}
 }
