@@ -403,5 +403,6 @@ func TestManyNamesAreMergedIntoTheirPages(t *testing.T) {
 	enter(1_000, func(i int) string { return fmt.Sprintf("n%06dy", i*100) })
 	enter(1_000, func(i int) string { return fmt.Sprintf("a%06d", i) })
 	enter(1_000, func(i int) string { return fmt.Sprintf("z%06d", i) })
+	enter(1_000, func(i int) string { return fmt.Sprintf("%d is followed by the same words %03d", i%2, i*7919%1_000) })
 	set.agree(t, want)
 }

@@ -3,6 +3,7 @@ package normsync
 import (
 	"context"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/normsync/normsync/internal/implication"
@@ -140,6 +141,31 @@ func (m *Memory) SameKey(a, b *Prepared) (same, shared bool) {
 	k.reset(&m.groups[0])
 	k.setWords(a)
 	return k.is(&m.groups[0], b), k.is(&factGroup{fields: m.groups[0].fields}, a)
+}
+
+// WhileNoKeyIsFree calls f while no goroutine can insert a key.
+func (m *Memory) WhileNoKeyIsFree(f func()) {
+	n := m.keys.size.Swap(m.keys.limit)
+	f()
+	m.keys.size.Store(n)
+}
+
+// WhileTheWorldIsWritten calls f in the middle of a change of the facts of the world,
+// while none of them is written yet.
+func (m *Memory) WhileTheWorldIsWritten(f func()) {
+	for i := range m.groups {
+		if w := m.groups[i].world; w != nil {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.version.Add(1)
+			for j := range w.until {
+				w.until[j].sec.Store(math.MinInt64)
+			}
+			f()
+			w.version.Add(1)
+			w.publish()
+		}
+	}
 }
 
 // Own returns the store that the zero value of a monitor uses.

@@ -344,6 +344,18 @@ func TestFileStoreRefusesAWrongPrevAfterItWasOpenedAgain(t *testing.T) {
 	require.ErrorIs(t, s.AppendRevisions(t.Context(), next), normsync.ErrConflict)
 }
 
+// An append for which its caller stopped to wait may be stored. The store then knows
+// an older end of the log than the caller, who has read the log again.
+func TestFileStoreGoesOnAfterAnAppendThatWasGivenUp(t *testing.T) {
+	s := openFileStore(t, t.TempDir(), nil)
+	revs := applyTo(t, openOn(t, s), normsync.Enact(prohibition("a", "", "x")))
+	given := normsync.Revision{Edition: 2, Prev: revs[0].ID(), Version: 1, Change: normsync.Enact(prohibition("b", "", "x")), Time: revs[0].Time}
+	require.NoError(t, s.AppendApplies(t.Context(), []normsync.Revision{given}))
+	next := normsync.Revision{Edition: 3, Prev: given.ID(), Version: 1, Change: normsync.Enact(prohibition("c", "", "x")), Time: revs[0].Time}
+	require.NoError(t, s.AppendRevisions(t.Context(), next))
+	require.Len(t, all(t, s.Revisions(t.Context(), 0)), 3)
+}
+
 func TestFileStoreAfterCloseAndReadOnly(t *testing.T) {
 	dir := t.TempDir()
 	s := openFileStore(t, dir, nil)

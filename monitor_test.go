@@ -412,6 +412,14 @@ func TestMonitorWithAContextThatIsDone(t *testing.T) {
 	_, err = normsync.History(ctx, m.Store(), "a")
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, m.Constitution().Len())
+
+	// A store need not look at ctx before it writes.
+	s := appendsRevisions(func(s *faultyStore, ctx context.Context, revs []normsync.Revision) error {
+		return s.MemStore.AppendRevisions(context.WithoutCancel(ctx), revs...)
+	})
+	_, err = openOn(t, s).Apply(ctx, normsync.Enact(prohibition("a", "", "x")))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, s.size())
 }
 
 // The store of a monitor at edition 5 is replaced by a backup, to which another
@@ -804,6 +812,29 @@ func TestReloadRefuses(t *testing.T) {
 	cancel()
 	_, err = m.Reload(done, "file", []normsync.Norm{peace})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// Reload must not put a norm in force again only because it could not read who had
+// repealed it.
+func TestReloadReportsThatItCouldNotReadTheLog(t *testing.T) {
+	fail, odd := false, errors.New("odd")
+	s := revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool) {
+		if fail {
+			yield(normsync.Revision{}, odd)
+			return
+		}
+		s.MemStore.Revisions(ctx, after)(yield)
+	})
+	m := openOn(t, s)
+	list := []normsync.Norm{prohibition("peace", "", "attack"), prohibition("property", "", "steal")}
+	_, err := m.Reload(t.Context(), "file", list)
+	require.NoError(t, err)
+	applyTo(t, m, normsync.Repeal("peace").Attributed("zoe", ""))
+	fail = true
+	revs, err := m.Reload(t.Context(), "file", list)
+	require.ErrorIs(t, err, odd)
+	require.Empty(t, revs)
+	require.Equal(t, []string{"property"}, inForceNames(m))
 }
 
 func TestReloadOfTheGlobalScope(t *testing.T) {

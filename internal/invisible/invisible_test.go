@@ -35,7 +35,7 @@ func TestIsHasWhatRendersAsBlankToo(t *testing.T) {
 	for _, r := range "\u2800\U00013441\U00013442\U00016FE4\U0001D159\u3164\u200B\uFE0F" {
 		require.True(t, Is(r), "%U", r)
 	}
-	for _, r := range " a\t\n\u00A0\u3000é睡\u0301\u0600\uFFFA\uFFFD\u2801\U00013440\U00013443\U0001F600" {
+	for _, r := range " a\t\n\u00A0\u3000é睡\u0301\u0600\uFFFA\uFFFD\u27FF\u2801\U00013440\U00013443\U00016FE3\U00016FE5\U0001D158\U0001D15A\U0001F600" {
 		require.False(t, Is(r), "%U", r)
 	}
 }
