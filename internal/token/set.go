@@ -45,6 +45,56 @@ type manyTokens struct {
 // AddText adds the tokens of a field. It gives up and reports false if the set would
 // have more than limit tokens.
 func (s *Set) AddText(f Field, text string, limit int) bool {
+	n := s.n
+	for i := 0; i < len(text); i++ { // cut and add, inlined by hand: calls take twice as long
+		start := i
+		var first uint64
+		for {
+			var w uint64 // load(text, i), inlined by hand as in Hashes
+			switch left := len(text) - i; {
+			case left >= 8:
+				w = load8(text[i : i+8])
+			case len(text) >= 8:
+				w = load8(text[len(text)-8:]) >> 8 >> (56 - 8*left&63)
+			case left >= 4:
+				w = load4(text[i:]) | load4(text[len(text)-4:])<<(8*left-32&63)
+			default:
+				w = loadFew(text[i:])
+			}
+			stop := stops(w)
+			if stop == 0 {
+				if i == start {
+					first = lower(w)
+				}
+				i += 8
+				continue
+			}
+			k := bits.TrailingZeros64(stop) & 0x38
+			if i == start {
+				first = lower(w & (1<<k - 1))
+			}
+			i += k >> 3
+			break
+		}
+		if i < len(text) && text[i] != ' ' && !isASCIISpace(text[i]) {
+			return s.addAny(f, text, limit)
+		}
+		if i == start {
+			continue
+		}
+		if n >= min(limit, Few) {
+			return s.addAny(f, text, limit)
+		}
+		s.short[n], s.start[n] = text[start:i], first
+		n++
+	}
+	s.n, s.ends[f] = n, n
+	return true
+}
+
+// addAny is AddText for any text. AddText uses it for texts that are long or have
+// characters beyond ASCII.
+func (s *Set) addAny(f Field, text string, limit int) bool {
 	for end := 0; end < len(text); {
 		var start int
 		var first uint64
@@ -191,30 +241,27 @@ func (s *Set) HasAll(text string) bool { return !s.hasWords(Any, text, false) }
 // hasWords reports whether for a word of a plain text it is true, or false, that it is
 // found.
 func (s *Set) hasWords(f Field, text string, found bool) bool {
-	for end := 0; end < len(text); {
-		var start int
-		var first uint64
-		if start, end, first = cut(text, end); start < end && s.hasWord(f, text[start:end], first) == found {
-			return true
-		}
-		if first != notASCII {
-			end++ // past the white space
-		}
-	}
-	return false
-}
-
-// hasWord is Has for a word of a plain text.
-func (s *Set) hasWord(f Field, word string, start uint64) bool {
 	if s.n > Few || s.mixed {
-		return s.Has(Pattern{f, word, false})
+		for word, rest := Next(text); word != ""; word, rest = Next(rest) {
+			if s.Has(Pattern{f, word, false}) == found {
+				return true
+			}
+		}
+		return false
 	}
 	last := s.ends[Agent-1]
 	if f == Action {
 		last = s.ends[Action]
 	}
-	for i, other := range s.start[:last] {
-		if other == start && (len(word) <= 7 || Equal(s.short[i], word)) {
+	for end := 0; end < len(text); end++ {
+		var start int
+		var first uint64
+		start, end, first = cut(text, end)
+		i := 0 // the first token that equals the word
+		for i < last && (s.start[i] != first || end-start > 7 && !Equal(s.short[i], text[start:end])) {
+			i++
+		}
+		if start < end && (i < last) == found {
 			return true
 		}
 	}

@@ -470,3 +470,15 @@ func BenchmarkHashes(b *testing.B) {
 		}
 	}
 }
+
+func TestClearedSetKeepsNoText(t *testing.T) {
+	var s Set
+	for _, text := range []string{"a b c", "a b \u200b", strings.Repeat("a ", Few), strings.Repeat("a ", Few+1), strings.Repeat("a ", Few-1) + "b \u200b"} {
+		s.Fill(&Texts{text})
+		s.Clear()
+		require.Equal(t, [Few]string{}, s.short, "%q", text)
+		for _, tok := range s.long[:cap(s.long)] {
+			require.Empty(t, tok, "%q", text)
+		}
+	}
+}
