@@ -42,6 +42,68 @@ func AllHashes(dst []uint64, n int, s string, lengths *Lengths) int {
 	if *lengths == (Lengths{}) {
 		return Hashes(dst, n, s)
 	}
+	if lengths.longest() >= 8 {
+		return allHashes(dst, n, s, lengths)
+	}
+	from := n
+	for i := 0; i < len(s); i++ { // cut and Word.Prefixes, inlined by hand for nine tenths of the time
+		start := i
+		var first uint64
+		for {
+			var w uint64 // load(s, i), inlined by hand as in Hashes
+			switch left := len(s) - i; {
+			case left >= 8:
+				w = load8(s[i : i+8])
+			case len(s) >= 8:
+				w = load8(s[len(s)-8:]) >> 8 >> (56 - 8*left&63)
+			case left >= 4:
+				w = load4(s[i:]) | load4(s[len(s)-4:])<<(8*left-32&63)
+			default:
+				w = loadFew(s[i:])
+			}
+			stop := stops(w)
+			if stop == 0 {
+				if i == start {
+					first = lower(w)
+				}
+				i += 8
+				continue
+			}
+			k := bits.TrailingZeros64(stop) & 0x38
+			if i == start {
+				first = lower(w & (1<<k - 1))
+			}
+			i += k >> 3
+			break
+		}
+		if i < len(s) && s[i] != ' ' && !isASCIISpace(s[i]) {
+			return allHashes(dst, from, s, lengths)
+		}
+		if i == start {
+			continue
+		}
+		if n < 0 || n == len(dst) {
+			return -1
+		}
+		dst[n] = hashStart(keys.word, s[start:i], first)
+		n++
+		for left := lengths[0]; left != 0; left &= left - 1 {
+			k := bits.TrailingZeros64(left)
+			if k > i-start {
+				break
+			}
+			if n == len(dst) {
+				return -1
+			}
+			dst[n] = mix(keys.prefix^first&(1<<(8*k)-1)^uint64(k)<<56, keys.multiplier)
+			n++
+		}
+	}
+	return n
+}
+
+// allHashes is AllHashes for any text and any lengths.
+func allHashes(dst []uint64, n int, s string, lengths *Lengths) int {
 	for end := 0; end < len(s) && n >= 0; {
 		var start int
 		var first uint64

@@ -482,3 +482,22 @@ func TestClearedSetKeepsNoText(t *testing.T) {
 		}
 	}
 }
+
+func TestHasAnyAndHasAllFindWordsByTheirText(t *testing.T) {
+	for _, text := range []string{
+		"abcdefg abcdefghi", "abcdefgh", "abcdefghi", "ABCDEFGH abcdefg", "abcdefghx", "\u212Aing abcdefgh", "k", "\u212A", "a\x00",
+		strings.Repeat("x ", Few-1) + "abcdefgh", strings.Repeat("x ", Few) + "abcdefgh",
+	} {
+		var s Set
+		s.Fill(&Texts{Action: "go " + text, Location: text, Agent: "zzz"})
+		for _, words := range []string{"", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghij", "ABCDEFGH", "k", "king", "go", "zzz", "a", "a\x00", " abcdefgh  k ", "go abcdefgh", "go go"} {
+			for _, f := range []Field{Action, Any} {
+				has := func(word string) bool { return s.Has(Pattern{f, word, false}) }
+				want := slices.Collect(All(words))
+				require.Equal(t, slices.ContainsFunc(want, has), s.HasAny(f, words), "%q in %q", words, text)
+			}
+			hasNot := func(word string) bool { return !s.Has(Pattern{Any, word, false}) }
+			require.Equal(t, !slices.ContainsFunc(slices.Collect(All(words)), hasNot), s.HasAll(words), "%q in %q", words, text)
+		}
+	}
+}
