@@ -47,6 +47,8 @@ const maxShown = 60
 //     a * that is not at the end of a word
 //   - in the same fields, what belongs to an expression language: the tokens ==, =, &&
 //     and ||, and OR, AND and NOT in capital letters
+//   - in the same fields, invisible characters in such a token or in the name of a
+//     field, which make it an ordinary word
 //   - in the same fields, tokens agent_id:word; the field is called agent
 //   - in Condition and Unless: a token field: with nothing after the colon, and a | with
 //     nothing beside it; a bar that is part of a word is written \|
@@ -291,6 +293,8 @@ func tokenProblem(tok string, in part, level strictness) (words int, problem str
 	field, text, qualified := cutField(tok, level)
 	agent := qualified && field == token.Agent
 	switch {
+	case level == strict && hidesSyntax(tok):
+		return 0, fmt.Sprintf("token %s looks like %s, but is an ordinary word, since it has invisible characters; remove them", quote(tok), quote(token.Visible(tok)))
 	case level == strict && !qualified && isBlank(tok):
 		return 0, ""
 	case level == strict && in == inVerbs && isAgentID(tok):
@@ -356,6 +360,18 @@ func cutField(tok string, level strictness) (f token.Field, text string, ok bool
 func isAgentID(tok string) bool {
 	n := len(keyAgentID)
 	return len(tok) > n && tok[n] == ':' && strings.EqualFold(tok[:n], keyAgentID)
+}
+
+// hidesSyntax reports whether a token is an operator or names a field only to the eye:
+// invisible characters make it another word.
+func hidesSyntax(tok string) bool {
+	name, _, colon := strings.Cut(tok, ":")
+	seen := token.Visible(name)
+	if seen == name {
+		return false
+	}
+	_, field := token.FieldNamed(seen)
+	return colon && (field || strings.EqualFold(seen, keyAgentID)) || !colon && isOperator(seen, strict)
 }
 
 // isBlank reports whether a text has nothing but characters that do not count.

@@ -56,6 +56,9 @@ func TestValidateAccepts(t *testing.T) {
 		"fields in any case":           tollgate(func(n *normsync.Norm) { n.Condition, n.Unless = "Location:x FACTION:y:z", "agent:* target:: action:a" }),
 		"colons that name no field":    tollgate(func(n *normsync.Norm) { n.Condition, n.Prohibited = "zone: :x", "minecraft:cross tp:*" }),
 		"operators inside words":       tollgate(func(n *normsync.Norm) { n.Condition = "a=b a== != === &&& ORC and or not" }),
+		"invisible characters in words": tollgate(func(n *normsync.Norm) {
+			n.Condition, n.Unless, n.Prohibited = "O\u0301R or\u200b t\u200bo:x", "agent:a\u200b \u200b", "cr\u200boss"
+		}),
 		"words that other languages punctuate": tollgate(func(n *normsync.Norm) {
 			n.Condition, n.Unless, n.Prohibited = ">>Agent[02] a;b (x,y)", "agent_idle: my_agent_id:x", "!attack @e[type=minecraft:creeper,limit=5]"
 		}),
@@ -114,6 +117,10 @@ func TestValidateSaysWhatToDo(t *testing.T) {
 		bad("a * at the beginning", "*zone", `word "*zone" has a * that is not at its end; only a prefix can be matched, for example zone*`)
 		bad("a * before another", "zone**", `word "zone**" has a * that is not at its end; only a prefix can be matched, for example zone*`)
 		const operator = "is an operator, but this is a list of tokens, not an expression; "
+		const hidden = `, but is an ordinary word, since it has invisible characters; remove them`
+		for written, seen := range map[string]string{"O\u200bR": "OR", "&\ufe0f&": "&&", "tar\u200bget:x": "target:x", "\u2060agent_ID:x": "agent_ID:x"} {
+			bad("invisible characters in "+seen, "x "+written, "token "+strconv.QuoteToASCII(written)+" looks like "+strconv.Quote(seen)+hidden)
+		}
 		if field == "Prohibited" || field == "Permitted" {
 			bad("blanks", "  ", `it has only white space and invisible characters; leave it empty, or name verbs`)
 			bad("invisible characters", "\u200b \ufe0f", `it has only white space and invisible characters; leave it empty, or name verbs`)
