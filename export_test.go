@@ -3,7 +3,6 @@ package normsync
 import (
 	"context"
 	"iter"
-	"math"
 	"time"
 
 	"github.com/normsync/normsync/internal/implication"
@@ -143,29 +142,17 @@ func (m *Memory) SameKey(a, b *Prepared) (same, shared bool) {
 	return k.is(&m.groups[0], b), k.is(&factGroup{fields: m.groups[0].fields}, a)
 }
 
-// WhileNoKeyIsFree calls f while no goroutine can insert a key.
-func (m *Memory) WhileNoKeyIsFree(f func()) {
-	n := m.keys.size.Swap(m.keys.limit)
-	f()
-	m.keys.size.Store(n)
-}
-
-// WhileTheWorldIsWritten calls f in the middle of a change of the facts of the world,
-// while none of them is written yet.
-func (m *Memory) WhileTheWorldIsWritten(f func()) {
-	for i := range m.groups {
-		if w := m.groups[i].world; w != nil {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.version.Add(1)
-			for j := range w.until {
-				w.until[j].sec.Store(math.MinInt64)
-			}
-			f()
-			w.version.Add(1)
-			w.publish()
-		}
+// PutTwice lets two goroutines insert the key that an action has for the first fact, both
+// of which have found that it is missing. It reports whether both got the same key.
+func (m *Memory) PutTwice(p *Prepared) bool {
+	g := &m.groups[0]
+	var keys [2]*memoryKey
+	for i, fresh := range [...]*memoryKey{m.keys.reserve(), m.keys.reserve()} {
+		s, k := m.keys.put(fresh, g, g.hash(p), p, m.keys.stamps(1))
+		s.mu.Unlock()
+		keys[i] = k
 	}
+	return keys[0] == keys[1]
 }
 
 // Own returns the store that the zero value of a monitor uses.

@@ -258,6 +258,18 @@ func (f Fact) canonical() Fact {
 	return f
 }
 
+// quotedProblem describes what is wrong with a name in quotation marks, before rest.
+func quotedProblem(quoted, name, rest string) string {
+	if name == "" {
+		return "it has an empty name; name a norm, or write * for all of them"
+	}
+	if word, _ := token.Next(rest); word != "" && strings.HasPrefix(rest, word) {
+		return fmt.Sprintf("%s follows the closing quotation mark of %s; put a blank between two names, and write a prefix without quotation marks",
+			quote(word), quote(quoted))
+	}
+	return ""
+}
+
 func brokeProblem(s string) string {
 	if problem := lineProblem(s); problem != "" {
 		return problem
@@ -292,10 +304,10 @@ func brokeNames(s string) iter.Seq2[normName, string] {
 					return
 				}
 				name, _ := strconv.Unquote(quoted)
-				if !yield(normName{text: name}, "") {
+				s = s[len(quoted):]
+				if !yield(normName{text: name}, quotedProblem(quoted, name, s)) {
 					return
 				}
-				s = s[len(quoted):]
 				continue
 			}
 			word, rest := token.Next(s)

@@ -341,7 +341,7 @@ func (m *Memory) named(w *Word) (int, bool) {
 // in Broke, at the time of its action. Violations of Shadow norms do not count, since a dry
 // run must have no effect.
 func (m *Memory) Violated(vs ...Violation) {
-	if len(m.broke) == 0 && len(m.broken) == 0 {
+	if len(m.facts) == 0 {
 		return
 	}
 	for i := range vs {
@@ -421,7 +421,7 @@ func (m *Memory) change(p *Prepared, effects []effect) {
 		}
 		if g.world != nil {
 			if touched {
-				g.world.change(i, at, effects)
+				g.world.update(func(k *memoryKey) { k.change(i, at, effects) })
 			}
 			continue
 		}

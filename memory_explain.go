@@ -1,6 +1,7 @@
 package normsync
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,37 @@ type FactFinding struct {
 	Ended  time.Time `json:"ended,omitzero"` // when Until ended it last
 	Reason string    `json:"reason"`         // all of that as a sentence
 }
+
+// MarshalJSON returns f as an object. Its times are numbers as in [Action.MarshalJSON].
+func (f FactFinding) MarshalJSON() ([]byte, error) {
+	b, err := json.Marshal(&factFindingJSON{(*plainFactFinding)(&f), seconds(f.Last), seconds(f.Until), seconds(f.Ended)})
+	if err != nil {
+		return nil, opError("encode fact finding", err)
+	}
+	return b, nil
+}
+
+// UnmarshalJSON sets f to the finding in b, as MarshalJSON writes it.
+func (f *FactFinding) UnmarshalJSON(b []byte) error {
+	var plain plainFactFinding
+	read := factFindingJSON{plainFactFinding: &plain}
+	if err := json.Unmarshal(b, &read); err != nil {
+		return opError("decode fact finding", err)
+	}
+	plain.Last, plain.Until, plain.Ended = time.Time(read.Last), time.Time(read.Until), time.Time(read.Ended)
+	*f = FactFinding(plain)
+	return nil
+}
+
+// factFindingJSON is a FactFinding with its times as numbers.
+type factFindingJSON struct {
+	*plainFactFinding
+	Last  seconds `json:"last,omitzero"`
+	Until seconds `json:"until,omitzero"`
+	Ended seconds `json:"ended,omitzero"`
+}
+
+type plainFactFinding FactFinding // without methods
 
 // Explain returns whether the fact with that name holds for an action, and why:
 //
@@ -41,7 +73,7 @@ func (m *Memory) Explain(fact string, a Action) (FactFinding, error) {
 	ended := false
 	m.view(f, &a, func(state *factState, ring []moment) {
 		finding.Holds, ended = state.holds(at), state.wasEnded
-		if f.Within > 0 && finding.Holds {
+		if f.Within > 0 && finding.Holds && state.until != forever {
 			finding.Until = state.until.time()
 		}
 		if ended {
@@ -65,9 +97,7 @@ func (m *Memory) Explain(fact string, a Action) (FactFinding, error) {
 func (m *Memory) view(f *memoryFact, a *Action, do func(*factState, []moment)) {
 	g := &m.groups[f.group]
 	if g.world != nil {
-		g.world.mu.Lock()
-		defer g.world.mu.Unlock()
-		do(&g.world.key.states[f.at], g.world.key.times[f.ring[0]:f.ring[1]])
+		g.world.view(func(k *memoryKey) { do(&k.states[f.at], k.times[f.ring[0]:f.ring[1]]) })
 		return
 	}
 	p := toPrepared(a)

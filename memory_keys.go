@@ -23,7 +23,7 @@ type factState struct {
 }
 
 var (
-	never   = moment{math.MinInt64, 0}
+	never   = moment{math.MinInt64, -1}
 	forever = moment{math.MaxInt64, math.MaxInt32}
 )
 
@@ -264,9 +264,16 @@ func (t *keyTable) lock(g *factGroup, hash uint64, p *Prepared, stamp uint64, in
 	if !insert {
 		return s, nil
 	}
-	fresh := t.reserve()
+	return t.put(t.reserve(), g, hash, p, stamp)
+}
+
+// put inserts the key of an action, for which reserve has returned fresh. If another
+// goroutine has inserted it meanwhile, put gives fresh up, and returns that one. The shard
+// is locked.
+func (t *keyTable) put(fresh *memoryKey, g *factGroup, hash uint64, p *Prepared, stamp uint64) (*keyShard, *memoryKey) {
+	s := t.shard(hash)
 	s.mu.Lock()
-	if k = s.find(g, hash, p); k != nil { // another goroutine was faster
+	if k := s.find(g, hash, p); k != nil {
 		t.size.Add(-1)
 		s.unlink(k)
 		s.link(k, stamp)
@@ -391,66 +398,5 @@ func (s *keyShard) unlink(k *memoryKey) {
 		s.oldestUse.Store(s.oldest.used)
 	} else {
 		s.oldestUse.Store(noUse)
-	}
-}
-
-// worldKey is the key of the facts that all agents share. Reading which of them hold
-// takes no lock, because all agents would share that, too.
-type worldKey struct {
-	mu  sync.Mutex // guards key
-	key memoryKey
-
-	version atomic.Uint64 // odd while until is written to
-	until   []atomicMoment
-}
-
-// atomicMoment is the until of a fact.
-type atomicMoment struct {
-	sec  atomic.Int64
-	nsec atomic.Int32
-}
-
-func newWorldKey(g *factGroup) *worldKey {
-	w := &worldKey{until: make([]atomicMoment, len(g.facts))}
-	w.key.reset(g)
-	w.publish()
-	return w
-}
-
-// publish writes until. mu must be held.
-func (w *worldKey) publish() {
-	w.version.Add(1)
-	for i := range w.key.states {
-		until := w.key.states[i].until
-		w.until[i].sec.Store(until.sec)
-		w.until[i].nsec.Store(until.nsec)
-	}
-	w.version.Add(1)
-}
-
-func (w *worldKey) change(group int, at moment, effects []effect) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.key.change(group, at, effects)
-	w.publish()
-}
-
-// appendFacts appends the facts of the world that hold. If until is written to
-// meanwhile, it starts again.
-func (w *worldKey) appendFacts(dst []Word, g *factGroup, at moment) []Word {
-	for n := len(dst); ; runtime.Gosched() {
-		version := w.version.Load()
-		if version%2 != 0 {
-			continue
-		}
-		for i := range w.until {
-			if u := (moment{w.until[i].sec.Load(), w.until[i].nsec.Load()}); at.before(u) {
-				dst = append(dst, g.facts[i].word)
-			}
-		}
-		if w.version.Load() == version {
-			return dst
-		}
-		dst = dst[:n]
 	}
 }

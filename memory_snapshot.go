@@ -82,9 +82,7 @@ func (m *Memory) records() []keyRecord {
 	var records []keyRecord
 	for i := range m.groups {
 		if g := &m.groups[i]; g.world != nil {
-			g.world.mu.Lock()
-			records = append(records, g.world.key.record(g))
-			g.world.mu.Unlock()
+			g.world.view(func(k *memoryKey) { records = append(records, k.record(g)) })
 		}
 	}
 	for i := range m.keys.shards {
@@ -128,10 +126,7 @@ func (k *memoryKey) record(g *factGroup) keyRecord {
 func (m *Memory) clear() {
 	for i := range m.groups {
 		if g := &m.groups[i]; g.world != nil {
-			g.world.mu.Lock()
-			g.world.key.reset(g)
-			g.world.publish()
-			g.world.mu.Unlock()
+			g.world.update(func(k *memoryKey) { k.reset(g) })
 		}
 	}
 	for i := range m.keys.shards {
@@ -169,10 +164,7 @@ func (m *Memory) restore(r *keyRecord) {
 			continue
 		}
 		if g.world != nil {
-			g.world.mu.Lock()
-			g.world.key.restore(g, r.states)
-			g.world.publish()
-			g.world.mu.Unlock()
+			g.world.update(func(k *memoryKey) { k.restore(g, r.states) })
 			continue
 		}
 		hash := g.hash(&p)
@@ -185,7 +177,7 @@ func (m *Memory) restore(r *keyRecord) {
 // fact returns the fact of the group with that name, nil if there is none.
 func (g *factGroup) fact(name string) *memoryFact {
 	for _, f := range g.facts {
-		if f.Name == name {
+		if token.Equal(f.Name, name) {
 			return f
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -418,14 +418,14 @@ func TestRestoreKeepsWhatTheDeclarationsStillNeed(t *testing.T) {
 		before.Happened(at(float64(s), "a", "run", ""))
 	}
 	after := memoryOf(t, nil,
-		normsync.Fact{Name: "hot", After: "verb:run", Count: 3, Within: time.Hour},
+		normsync.Fact{Name: "HOT", After: "verb:run", Count: 3, Within: time.Hour},
 		normsync.Fact{Name: "seen", After: "*", Count: 3},
 		normsync.Fact{Name: "moved", After: "*", Per: "agent"},
 		normsync.Fact{Name: "new", After: "*"})
 	require.NoError(t, after.Restore(strings.NewReader(snapshotOf(t, before))))
 	require.Equal(t, "", after.Facts(at(3, "a", "run", "")), "two times of hot, and one of seen, are known")
 	after.Happened(at(4, "a", "run", ""))
-	require.Equal(t, "hot moved new", after.Facts(at(5, "a", "run", "")))
+	require.Equal(t, "HOT moved new", after.Facts(at(5, "a", "run", "")))
 }
 
 func TestRestoreSaysWhatIsWrong(t *testing.T) {
@@ -559,6 +559,72 @@ func TestMemoryForgetsTheLeastRecentlyUsed(t *testing.T) {
 	}
 }
 
+// An action that is violated has been seen, also if no fact counts violations.
+func TestAViolationMarksItsKeysAsUsed(t *testing.T) {
+	m := memoryOf(t, &normsync.MemoryOptions{Keys: 2}, normsync.Fact{Name: "in", After: "verb:login"})
+	m.Happened(at(0, "a", "login", ""))
+	m.Happened(at(0, "b", "login", ""))
+	m.Violated(normsync.Violation{NormName: "peace", Action: at(1, "a", "attack", "")})
+	m.Violated(normsync.Violation{NormName: "peace", Action: at(1, "b", "attack", ""), Shadow: true}) // a dry run
+	m.Happened(at(2, "c", "login", ""))
+	require.Equal(t, "in", m.Facts(at(3, "a", "walk", "")))
+	require.Equal(t, "", m.Facts(at(3, "b", "walk", "")))
+}
+
+// Two goroutines that insert the same key at once insert it once.
+func TestAKeyIsInsertedOnce(t *testing.T) {
+	m := memoryOf(t, &normsync.MemoryOptions{Keys: 4}, normsync.Fact{Name: "in", After: "verb:login"})
+	for range 3 {
+		require.True(t, m.PutTwice(prepare(at(0, "a", "login", ""))))
+		require.Equal(t, normsync.MemoryStats{Keys: 1}, m.Stats())
+	}
+	m.Happened(at(0, "b", "login", ""))
+	require.Equal(t, normsync.MemoryStats{Keys: 2}, m.Stats())
+}
+
+// Times beyond those that a fact can end at, and the earliest time that there is.
+func TestMemoryKnowsAllTimes(t *testing.T) {
+	facts := []normsync.Fact{{Name: "long", After: "*", Within: math.MaxInt64}, {Name: "seen", After: "*", Per: "target"}}
+	for _, sec := range []int64{math.MinInt64, math.MinInt64 + 1, 0, math.MaxInt64 - 1, math.MaxInt64} {
+		m := memoryOf(t, nil, facts...)
+		a := normsync.Action{Agent: "a", Verb: "x", Time: time.Unix(sec, 999_999_999).UTC()}
+		m.Happened(a)
+		require.Equal(t, "long seen", m.Facts(a))
+		finding, err := m.Explain("long", a)
+		require.NoError(t, err)
+		require.Equal(t, a.Time, finding.Last)
+		require.Equal(t, sec >= math.MaxInt64-1, finding.Until.IsZero(), "%s", finding.Reason)
+		b, err := json.Marshal(finding)
+		require.NoError(t, err)
+		var read normsync.FactFinding
+		require.NoError(t, json.Unmarshal(b, &read))
+		require.Equal(t, finding, read)
+
+		text := snapshotOf(t, m)
+		require.Contains(t, text, `"per":"target"`)
+		again := memoryOf(t, nil, facts...)
+		require.NoError(t, again.Restore(strings.NewReader(text)))
+		require.Equal(t, "long seen", again.Facts(a))
+		require.Equal(t, text, snapshotOf(t, again))
+	}
+	m := memoryOf(t, nil, facts...)
+	m.Happened(normsync.Action{Agent: "a", Verb: "x", Time: time.Unix(math.MinInt64, 0)})
+	require.Contains(t, snapshotOf(t, m), `"facts":[{"name":"long","count":1,`)
+}
+
+func TestFactFindingJSON(t *testing.T) {
+	m := memoryOf(t, nil, normsync.Fact{Name: "tired", After: "verb:run", Within: time.Minute, Until: "verb:rest"})
+	m.Happened(at(0, "a", "run", ""))
+	finding, err := m.Explain("tired", at(0, "a", "walk", ""))
+	require.NoError(t, err)
+	b, err := json.Marshal(finding)
+	require.NoError(t, err)
+	require.Equal(t, `{"fact":{"name":"tired","after":"verb:run","count":1,"within":"1m0s","per":"agent","until":"verb:rest"},"holds":true,"count":1,`+
+		`"reason":"facts:tired holds: verb:run by this agent within 1m0s at 2026-07-01T12:00:00Z, until 2026-07-01T12:01:00Z","last":1782907200,"until":1782907260}`, string(b))
+	var read normsync.FactFinding
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"last":"noon"}`), &read), "normsync: decode fact finding: ")
+}
+
 func TestExplainSaysWhyAFactHolds(t *testing.T) {
 	m := memoryOf(t, nil,
 		normsync.Fact{Name: "authenticated", After: "verb:login", Until: "verb:logout|quit"},
@@ -646,54 +712,6 @@ func TestMemoryIsSafeForManyAtOnce(t *testing.T) {
 	}
 	wait.Wait()
 	require.Equal(t, 3, small.Stats().Keys)
-}
-
-// Two goroutines meet an agent at the same time, whom the memory does not know. Both
-// count for the same key.
-func TestGoroutinesThatMeetAnAgentAtOnceShareAKey(t *testing.T) {
-	a := normsync.Action{Agent: "zoe", Verb: "walk"}
-	for range 20 {
-		m := memoryOf(t, nil, normsync.Fact{Name: "twice", After: "*", Count: 2})
-		var wait sync.WaitGroup
-		m.WhileNoKeyIsFree(func() {
-			began := make(chan struct{})
-			for range 2 {
-				wait.Go(func() {
-					began <- struct{}{}
-					m.Happened(a) // which finds no key, and waits for a free one
-				})
-			}
-			<-began
-			<-began
-			for range 1_000 {
-				runtime.Gosched()
-			}
-		})
-		wait.Wait()
-		require.Equal(t, 1, m.Stats().Keys)
-		if m.Stats().Evicted == 0 { // by the one that has not yet noticed that keys are free
-			require.Equal(t, "twice", m.Facts(a))
-		}
-	}
-}
-
-// A reader of the facts of the world waits until a change of them is complete.
-func TestTheFactsOfTheWorldAreReadAllAtOnce(t *testing.T) {
-	m := memoryOf(t, nil, normsync.Fact{Name: "war", After: "verb:attack", Per: "World"})
-	m.Happened(normsync.Action{Verb: "attack"})
-	read := make(chan string, 1)
-	m.WhileTheWorldIsWritten(func() {
-		began := make(chan struct{})
-		go func() {
-			close(began)
-			read <- m.Facts(normsync.Action{})
-		}()
-		<-began
-		for range 1_000 {
-			runtime.Gosched()
-		}
-	})
-	require.Equal(t, "war", <-read)
 }
 
 func TestMemoryAllocatesNothingOnceWarm(t *testing.T) {
@@ -824,6 +842,9 @@ func TestFactValidateSaysWhatToDo(t *testing.T) {
 		{after(normsync.Fact{Until: "verb:"}), `Until: token "verb:" has nothing after the colon`},
 		{after(normsync.Fact{Until: "a*b"}), `Until: word "a*b" has a * that is not at its end`},
 		{normsync.Fact{Name: "f", Broke: `"no looting`}, `Broke: "\"no looting" has no closing quotation mark; write the name of a norm with blanks as "no looting"`},
+		{normsync.Fact{Name: "f", Broke: `"no looting"*`}, `Broke: "*" follows the closing quotation mark of "\"no looting\""; put a blank between two names, and write a prefix without quotation marks`},
+		{normsync.Fact{Name: "f", Broke: `"a""b"`}, `Broke: "\"b\"" follows the closing quotation mark`},
+		{normsync.Fact{Name: "f", Broke: `x ""`}, `Broke: it has an empty name; name a norm, or write * for all of them`},
 		{normsync.Fact{Name: "f", Broke: "a*b"}, `Broke: word "a*b" has a * that is not at its end`},
 		{normsync.Fact{Name: "f", Broke: strings.Repeat("n ", 65)}, `Broke: it has 65 names, and at most 64 are allowed`},
 		{normsync.Fact{Name: "f", Broke: "a\nb"}, `Broke: byte 1 is the control character U+000A`},
