@@ -63,5 +63,5 @@ var (
 		keyID, keyEdition, keyNormID, keyType, keyVersion, keyBy, keyReason, keyTimestamp, keyNorm, keyPrev,
 	}, Required: []string{keyEdition, keyType, keyVersion, keyNorm}}
 
-	normListKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms}, Required: []string{keyNorms}}
+	normListKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms}, Required: []string{keyNorms}, Near: ruleLists}
 )

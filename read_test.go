@@ -389,15 +389,17 @@ func TestReadRulesReadsWhatAFileHas(t *testing.T) {
 
 func TestReadRulesSaysWhatIsWrongAndWhere(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                    `rules in line 1, column 1: want an array of norms, or an object with one under "norms", found the end of the text`,
-		"\xff\xfe[\x00]":      `rules: they are in UTF-16; save them as UTF-8`,
-		`{"other":1}`:         `rules in line 1, column 1: the object has none of the keys "norms", "facts" and "numbers"`,
-		`{"Facts":[]}`:        `key "Facts" is unknown; it is written "facts"`,
-		`{"facts":{}}`:        `rules in line 1, column 10: key "facts": want an array, found an object`,
-		`{"norms":[]} 1`:      `want the end of the text`,
-		`{"norms":[{}]}`:      `norm 1 "" in line 1, column 11: Name: `,
-		`{"numbers":[]}`:      `key "numbers": want an object, found an array`,
-		`{"numbers":{"":[]}}`: `rules in line 1, column 13: key "numbers": the name is empty`,
+		``:                         `rules in line 1, column 1: want an array of norms, or an object with one under "norms", found the end of the text`,
+		"\xff\xfe[\x00]":           `rules: they are in UTF-16; save them as UTF-8`,
+		`{"other":1}`:              `rules in line 1, column 1: the object has none of the keys "norms", "facts" and "numbers"`,
+		`{"fact":[{}],"norms":[]}`: `rules in line 1, column 2: key "fact" is unknown, and similar to "facts"; write "facts", or choose a key that differs more`,
+		`{"norms":[],"Number":{}}`: `key "Number" is unknown, and similar to "numbers"`,
+		`{"Facts":[]}`:             `key "Facts" is unknown; it is written "facts"`,
+		`{"facts":{}}`:             `rules in line 1, column 10: key "facts": want an array, found an object`,
+		`{"norms":[]} 1`:           `want the end of the text`,
+		`{"norms":[{}]}`:           `norm 1 "" in line 1, column 11: Name: `,
+		`{"numbers":[]}`:           `key "numbers": want an object, found an array`,
+		`{"numbers":{"":[]}}`:      `rules in line 1, column 13: key "numbers": the name is empty`,
 		`{"numbers":{"a":[],` + "\n" + `"a":[]}}`: `line 2, column 1: key "numbers.a": it is there twice; remove one of them`,
 		`{"numbers":{"a" []}}`:                    `want a colon`,
 		`{"numbers":{a:[]}}`:                      `want a key in quotes`,
@@ -751,7 +753,7 @@ func TestTheSchemaAgreesWithReadRules(t *testing.T) {
 	for _, value := range structures {
 		check(value)
 		check(`[` + value + `]`)
-		for _, key := range []string{"norms", "facts", "numbers", "$schema", "other", "Norms", "FACTſ", "Numbers", "NORMſ", "$SCHEMA", "norm", "norms ", ""} {
+		for _, key := range []string{"norms", "facts", "numbers", "$schema", "other", "Norms", "FACTſ", "Numbers", "NORMſ", "$SCHEMA", "norm", "Fact", "number", "tests", "TEST", "notes", "comment", ""} {
 			check(`{"` + key + `":` + value + `}`)
 			if key != "norms" {
 				check(`{"norms":[],"` + key + `":` + value + `}`)

@@ -20,8 +20,9 @@ type Rules struct {
 }
 
 // ReadRules reads a rule file: an object with the keys norms, facts and numbers, of which
-// one is enough, or a JSON array of norms. It skips the object's other keys. It reads
-// these as strictly as [ReadNorms] reads norms, and validates them as [Rules.Validate]
+// one is enough, or a JSON array of norms. It skips the object's other keys, such as
+// "tests", but refuses a key that is similar to one of these, such as "fact", since a
+// misspelt key would hide its rules. It reads norms, facts and thresholds as strictly as [ReadNorms] reads norms, and validates them as [Rules.Validate]
 // does.
 //
 // An error of r is wrapped. All other errors wrap [ErrInvalid] and name the place. ReadRules
@@ -46,9 +47,16 @@ func ReadRules(r io.Reader) (Rules, error) {
 }
 
 // ruleKeys are the keys of a rule file.
-var ruleKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms, keyFacts, keyNumbers}}
+var ruleKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms, keyFacts, keyNumbers}, Near: ruleLists}
 
-const keyNumbers = "numbers"
+// ruleLists are the keys of a rule file that hold rules, and the tests of rules, which the
+// program runs. A key that is similar to one of them would hide its rules.
+var ruleLists = []string{keyNorms, keyFacts, keyNumbers, keyTests}
+
+const (
+	keyNumbers = "numbers"
+	keyTests   = "tests"
+)
 
 func readRules(text []byte) (r Rules, err error) {
 	d := strictjson.NewDecoder(text)

@@ -3,6 +3,8 @@ package strictjson
 import (
 	"slices"
 	"strings"
+
+	"github.com/normsync/normsync/internal/nearest"
 )
 
 // UnknownKeys says what [Decoder.ReadObject] does with a key that is not one of
@@ -20,6 +22,7 @@ type Keys struct {
 	Unknown  UnknownKeys
 	Known    []string // at most 64; reading is fastest if objects have them in this order
 	Required []string // the known keys that every object must have
+	Near     []string // an unknown key that is skipped must not be similar to one of these
 }
 
 // ReadObject reads an object. It calls value for each known key, to read the
@@ -139,7 +142,22 @@ func (d *Decoder) skipUnknown(keys *Keys, key string, at int) error {
 	if keys.Unknown == RejectUnknown {
 		return d.Errorf(at, "key %.40q is unknown; the keys are %s", key, strings.Join(keys.Known, ", "))
 	}
+	if near, ok := keys.near(key); ok {
+		return d.Errorf(at, "key %.40q is unknown, and similar to %q; write %q, or choose a key that differs more", key, near, near)
+	}
 	return d.SkipValue()
+}
+
+// near returns the key of Near that an unknown key is similar to, if it is not that key.
+func (k *Keys) near(key string) (string, bool) {
+	if len(k.Near) == 0 || slices.Contains(k.Near, key) {
+		return "", false
+	}
+	var words nearest.Words
+	for _, name := range k.Near {
+		words.Add(name, 1)
+	}
+	return words.Find(strings.ToLower(strings.TrimSpace(key)), false)
 }
 
 // within puts a key in front of the path of an error in the key's value.

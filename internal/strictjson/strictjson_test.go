@@ -176,6 +176,21 @@ func TestUnknownKeysAreRejectedOrSkipped(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestAKeyThatIsSkippedIsNotSimilarToAnother(t *testing.T) {
+	keys := &Keys{Unknown: SkipUnlessMisspelt, Known: []string{"norms"}, Near: []string{"norms", "tests"}}
+	read := func(text string) error {
+		d := NewDecoder([]byte(text))
+		return d.ReadObject(keys, func(string) error { return d.SkipValue() })
+	}
+	require.EqualError(t, read(`{"norms":1,"Tsets":1}`), `at offset 11: key "Tsets" is unknown, and similar to "tests"; write "tests", or choose a key that differs more`)
+	for _, key := range []string{"norm", "norms ", "nroms", "noorms", "Norm", "TESTS", "test"} {
+		require.ErrorContains(t, read(`{"`+key+`":1}`), "similar to", key)
+	}
+	for _, key := range []string{"tests", "notes", "rules", "norm_count", "comment", "", "x"} {
+		require.NoError(t, read(`{"`+key+`":1}`), key)
+	}
+}
+
 func TestRequiredKeysMustBeThere(t *testing.T) {
 	d := NewDecoder([]byte(`  {"a":1}`))
 	err := d.ReadObject(&Keys{Known: []string{"a", "b"}, Required: []string{"a", "b"}}, func(string) error { _, err := d.ReadInt(64); return err })

@@ -26,9 +26,12 @@ const (
 	keySchema  = "$schema"
 )
 
-// fileKeys are the keys of a file. Others are skipped, as [normsync.ReadNorms] skips
-// them, but not "norm" and "test": rules under these would be skipped, too.
-var fileKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: []string{keySchema, keyNorms, keyFacts, keyNumbers, keyTests, "norm", "test"}}
+// ruleLists are the keys of a file that hold something.
+var ruleLists = []string{keyNorms, keyFacts, keyNumbers, keyTests}
+
+// fileKeys are the keys of a file. Others are skipped, as [normsync.ReadRules] skips them,
+// but not those that are similar to one of these, such as "norm".
+var fileKeys = strictjson.Keys{Unknown: strictjson.SkipUnlessMisspelt, Known: append([]string{keySchema}, ruleLists...), Near: ruleLists}
 
 // scan finds the parts of a file in its text. It checks the syntax of the text, but not
 // what the parts hold.
@@ -65,9 +68,6 @@ func scan(text []byte) (found contents, problem *strictjson.Error) {
 		any := false
 		err = d.ReadObject(&fileKeys, func(key string) error {
 			switch key {
-			case keySchema:
-				_, err := d.ReadString()
-				return err
 			case keyNorms:
 				any = true
 				return readList(&found.norms)
@@ -81,7 +81,8 @@ func scan(text []byte) (found contents, problem *strictjson.Error) {
 				any = true
 				return readList(&found.cases)
 			}
-			return d.Errorf(d.NextOffset(), "unknown key; write %q", key+"s")
+			_, err := d.ReadString() // of $schema
+			return err
 		})
 		if err == nil && !any {
 			err = d.Errorf(start, `the object has none of the keys "norms", "facts", "numbers" and "tests"; write an array of norms under "norms"`)

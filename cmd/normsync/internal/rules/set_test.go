@@ -74,7 +74,7 @@ func TestProblemsHavePlaces(t *testing.T) {
 		"another type":    {`"norms"`, []string{`f.json:1:1: want an array of norms, or an object with one under "norms", found a string`}},
 		"neither key":     {"\n{\"rules\": []}", []string{`f.json:2:1: the object has none of the keys "norms", "facts", "numbers" and "tests"; write an array of norms under "norms"`}},
 		"key in capitals": {`{"Norms": []}`, []string{`f.json:1:2: key "Norms" is unknown; it is written "norms"`}},
-		"one test":        {`{"norms": [], "test": []}`, []string{`f.json:1:23: key "test": unknown key; write "tests"`}},
+		"one test":        {`{"norms": [], "test": []}`, []string{`f.json:1:15: key "test" is unknown, and similar to "tests"; write "tests", or choose a key that differs more`}},
 		"behind a mark":   {"\uFEFF[1]", []string{"f.json:1:5: norm 1: want an object, found a number"}},
 		"several norms": {"[\n  {\"name\": \"a\", \"prohibit\": \"b\"},\n  " + peace + ",\n  {\"name\": \"c\",\n   \"condition\": \"x == y\", \"prohibited\": \"b\"},\n  {\"name\": \"d\"}\n]", []string{
 			`f.json:2:17: norm 1: key "prohibit" is unknown; the keys are id, name, `,
