@@ -42,19 +42,19 @@ func fixtureOf(tb testing.TB, w workload.World) *fixture {
 }
 
 func newFixture(w workload.World) (*fixture, error) {
-	c, err := normsync.Compile(w.Norms()...)
+	c, err := normsync.Compile(normsOfWorld(w)...)
 	if err != nil {
 		return nil, err
 	}
 	g := &fixture{World: w, Constitution: c}
 	const enough = 2048
 	for i := 0; len(g.misses) < enough && i < 4*enough; i++ {
-		if a := w.Action(i); c.Check(a) == nil {
+		if a := actionOf(w.Action(i)); c.Check(a) == nil {
 			g.misses = append(g.misses, a)
 		}
 	}
 	for i := 0; len(g.hits) < enough && i < 4*enough; i++ {
-		if a := w.Violating(i * 7919 % w.Size); len(c.Check(a)) == 1 || w.Distribution == workload.EightOf32 {
+		if a := actionOf(w.Violating(i * 7919 % w.Size)); len(c.Check(a)) == 1 || w.Distribution == workload.EightOf32 {
 			g.hits = append(g.hits, a)
 		}
 	}
@@ -62,6 +62,25 @@ func newFixture(w workload.World) (*fixture, error) {
 		g.misses = g.hits // if everything is forbidden
 	}
 	return g, nil
+}
+
+func normsOfWorld(w workload.World) []normsync.Norm {
+	norms := make([]normsync.Norm, w.Size)
+	for i := range norms {
+		norms[i] = normOf(w.Norm(i))
+	}
+	return norms
+}
+
+func normOf(n workload.Norm) normsync.Norm {
+	return normsync.Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority, From: n.From}
+}
+
+// benchTime is the time of all actions.
+var benchTime = time.Unix(43_200, 0).UTC()
+
+func actionOf(a workload.Action) normsync.Action {
+	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction, Facts: a.Facts, Time: benchTime}
 }
 
 // benchmarkCheck checks actions in turn.
@@ -116,7 +135,7 @@ func BenchmarkAppendCheckHostile(b *testing.B) {
 func BenchmarkAppendCheckLong(b *testing.B) {
 	g := fixtureOf(b, workload.World{Size: 100_000})
 	for _, size := range []int{1 << 10, 64 << 10} {
-		a := g.Long(0, size)
+		a := actionOf(g.Long(0, size))
 		b.Run(fmt.Sprintf("norms=100000/bytes=%d", size), func(b *testing.B) {
 			b.SetBytes(int64(size))
 			benchmarkCheck(b, g.Constitution, []normsync.Action{a})
@@ -146,7 +165,7 @@ func BenchmarkAppendCheckWords(b *testing.B) {
 	for _, n := range []int{4, 16, 64} {
 		var actions []normsync.Action
 		for i := 0; len(actions) < 1024; i++ {
-			if a := g.Words(i, n); g.Allows(a) {
+			if a := actionOf(g.Words(i, n)); g.Allows(a) {
 				actions = append(actions, a)
 			}
 		}
@@ -211,14 +230,14 @@ func BenchmarkApply(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
 			w := workload.World{Size: n}
-			norms := w.Norms()
+			norms := normsOfWorld(w)
 			m, err := normsync.NewMonitor(norms...)
 			require.NoError(b, err)
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
 				n := &norms[i*7919%len(norms)]
-				n.Condition = w.Norm((i + 1) % len(norms)).Condition
+				n.Condition = normOf(w.Norm((i + 1) % len(norms))).Condition
 				n.Priority++
 				if _, err := m.Apply(b.Context(), normsync.Amend(*n)); err != nil {
 					b.Fatal(err)
@@ -232,7 +251,7 @@ func BenchmarkApply(b *testing.B) {
 func BenchmarkCompile(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("norms=%d", n), func(b *testing.B) {
-			norms := workload.World{Size: n}.Norms()
+			norms := normsOfWorld(workload.World{Size: n})
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := normsync.Compile(norms...); err != nil {
@@ -287,7 +306,7 @@ func writeRevisions(tb testing.TB, dir string, n, norms, perApply int) {
 		if i > 0 {
 			r.Prev = last.ID()
 		}
-		norm := w.Norm(i % norms)
+		norm := normOf(w.Norm(i % norms))
 		if r.Change = normsync.Enact(norm); i >= norms {
 			norm.Priority = i
 			r.Change = normsync.Amend(norm)
@@ -558,7 +577,7 @@ func BenchmarkMemory(b *testing.B) {
 		}
 		m := memoryOf(b, nil, facts...)
 		action := func(i int, verb string) *normsync.Prepared {
-			return prepare(normsync.Action{Agent: fmt.Sprint("agent", i), Verb: verb, Location: "market", Target: "wolf", Time: workload.Time})
+			return prepare(normsync.Action{Agent: fmt.Sprint("agent", i), Verb: verb, Location: "market", Target: "wolf", Time: benchTime})
 		}
 		var idle, busy, acts []*normsync.Prepared
 		for i := range 1024 {
@@ -593,7 +612,7 @@ func BenchmarkMemory(b *testing.B) {
 	b.Run("facts=10/parallel/AppendFacts", func(b *testing.B) {
 		var goroutines atomic.Int64
 		b.RunParallel(func(pb *testing.PB) {
-			p := prepare(normsync.Action{Agent: fmt.Sprint("agent", goroutines.Add(1)), Verb: "walk", Location: "market", Time: workload.Time})
+			p := prepare(normsync.Action{Agent: fmt.Sprint("agent", goroutines.Add(1)), Verb: "walk", Location: "market", Time: benchTime})
 			room := make([]normsync.Word, 0, 16)
 			for pb.Next() {
 				room = m.AppendFacts(room[:0], p)

@@ -507,7 +507,7 @@ func TestCheckAllocatesNothing(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	plain := fixtureOf(t, workload.World{Size: 1_000})
-	long := plain.Long(0, 64<<10)
+	long := actionOf(plain.Long(0, 64<<10))
 	crowded := plain.hits[0]
 	crowded.Faction = strings.Repeat("word ", 100)
 	prefixes, err := normsync.Compile(normsync.Norm{Name: "n", Condition: "w0* w1* w22* wor*", Unless: "zone", Prohibited: "attack"})
@@ -564,7 +564,7 @@ func TestACheckCopiesOnlyWordsThatItComparesAndMustChange(t *testing.T) {
 }
 
 func TestReplacedConstitutionIsFreeOnceNobodyReadsIt(t *testing.T) {
-	m, err := normsync.NewMonitor(workload.World{Size: 1_000}.Norms()...)
+	m, err := normsync.NewMonitor(normsOfWorld(workload.World{Size: 1_000})...)
 	require.NoError(t, err)
 	freed := make(chan struct{})
 	collected := func(within int) bool {
@@ -608,7 +608,7 @@ func TestMemoryDoesNotGrowWithChanges(t *testing.T) {
 	}
 	change := func(from, to int) {
 		for i := from; i < to; i++ {
-			norm := w.Norm(i * 7919 % n)
+			norm := normOf(w.Norm(i * 7919 % n))
 			norm.Condition = fmt.Sprint("changed-", i)
 			c = c.Successor(normsync.Revision{Edition: uint64(i + 1), Version: 2, Change: normsync.Amend(norm)})
 		}

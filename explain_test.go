@@ -252,7 +252,14 @@ func TestCoverFindsMisspellings(t *testing.T) {
 	} {
 		t.Run(c.token, func(t *testing.T) {
 			n := prohibition("n", "", "attack")
-			tokenFields[c.field](&n, c.token)
+			switch c.field {
+			case "Prohibited":
+				n.Prohibited = c.token
+			case "Condition":
+				n.Condition = c.token
+			case "Unless":
+				n.Unless = c.token
+			}
 			require.Equal(t, []normsync.UnseenToken{{c.token, c.nearest}}, covered(t, []normsync.Norm{n}, world...)["n"].Unseen)
 		})
 	}

@@ -524,8 +524,17 @@ func TestLintTokens(t *testing.T) {
 		{"Permitted", "heal HEAL", "HEAL", "leave it out"},
 	} {
 		t.Run(c.field+" "+c.text, func(t *testing.T) {
-			n := prohibition("n", "market", "walk", priority(1))
-			tokenFields[c.field](&n, c.text)
+			n := prohibition("n", "market", "walk")
+			switch c.field {
+			case "Condition":
+				n.Condition = c.text
+			case "Unless":
+				n.Unless = c.text
+			case "Prohibited":
+				n.Prohibited = c.text
+			case "Permitted":
+				n.Prohibited, n.Permitted, n.Priority = "", c.text, 1
+			}
 			ws := normsync.Lint([]normsync.Norm{prohibition("everything", "", "*"), n})
 			require.Len(t, ws, 1)
 			require.Equal(t, normsync.Warning{"n", c.field, c.tok, ws[0].Detail, c.suggestion}, ws[0])

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/internal/workload"
 )
@@ -17,23 +19,37 @@ type fixture struct {
 const enough = 4096
 
 func newFixture(w workload.World) *fixture {
-	g := &fixture{World: w, norms: w.Norms()}
+	g := &fixture{World: w, norms: make([]normsync.Norm, w.Size)}
+	for i := range g.norms {
+		g.norms[i] = normOf(w.Norm(i))
+	}
 	c, err := normsync.Compile(g.norms...)
 	if err != nil {
 		panic(err) // the world is at fault
 	}
 	g.c = c
 	for i := 0; len(g.misses) < enough && i < 10*enough; i++ {
-		if a := w.Action(i); c.Allows(a) {
+		if a := actionOf(w.Action(i)); c.Allows(a) {
 			g.misses = append(g.misses, a)
 		}
 	}
 	for i := 0; len(g.hits) < enough && i < 10*enough; i++ {
-		if a := w.Violating(i * 7919 % w.Size); len(c.Check(a)) == 1 {
+		if a := actionOf(w.Violating(i * 7919 % w.Size)); len(c.Check(a)) == 1 {
 			g.hits = append(g.hits, a)
 		}
 	}
 	return g
+}
+
+func normOf(n workload.Norm) normsync.Norm {
+	return normsync.Norm{Name: n.Name, Condition: n.Condition, Unless: n.Unless, Prohibited: n.Prohibited, Permitted: n.Permitted, Priority: n.Priority, From: n.From}
+}
+
+// noon is the time of all actions.
+var noon = time.Unix(43_200, 0).UTC()
+
+func actionOf(a workload.Action) normsync.Action {
+	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction, Facts: a.Facts, Time: noon}
 }
 
 // check returns a task that checks actions in turn. It has a loop of its own,

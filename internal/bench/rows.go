@@ -127,7 +127,7 @@ func nanoseconds(x float64) string {
 
 func (b *bench) allocations(g *fixture) {
 	room := make([]normsync.Violation, 0, 1024)
-	long := g.Long(0, 64<<10)
+	long := actionOf(g.Long(0, 64<<10))
 	for _, c := range []struct {
 		when string
 		a    normsync.Action
@@ -140,7 +140,7 @@ func (b *bench) allocations(g *fixture) {
 func (b *bench) long(g *fixture) {
 	var actions []normsync.Action
 	for i := range 8 {
-		actions = append(actions, g.Long(i, 64<<10))
+		actions = append(actions, actionOf(g.Long(i, 64<<10)))
 	}
 	c, f := g.check(actions), splitOnly(actions)
 	measure(b.rounds, c, f)
@@ -242,9 +242,10 @@ func (b *bench) memory() {
 // compileOnly compiles a world and returns the constitution and the bytes of the norms'
 // texts.
 func compileOnly(w workload.World) (*normsync.Constitution, uint64) {
-	norms := w.Norms()
+	norms := make([]normsync.Norm, w.Size)
 	texts := 0
 	for i := range norms {
+		norms[i] = normOf(w.Norm(i))
 		n := &norms[i]
 		texts += len(n.Name) + len(n.Condition) + len(n.Prohibited)
 	}
@@ -301,7 +302,7 @@ func (b *bench) words() {
 	for _, n := range []int{4, 16, 64} {
 		var actions []normsync.Action
 		for i := 0; len(actions) < enough; i++ {
-			if a := g.Words(i, n); g.c.Allows(a) {
+			if a := actionOf(g.Words(i, n)); g.c.Allows(a) {
 				actions = append(actions, a)
 			}
 		}
@@ -455,8 +456,8 @@ func (b *bench) hostile() {
 		b.print(row{what, must, aim, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
 	}
 	small, large := newFixture(workload.World{Size: 1_000}), newFixture(workload.World{Size: 100_000})
-	c := small.check([]normsync.Action{small.Long(0, 64<<10)})
-	d := large.check([]normsync.Action{large.Long(0, 64<<10)})
+	c := small.check([]normsync.Action{actionOf(small.Long(0, 64<<10))})
+	d := large.check([]normsync.Action{actionOf(large.Long(0, 64<<10))})
 	measure(b.rounds, c, d)
 	b.print(row{"a location of 64 KiB of known words", bound{}, bound{}, d.over(c), nanoseconds(d.time()) + " ÷ " + nanoseconds(c.time())})
 }

@@ -9,9 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/normsync/normsync"
 )
+
+// Norm is the part of a norm that matters for a check.
+type Norm struct {
+	Name, Condition, Unless, Prohibited, Permitted string
+	Priority                                       int
+	From                                           time.Time
+}
+
+// Action is an action of about 30 bytes: a verb, and four words.
+type Action struct{ Agent, Verb, Location, Target, Faction, Facts string }
 
 // Distribution says how the norms of a world relate.
 type Distribution int
@@ -118,19 +126,10 @@ func (w World) word(i int) string {
 	return word(i)
 }
 
-// Norms returns all norms of the world.
-func (w World) Norms() []normsync.Norm {
-	norms := make([]normsync.Norm, w.Size)
-	for i := range norms {
-		norms[i] = w.Norm(i)
-	}
-	return norms
-}
-
 // Norm returns norm number i.
-func (w World) Norm(i int) normsync.Norm {
+func (w World) Norm(i int) Norm {
 	r := w.recipe(i)
-	n := normsync.Norm{Name: "norm-" + strconv.Itoa(i), Prohibited: r.verb}
+	n := Norm{Name: "norm-" + strconv.Itoa(i), Prohibited: r.verb}
 	if i%10 == 0 {
 		switch w.Feature {
 		case Prefixed:
@@ -167,20 +166,16 @@ func fieldOf(k int) string {
 	return "target"
 }
 
-// Time is the time of all actions.
-var Time = time.Unix(43_200, 0).UTC()
-
-// place makes an action, of about 30 bytes if it has four words: the first two are the
-// location, the third is the target, the fourth the faction. Further ones are in the
-// location, too.
-func place(i int, r recipe) normsync.Action {
-	a := normsync.Action{Agent: agent(i), Verb: r.verb, Target: r.words[2], Faction: r.words[3], Time: Time}
+// place makes an action: the first two words are the location, the third is
+// the target, the fourth the faction. Further ones are in the location, too.
+func place(i int, r recipe) Action {
+	a := Action{Agent: agent(i), Verb: r.verb, Target: r.words[2], Faction: r.words[3]}
 	a.Location = strings.Join(slices.Concat(r.words[:2], r.words[4:]), " ")
 	return a
 }
 
 // Violating returns an action that breaks the prohibition number i.
-func (w World) Violating(i int) normsync.Action {
+func (w World) Violating(i int) Action {
 	r := w.recipe(i)
 	rng := rand.New(rand.NewPCG(2, uint64(i)))
 	if w.Distribution == EightOf32 {
@@ -202,7 +197,7 @@ func (w World) Violating(i int) normsync.Action {
 
 // Action returns action number i: it has words of the world's own, at random.
 // Some break norms.
-func (w World) Action(i int) normsync.Action {
+func (w World) Action(i int) Action {
 	rng := rand.New(rand.NewPCG(3, uint64(i)))
 	switch w.Distribution {
 	case OneVerb:
@@ -219,7 +214,7 @@ func (w World) Action(i int) normsync.Action {
 
 // Long returns an action whose location has so many bytes, all of them words
 // of the world's own.
-func (w World) Long(i, bytes int) normsync.Action {
+func (w World) Long(i, bytes int) Action {
 	a := w.Action(i)
 	rng := rand.New(rand.NewPCG(4, uint64(i)))
 	var b strings.Builder
@@ -232,7 +227,7 @@ func (w World) Long(i, bytes int) normsync.Action {
 }
 
 // Words returns an action whose location has n words of the world's own.
-func (w World) Words(i, n int) normsync.Action {
+func (w World) Words(i, n int) Action {
 	a := w.Action(i)
 	rng := rand.New(rand.NewPCG(5, uint64(i)))
 	words := make([]string, n)

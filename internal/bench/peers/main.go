@@ -47,7 +47,11 @@ const actionCount = 1024
 // are allowed, because in a game nearly all are.
 func compare(size int) error {
 	world := workload.World{Size: size}
-	norms := world.Norms()
+	norms := make([]normsync.Norm, size)
+	for i := range norms {
+		n := world.Norm(i)
+		norms[i] = normsync.Norm{Name: n.Name, Condition: n.Condition, Prohibited: n.Prohibited}
+	}
 	rules, err := normsync.Compile(norms...)
 	if err != nil {
 		return err
@@ -60,14 +64,14 @@ func compare(size int) error {
 
 	var allowed []normsync.Action
 	for i := 0; len(allowed) < actionCount; i++ {
-		a := world.Action(i)
+		a := action(world.Action(i))
 		if rules.Allows(a) {
 			allowed = append(allowed, a)
 		}
 	}
 	requests := cedarRequests(allowed)
 	for i := range 64 {
-		a := world.Violating(i * 7919 % size)
+		a := action(world.Violating(i * 7919 % size))
 		if err := agree(a, len(rules.Check(a)), len(byVerb.check(&a)), policies.check(cedarRequest(a))); err != nil {
 			return err
 		}
@@ -83,6 +87,10 @@ func compare(size int) error {
 	cedar := fastest(func(i int) { policies.check(requests[i]) })
 	fmt.Printf("| %d | %d | %d | %d |\n", size, ours, hand, cedar)
 	return nil
+}
+
+func action(a workload.Action) normsync.Action {
+	return normsync.Action{Agent: a.Agent, Verb: a.Verb, Location: a.Location, Target: a.Target, Faction: a.Faction}
 }
 
 func agree(a normsync.Action, ours, hand, cedar int) error {
