@@ -221,7 +221,7 @@ func TestFileStoreDeletedUnderIt(t *testing.T) {
 	err := s.AppendRevisions(t.Context(), fileRevision(2))
 	require.ErrorIs(t, err, normsync.ErrBroken)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.ErrorContains(t, err, "revisions.jsonl")
+	require.ErrorContains(t, err, "revisions.jsonl: the file is no longer there under its name")
 	require.ErrorIs(t, s.AppendViolations(t.Context(), fileViolation(2)), normsync.ErrBroken, "nor can the other log be appended to")
 	require.Equal(t, fileViolations(1, 1), all(t, consecutive(s.Violations(t.Context(), 0))), "it can be read")
 	require.NoError(t, os.RemoveAll(dir))

@@ -147,6 +147,15 @@ func TestCloseWaitsForACommitAndRefusesTheRest(t *testing.T) {
 	})
 }
 
+// An append that no commit has taken up when the log is closed is refused.
+func TestCloseRefusesWhatIsInTheQueue(t *testing.T) {
+	l := open(t, newMemFS(), nil)
+	late := &request{0, []Entry{{1, []byte("1")}}, make(chan error, 1)}
+	l.queue = []*request{late}
+	require.NoError(t, l.Close())
+	require.Equal(t, fs.ErrClosed, <-late.done)
+}
+
 func TestConflictsAreJudgedInTheOrderOfTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newSlowDisk(t)
@@ -211,6 +220,7 @@ func TestBrokenUntilOpenedAgain(t *testing.T) {
 			syncs++
 		}
 		if op == fail {
+			fail = "" // all else succeeds
 			return pathError(op, name, errors.New("odd"))
 		}
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -215,6 +216,15 @@ func TestAReaderHasCheckpointsOfARewrittenTail(t *testing.T) {
 	for after := range uint64(10) {
 		require.Equal(t, texts(t, w, after), texts(t, r, after))
 	}
+
+	// The file is shorter than it was, and has more lines.
+	require.NoError(t, w.Close())
+	require.NoError(t, f.Truncate(int64(len(firstLine(m.files()[name])))))
+	w = open(t, m, big)
+	write(t, w, numbers(1, 90)...)
+	for after := range uint64(90) {
+		require.Equal(t, numbers(max(1, int(after)), 90), texts(t, r, max(1, after)))
+	}
 }
 
 func TestRetention(t *testing.T) {
@@ -248,6 +258,40 @@ func TestRetention(t *testing.T) {
 	require.NoError(t, w.Close())
 	before := len(texts(t, r, 0))
 	require.Len(t, texts(t, open(t, m, limit), 0), before)
+}
+
+func TestRetentionLeavesTheLastSegment(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	for i := 1; len(w.segments) < 2; i++ {
+		write(t, w, fmt.Sprint(i))
+	}
+	last := w.segments[1]
+	require.NoError(t, w.Close())
+	torn := func(first uint64) string { return w.path(w.segmentName(first)) + tornSuffix }
+	m.put(torn(1), "torn")
+	m.put(torn(last.first), "torn, too")
+	w = open(t, m, func(o *Options) { o.MaxBytes = 1 })
+	require.Equal(t, []segment{last}, w.segments)
+	require.Equal(t, []string{fmt.Sprint(last.first)}, texts(t, w, 0))
+	require.NotContains(t, m.files(), torn(1), "what was kept of a segment is deleted with it")
+	require.Contains(t, m.files(), torn(last.first))
+}
+
+// Only whole segments are deleted, so they must not be large.
+func TestASegmentIsAtMostAQuarterOfMaxBytes(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, func(o *Options) { o.SegmentBytes, o.MaxBytes = 1<<20, 4000 })
+	write(t, w, numbers(1, 200)...)
+	line := len(firstLine(m.files()[w.path(w.segments[0].name)]))
+	for _, s := range w.segments[:len(w.segments)-1] {
+		size := len(m.files()[w.path(s.name)])
+		require.LessOrEqual(t, size, 1000)
+		require.Greater(t, size+line, 1000)
+	}
+	w = open(t, m, func(o *Options) { o.Name, o.SegmentBytes, o.MaxBytes = "another", 1<<20, 3 })
+	write(t, w, numbers(1, 3)...)
+	require.Equal(t, []string{"3"}, texts(t, w, 0), "a line is at least a segment")
 }
 
 func TestRetentionWaitsForAFileThatCannotBeDeleted(t *testing.T) {
@@ -411,6 +455,26 @@ func TestErrorsOfReadingAreNotDamage(t *testing.T) {
 		require.ErrorIs(t, err, odd, fail)
 		for _, err := range l.Read(t.Context(), 5) {
 			require.ErrorIs(t, err, odd, fail)
+		}
+	}
+}
+
+func TestErrorsOfOneSegmentAreReported(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	write(t, w, numbers(1, 30)...)
+	require.Greater(t, len(w.segments), 2)
+	odd := errors.New("odd")
+	for _, s := range w.segments {
+		for _, op := range []string{"open", "read", "stat"} {
+			_, o := optionsOf(hookFS{m, func(now, name string) error {
+				if now == op && filepath.Base(name) == s.name {
+					return odd
+				}
+				return nil
+			}}, "/data")
+			_, err := Open(o)
+			require.ErrorIs(t, err, odd, "%s %s", op, s.name)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -40,6 +41,34 @@ func TestTornTailsAreKeptOneBehindTheOther(t *testing.T) {
 		require.NoError(t, w.Close())
 	}
 	require.Equal(t, numbers(1, 5), texts(t, open(t, m, nil), 0))
+}
+
+// The power is lost before each operation of a recovery. The tail is still in the log, or
+// it is in the file beside it.
+func TestATornTailIsOnDiskBeforeItIsCut(t *testing.T) {
+	whole := newMemFS()
+	w := open(t, whole, nil)
+	write(t, w, "1")
+	name := w.path(w.segments[0].name)
+	require.NoError(t, w.Close())
+	before := whole.files()[name]
+	whole.put(name, before+"torn")
+	r := rand.New(rand.NewPCG(1, 2))
+	for k := 0; ; k++ {
+		m := whole.clone()
+		fsys, happened := off(m, k)
+		_, o := optionsOf(fsys, "/data")
+		if l, err := Open(o); err == nil {
+			l.Recover()
+		}
+		for range 50 {
+			files := m.crash(r).files()
+			require.True(t, files[name] == before+"torn" || files[name+tornSuffix] == "torn", "the power is lost before operation %d: %q", k, files)
+		}
+		if !*happened {
+			return
+		}
+	}
 }
 
 func TestATornTailThatCannotBeKeptIsCutAndTold(t *testing.T) {
