@@ -2,6 +2,7 @@ package normsync_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,4 +132,23 @@ func fillDisk(t *testing.T, mount string) {
 	require.Less(t, len(left), n)
 	require.Equal(t, uint64(n-1), left[len(left)-1].Edition)
 	require.NoError(t, s.Close())
+}
+
+// A program may try to open a store again and again.
+func TestFileStoreThatCannotBeOpenedLeavesNoFileOpen(t *testing.T) {
+	locked, damaged := t.TempDir(), t.TempDir()
+	openFileStore(t, locked, nil)
+	require.NoError(t, os.WriteFile(filepath.Join(damaged, "revisions.jsonl"), []byte(`{"v":9,"n":1}`+"\n"), 0o600))
+	for _, dir := range []string{locked, damaged} {
+		before, err := os.ReadDir("/proc/self/fd")
+		require.NoError(t, err)
+		for range 50 {
+			_, err := normsync.OpenFile(dir, nil)
+			require.Equal(t, dir == locked, errors.Is(err, normsync.ErrLocked), "%v", err)
+			require.Equal(t, dir == damaged, errors.As(err, new(*normsync.CorruptError)), "%v", err)
+		}
+		after, err := os.ReadDir("/proc/self/fd")
+		require.NoError(t, err)
+		require.Less(t, len(after), len(before)+10)
+	}
 }

@@ -80,6 +80,47 @@ func TestReadAfterAnyNumber(t *testing.T) {
 	}
 }
 
+func TestBoundsAreThoseOfWhatIsRead(t *testing.T) {
+	m := newMemFS()
+	limit := func(o *Options) { o.MaxBytes = 1600 }
+	w := open(t, m, limit)
+	fail := ""
+	r := follow(t, m, func(o *Options) {
+		limit(o)
+		o.FS = hookFS{m, func(op, _ string) error {
+			if op == fail {
+				return fs.ErrInvalid
+			}
+			return nil
+		}}
+	})
+	for n := range 100 {
+		for _, l := range []*Log{w, r} {
+			var want []uint64
+			for line, err := range l.Read(t.Context(), 0) {
+				require.NoError(t, err)
+				want = append(want, line.First)
+			}
+			first, last, err := l.Bounds(t.Context())
+			require.NoError(t, err)
+			require.Len(t, want, int(last+1-first))
+			if len(want) > 0 {
+				require.Equal(t, []uint64{want[0], want[len(want)-1]}, []uint64{first, last})
+			}
+			last, writer := l.Appended()
+			require.Equal(t, l == w, writer)
+			if writer {
+				require.Equal(t, uint64(n), last)
+			}
+		}
+		write(t, w, fmt.Sprint(n))
+	}
+	for _, fail = range []string{"readdir", "open", "read"} {
+		_, _, err := r.Bounds(t.Context())
+		require.ErrorIs(t, err, fs.ErrInvalid, fail)
+	}
+}
+
 func TestReadingTheLatestReadsLittle(t *testing.T) {
 	m := newMemFS()
 	m.put("/data/other", "")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -140,6 +142,15 @@ func TestEmptyFiles(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, uint64(7), line.First)
 	}
+}
+
+func TestAFileSystemWithoutFsyncOfDirectoriesIsNoError(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("such a file system is at hand on Linux")
+	}
+	require.NoError(t, OS.SyncDir("/proc/self"))
+	require.NoError(t, OS.SyncDir(t.TempDir()))
+	require.ErrorIs(t, OS.SyncDir(filepath.Join(t.TempDir(), "missing")), fs.ErrNotExist)
 }
 
 // FuzzOpen opens arbitrary bytes as each file of a log.
