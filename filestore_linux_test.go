@@ -134,18 +134,21 @@ func fillDisk(t *testing.T, mount string) {
 	require.NoError(t, s.Close())
 }
 
-// A program may try to open a store again and again.
-func TestFileStoreThatCannotBeOpenedLeavesNoFileOpen(t *testing.T) {
-	locked, damaged := t.TempDir(), t.TempDir()
+// A program may open a store, or try to, again and again.
+func TestFileStoreLeavesNoFileOpen(t *testing.T) {
+	sound, locked, damaged := t.TempDir(), t.TempDir(), t.TempDir()
 	openFileStore(t, locked, nil)
 	require.NoError(t, os.WriteFile(filepath.Join(damaged, "revisions.jsonl"), []byte(`{"v":9,"n":1}`+"\n"), 0o600))
-	for _, dir := range []string{locked, damaged} {
+	for _, dir := range []string{sound, locked, damaged} {
 		before, err := os.ReadDir("/proc/self/fd")
 		require.NoError(t, err)
 		for range 50 {
-			_, err := normsync.OpenFile(dir, nil)
+			s, err := normsync.OpenFile(dir, nil)
 			require.Equal(t, dir == locked, errors.Is(err, normsync.ErrLocked), "%v", err)
 			require.Equal(t, dir == damaged, errors.As(err, new(*normsync.CorruptError)), "%v", err)
+			if dir == sound {
+				require.NoError(t, s.Close())
+			}
 		}
 		after, err := os.ReadDir("/proc/self/fd")
 		require.NoError(t, err)
