@@ -38,11 +38,16 @@ func TestSealFormat(t *testing.T) {
 	require.ErrorAs(t, err, new(versionError))
 }
 
-// sealedStore is a store that was closed twice, and what was appended to it.
+// sealedStore is a store that was closed several times, and what was appended to it. Its
+// seal is all that proves the last record of the first log.
 func sealedStore(t *testing.T) (*memFS, *history) {
 	m, h := newMemFS(), new(history)
 	m.put("/data/other", "")
 	require.NoError(t, h.live(m, 2, nil))
+	s, err := openStore(m, nil)
+	require.NoError(t, err)
+	require.NoError(t, h.append(s, 0, 1))
+	require.NoError(t, s.Close())
 	require.Contains(t, m.files(), storeDir+"/seal.json")
 	return m, h
 }
