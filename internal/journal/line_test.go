@@ -51,13 +51,19 @@ func TestNothingButALineIsALine(t *testing.T) {
 			require.Error(t, err, "without the first %d", i+1)
 		}
 	}
-	// Version 2 without an edition, though its checksum is right.
-	text := []byte(`{"v":2,"n":1,"durable":0,"edition":0,"crc":"00000000","violation":1}`)
-	digits := bytes.Index(text, []byte("00000000"))
-	sum := checksum(text[:digits], text[digits+8:])
-	hex.Encode(text[digits:], sum[:])
-	_, err := parseLine(text, "violation")
-	require.ErrorIs(t, err, errForm)
+	// What appendLine does not write, though its checksum is right.
+	for _, line := range []string{
+		`{"v":2,"n":1,"durable":0,"edition":0,"crc":"00000000","violation":1}`,
+		`{"v":1,"n":1,"to":1,"durable":0,"crc":"00000000","violation":1}`,
+		`{"v":1,"n":1,"durable":00,"crc":"00000000","violation":1}`,
+	} {
+		text := []byte(line)
+		digits := bytes.Index(text, []byte("00000000"))
+		sum := checksum(text[:digits], text[digits+8:])
+		hex.Encode(text[digits:], sum[:])
+		_, err := parseLine(text, "violation")
+		require.ErrorIs(t, err, errForm, line)
+	}
 	for name, p := range map[string]parsed{
 		"number 0":                           {0, 0, 0, []byte("1"), 0},
 		"durable before it was written":      {5, 5, 5, []byte("1"), 0},
@@ -81,7 +87,7 @@ func TestNothingButALineIsALine(t *testing.T) {
 		_, err := parseLine([]byte(text), "violation")
 		require.ErrorIs(t, err, errForm, text)
 	}
-	_, err = parseLine([]byte(`{"v":3,"whatever":true}`), "violation")
+	_, err := parseLine([]byte(`{"v":3,"whatever":true}`), "violation")
 	require.EqualError(t, err, "format version 3 is newer than the 2 that this program knows: use a newer one")
 }
 
@@ -110,6 +116,8 @@ func TestProofs(t *testing.T) {
 		{"a line that somebody altered", strings.Replace(line(6, 5, "1"), ",", ", ", 3) + " ", true, true},
 		{"lines between which somebody put other line ends", line(5, 4, "1") + "\r" + line(6, 5, "2") + "\r", true, true},
 		{"a line made up by the author of a record", `{"v":1,"n":5,"durable":4,"crc":"00000000","violation":{"metadata":` + forged, true, false},
+		{"half a line with the record itself behind it", `{"v":1,"n":5,"dur` + "\x00" + line(5, 4, "1"), true, true},
+		{"a line made up as the first of a list", `{"v":1,"n":5,"durable":4,"crc":"00000000","violation":{"metadata":[` + forged, true, false},
 		{"a line made up in a list", `{"v":1,"n":5,"durable":4,"crc":"00000000","violation":{"metadata":[0,` + forged, true, false},
 		{"a newer format", `{"v":3,"sum":"x"}`, false, true},
 		{"garbage that begins like a newer format", `{"v":3,` + "\x00\xff", false, false},
@@ -119,6 +127,16 @@ func TestProofs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, c.want, proves([]byte(c.line), "violation", 5, c.first))
 		})
+	}
+}
+
+func TestPaddedLines(t *testing.T) {
+	line := strings.TrimSuffix(string(appendLine(nil, "violation", parsed{5, 5, 4, []byte("1"), 0})), "\n")
+	for _, blanks := range []string{"\r", " ", "\t", " \r"} {
+		require.True(t, padded([]byte(line+blanks), "violation"), "%q", blanks)
+	}
+	for _, text := range []string{line, line + "x", line[1:] + "\r", "\r", ""} {
+		require.False(t, padded([]byte(text), "violation"), "%q", text)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -78,6 +79,68 @@ func TestReadAfterAnyNumber(t *testing.T) {
 		}
 		require.Empty(t, texts(t, w, 1<<64-1))
 	}
+}
+
+// Append numbers the records, and Read yields whole lines.
+func TestALineOfSeveralRecordsIsReadIfAnyOfThemIsWanted(t *testing.T) {
+	l := open(t, newMemFS(), nil)
+	require.NoError(t, l.Append(t.Context(), 0, Entry{3, []byte("[1,2,3]")}, Entry{1, []byte("[4]")}))
+	for after := range uint64(3) {
+		require.Equal(t, []string{"[1,2,3]", "[4]"}, texts(t, l, after))
+	}
+	require.Equal(t, []string{"[4]"}, texts(t, l, 3))
+}
+
+func TestALineThatIsMissingOrThereTwiceIsDamage(t *testing.T) {
+	for _, last := range []bool{false, true} {
+		m := newMemFS()
+		w := open(t, m, nil)
+		write(t, w, numbers(1, 30)...)
+		if last {
+			w = open(t, newMemFS(), func(o *Options) { o.SegmentBytes = 0 })
+			m = w.FS.(*memFS)
+			write(t, w, numbers(1, 30)...)
+		}
+		name := w.path(w.segments[0].name)
+		lines := strings.SplitAfter(m.files()[name], "\n")
+		require.Greater(t, len(lines), 5)
+		for what, bad := range map[string][]string{
+			"missing":     slices.Delete(slices.Clone(lines), 2, 3),
+			"there twice": slices.Insert(slices.Clone(lines), 2, lines[1]),
+		} {
+			m := m.clone()
+			m.put(name, strings.Join(bad, ""))
+			o := w.Options
+			o.FS = m
+			l, err := Open(o)
+			for line, rerr := range read(l) {
+				err = rerr
+				require.True(t, err != nil || line.First <= 2, "%s: number %d", what, line.First)
+			}
+			var damage *CorruptError
+			require.ErrorAs(t, err, &damage, what)
+			require.Equal(t, 3, damage.Line, what)
+		}
+	}
+}
+
+// read yields what a log has, which may be nil.
+func read(l *Log) iter.Seq2[Line, error] {
+	if l == nil {
+		return func(func(Line, error) bool) {}
+	}
+	return l.Read(context.Background(), 0)
+}
+
+func TestANewSegmentReplacesNoFile(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	write(t, w, "1")
+	other := w.path(w.segmentName(2))
+	m.put(other, "x")
+	require.ErrorIs(t, w.Append(t.Context(), 0, Entry{1, []byte(`"` + strings.Repeat("x", 400) + `"`)}), fs.ErrExist)
+	require.Equal(t, "x", m.files()[other])
+	write(t, w, "2")
 }
 
 func TestBoundsAreThoseOfWhatIsRead(t *testing.T) {
@@ -314,6 +377,10 @@ func TestRetentionLeavesTheLastSegment(t *testing.T) {
 	}
 	last := w.segments[1]
 	require.NoError(t, w.Close())
+	size := len(m.files()[w.path(w.segments[0].name)]) + len(m.files()[w.path(last.name)])
+	w = open(t, m, func(o *Options) { o.MaxBytes = int64(size) })
+	require.Len(t, w.segments, 2, "as much as is allowed")
+	require.NoError(t, w.Close())
 	torn := func(first uint64) string { return w.path(w.segmentName(first)) + tornSuffix }
 	m.put(torn(1), "torn")
 	m.put(torn(last.first), "torn, too")
@@ -357,7 +424,40 @@ func TestRetentionWaitsForAFileThatCannotBeDeleted(t *testing.T) {
 	stuck = false
 	write(t, w, numbers(101, 110)...)
 	require.Less(t, len(texts(t, w, 0)), 40)
+	require.NoError(t, m.Remove(w.path(w.segments[0].name)))
+	write(t, w, numbers(111, 130)...)
+	require.Less(t, len(texts(t, w, 0)), 40, "a file that somebody else has deleted is no obstacle")
 	write(t, open(t, m, func(o *Options) { o.FS, o.Name = fsys, "another" }), "1")
+}
+
+// The writer reads while it deletes.
+func TestASegmentIsNotLookedForOnceItIsDeleted(t *testing.T) {
+	m := newMemFS()
+	var w *Log
+	deleted := 0
+	w = open(t, m, func(o *Options) {
+		o.MaxBytes = 1600
+		o.FS = removing{m, func() {
+			deleted++
+			require.NotEmpty(t, texts(t, w, 0))
+		}}
+	})
+	write(t, w, numbers(1, 100)...)
+	require.Positive(t, deleted)
+}
+
+// removing calls after when a file was removed.
+type removing struct {
+	FS
+	after func()
+}
+
+func (r removing) Remove(name string) error {
+	err := r.FS.Remove(name)
+	if err == nil {
+		r.after()
+	}
+	return err
 }
 
 // A listing is no snapshot: it may show a file that was made while it went on,

@@ -62,7 +62,9 @@ func TestATornTailIsOnDiskBeforeItIsCut(t *testing.T) {
 		_, o := optionsOf(fsys, "/data")
 		if l, err := Open(o); err == nil {
 			l.Recover()
+			l.Close()
 		}
+		require.Zero(t, m.open)
 		for range 50 {
 			files := m.crash(r).files()
 			require.True(t, files[name] == before+"torn" || files[name+tornSuffix] == "torn", "the power is lost before operation %d: %q", k, files)
@@ -141,6 +143,32 @@ func TestEmptyFiles(t *testing.T) {
 	for line, err := range w.Read(t.Context(), 0) {
 		require.NoError(t, err)
 		require.Equal(t, uint64(7), line.First)
+	}
+}
+
+func TestMakeDirGivesUp(t *testing.T) {
+	for _, c := range []struct {
+		name, op string
+		err      error
+		dir      string
+		is       error
+	}{
+		{"there is no root", "mkdir", fs.ErrNotExist, "/a/b", fs.ErrNotExist},
+		{"the parent of a directory that is there may not be opened", "syncdir", fs.ErrPermission, "/data", nil},
+		{"the parent of a directory that is there cannot be synced", "syncdir", fs.ErrInvalid, "/data", fs.ErrInvalid},
+		{"the parent of a new directory may not be opened", "syncdir", fs.ErrPermission, "/data/world", fs.ErrPermission},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := newMemFS()
+			m.put("/data/other", "")
+			err := MakeDir(hookFS{m, func(op, name string) error {
+				if op == c.op {
+					return pathError(op, name, c.err)
+				}
+				return nil
+			}}, c.dir)
+			require.ErrorIs(t, err, c.is)
+		})
 	}
 }
 

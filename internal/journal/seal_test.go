@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,10 @@ func TestSealFormat(t *testing.T) {
 			_, err := decodeSeal(bad)
 			require.Error(t, err, "bit %d of byte %d", bit, i)
 		}
+	}
+	for _, bad := range []string{text + " ", " " + text, text + "\n", text + text} {
+		_, err := decodeSeal([]byte(bad))
+		require.ErrorIs(t, err, errSeal, bad)
 	}
 	_, err := decodeSeal([]byte(`{"v":2,"logs":{}}`))
 	require.ErrorAs(t, err, new(versionError))
@@ -109,6 +114,93 @@ func TestASealedStoreMayHaveGrown(t *testing.T) {
 	require.NotNil(t, s.Log(0).TornTail())
 	require.NoError(t, s.Close())
 	require.NotEqual(t, sealed, killed.files()[storeDir+"/seal.json"])
+}
+
+// The first segment may hold one record, and a log none.
+func TestASealedStoreMissesNotTheSmallestFile(t *testing.T) {
+	m, h := newMemFS(), new(history)
+	m.put("/data/other", "")
+	s, err := openStore(m, nil)
+	require.NoError(t, err)
+	require.NoError(t, h.append(s, 0, 1))
+	require.NoError(t, s.Close())
+	empty := m.clone()
+	require.NoError(t, empty.Remove(storeDir+"/violations-00000000000000000001.jsonl"))
+	_, err = openStore(empty, nil)
+	require.ErrorAs(t, err, new(*CorruptError))
+
+	s, err = openStore(m, nil)
+	require.NoError(t, err)
+	long := []byte(`"` + strings.Repeat("x", 300) + `"`)
+	for range 3 {
+		require.NoError(t, s.logs[1].Append(t.Context(), 0, Entry{1, long}))
+	}
+	require.Len(t, s.logs[1].segments, 3)
+	require.NoError(t, s.Close())
+	require.NoError(t, m.Remove(storeDir+"/violations-00000000000000000001.jsonl"))
+	_, err = openStore(m, nil)
+	require.ErrorAs(t, err, new(*CorruptError))
+	require.ErrorContains(t, err, "numbers 1 to 1 are missing before it")
+}
+
+func TestASealIsOnDiskWhenCloseReturns(t *testing.T) {
+	m, _ := sealedStore(t)
+	m.put(storeDir+"/seal.json.new", strings.Repeat("x", 4096)) // what a crash left
+	s, err := openStore(m, nil)
+	require.NoError(t, err)
+	require.NoError(t, s.logs[0].Append(t.Context(), 0, Entry{1, []byte("1")}))
+	require.NoError(t, s.Close())
+	want := m.files()[storeDir+"/seal.json"]
+	r := rand.New(rand.NewPCG(1, 3))
+	for range 50 {
+		after := m.crash(r)
+		require.Equal(t, want, after.files()[storeDir+"/seal.json"])
+		_, err := openStore(after, nil)
+		require.NoError(t, err)
+	}
+}
+
+func TestASealThatCannotBeReadIsReported(t *testing.T) {
+	for _, op := range []string{"open", "stat", "read"} {
+		m, _ := sealedStore(t)
+		_, err := openStore(hookFS{m, func(now, name string) error {
+			if now == op && filepath.Base(name) == sealName {
+				return pathError(op, name, syscall.EIO)
+			}
+			return nil
+		}}, nil)
+		require.ErrorIs(t, err, syscall.EIO, op)
+	}
+}
+
+// A program may open only the first log of a directory.
+func TestASealKeepsWhatItSaysOfLogsThatAreNotOpen(t *testing.T) {
+	m, _ := sealedStore(t)
+	before, err := readSeal(m, storeDir)
+	require.NoError(t, err)
+	first, _ := optionsOf(m, storeDir)
+	d, err := OpenDir(first)
+	require.NoError(t, err)
+	require.NoError(t, d.Recover())
+	require.NoError(t, d.Log(0).Append(t.Context(), 0, Entry{1, []byte("1")}))
+	require.NoError(t, d.Close())
+	after, err := readSeal(m, storeDir)
+	require.NoError(t, err)
+	require.Equal(t, before["violations"], after["violations"])
+	require.Equal(t, before["revisions"].Last+1, after["revisions"].Last)
+}
+
+func TestCloseReportsAFileThatCannotBeClosed(t *testing.T) {
+	m, _ := sealedStore(t)
+	s, err := openStore(hookFS{m, func(op, name string) error {
+		if op == "close" && filepath.Base(name) == "revisions.jsonl" {
+			return pathError(op, name, syscall.EIO)
+		}
+		return nil
+	}}, nil)
+	require.NoError(t, err)
+	require.ErrorIs(t, s.Close(), syscall.EIO)
+	require.Zero(t, m.open)
 }
 
 func TestClosingAgainWritesNoSealAgain(t *testing.T) {
@@ -209,6 +301,23 @@ func TestTheSealIsRemovedBeforeOldSegmentsAre(t *testing.T) {
 	got, err := readSeal(m, storeDir)
 	require.NoError(t, err)
 	require.Greater(t, got["violations"].First, uint64(1))
+}
+
+func TestASealThatSomebodyHasRemovedIsNotMissed(t *testing.T) {
+	m, h := sealedStore(t)
+	s, err := openStore(m, func(o *Options) {
+		if o.SegmentBytes > 0 {
+			o.MaxBytes = 1 << 20
+		}
+	})
+	require.NoError(t, err)
+	require.NoError(t, m.Remove(storeDir+"/seal.json"))
+	s.logs[1].MaxBytes = 800
+	for range 10 {
+		require.NoError(t, h.append(s, 1, 1))
+	}
+	require.Greater(t, s.logs[1].segments[0].first, uint64(1))
+	require.NoError(t, s.Close())
 }
 
 func TestASealThatCannotBeRemovedBreaksTheLog(t *testing.T) {

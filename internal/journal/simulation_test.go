@@ -173,6 +173,7 @@ func (h *history) live(fsys FS, rounds int, change func(*Options)) error {
 			return fmt.Errorf("opening: %w", err)
 		}
 		if err := h.check(s); err != nil {
+			s.Close()
 			return fmt.Errorf("after opening: %w", err)
 		}
 		for i := range 4 {
@@ -294,6 +295,9 @@ func testFailures(wrap func(FS) FS, seed uint64, cause error, always, lost bool)
 		err := h.live(wrap(fsys), 3, nil)
 		if err != nil && !errors.Is(err, cause) && !errors.Is(err, errOff) {
 			return fmt.Errorf("operation %d (%s) fails, and the error is another: %w", k, failed, err)
+		}
+		if m.open != 0 {
+			return fmt.Errorf("operation %d (%s) fails, and %d files are left open", k, failed, m.open)
 		}
 		n = -1 << 30 // all is well again
 		states := []*memFS{m.crash(r), m}
