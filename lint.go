@@ -40,6 +40,10 @@ type Warning struct {
 //     of its verbs in a window that meets the permit's own
 //   - a name that differs from another one by case only
 //
+// Lint knows norms only. The program's command lint checks whole rule files: it also warns
+// of a misspelt fact, of a fact that no norm names, and of a fact that counts violations
+// of a norm that does not exist.
+//
 // Norms that are repealed get no warnings, nor do norms whose fields are far beyond
 // the limits of Validate. Otherwise Lint does not validate norms. Its time is
 // proportional to their number and length.

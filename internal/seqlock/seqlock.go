@@ -1,5 +1,5 @@
 // Package seqlock has a sequence lock: readers take no lock, and read again if a writer
-// came between.
+// has written meanwhile.
 package seqlock
 
 import (
@@ -25,7 +25,7 @@ func (l *Lock) Write(write func()) {
 	l.version.Add(1)
 }
 
-// Exclude calls f while nobody writes. Calls exclude each other, and those of Write.
+// Exclude calls f while nobody writes. Calls of Exclude and Write exclude each other.
 func (l *Lock) Exclude(f func()) {
 	l.writers.Lock()
 	defer l.writers.Unlock()

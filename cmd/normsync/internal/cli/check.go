@@ -29,16 +29,14 @@ and its violations. A summary follows on the standard error. On a terminal, chec
 its progress and writes only the summary. The exit code is 1 if an action is denied. An
 action without a timestamp counts as done now.
 
-With --rules, the facts that a rule file declares remember the actions of the log: those
-that are allowed have happened, and violations count. The norms of the file are passed
-over.`,
+With --actions and --rules, the facts that a rule file declares remember the actions of
+the log: those that are allowed have happened, and violations count. Without --actions,
+the facts that count violations count those in the store, and other facts are those in
+--facts. The norms of the file are passed over.`,
 		Example: `  normsync check hero attack safe_zone --facts night
   normsync check --actions log.jsonl --dry-run
   normsync check --actions - < log.jsonl | grep '"allowed":false'`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if path == "" && ruleFile != "" {
-				return usageErrorf("check: --rules needs --actions, since facts remember the actions of a log")
-			}
 			if path == "" {
 				return takes("AGENT", "ACTION", "[LOCATION]")(cmd, args)
 			}
@@ -77,13 +75,16 @@ over.`,
 				return err
 			}
 			return a.withService(ctx, mode, func(s *service.Service) error {
+				if err := a.rememberViolations(ctx, s, ruleFile); err != nil {
+					return err
+				}
 				return a.check(ctx, s, action, dryRun)
 			})
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&path, "actions", "", "judge the actions in this `FILE`; - is the standard input")
-	cmd.Flags().StringVar(&ruleFile, "rules", "", "with --actions, remember the facts that this `FILE` declares")
+	cmd.Flags().StringVar(&ruleFile, "rules", "", "remember the facts that this `FILE` declares")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "do not record violations")
 	cmd.Flags().BoolVar(&summary, "summary", false, "with --actions, write only the summary")
 	return cmd

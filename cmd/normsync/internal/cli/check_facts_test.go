@@ -43,8 +43,35 @@ func TestCheckRemembersTheActionsOfALog(t *testing.T) {
 	}
 	require.Equal(t, "-++---", verdicts("--rules", "gate.json"), "an action cannot claim a fact")
 	require.Equal(t, "-+-+-+", verdicts(), "without a memory it can")
-	r := run(t, "", "check", "a", "enter", "--rules", "gate.json")
-	require.Equal(t, 2, r.code)
-	require.Contains(t, r.stderr, "--rules needs --actions")
 	require.Contains(t, run(t, log, "check", "--actions", "-", "--rules", "missing.json").stderr, "missing.json")
+}
+
+func TestCheckAndExplainCountTheViolationsOfTheStore(t *testing.T) {
+	inEmptyFolder(t)
+	require.NoError(t, os.WriteFile("gate.json", []byte(`{
+  "norms": [
+    {"name": "gate", "condition": "location:gate", "prohibited": "enter", "unless": "facts:paid"},
+    {"name": "ban", "condition": "facts:second_strike", "prohibited": "sing"}
+  ],
+  "facts": [
+    {"name": "paid", "after": "verb:pay"},
+    {"name": "second_strike", "broke": "gate", "count": 2}
+  ],
+  "numbers": {"health": [{"below": 20, "fact": "low_health"}]}
+}`), 0o600))
+	require.Equal(t, 0, run(t, "", "import", "gate.json").code)
+	for range 2 {
+		require.Equal(t, 0, run(t, "", "check", "a", "sing", "--rules", "gate.json").code)
+		require.Equal(t, 0, run(t, "", "explain", "a", "sing", "--rules", "gate.json").code)
+		require.Equal(t, 1, run(t, "", "check", "a", "enter", "gate", "--rules", "gate.json").code)
+	}
+	r := run(t, "", "explain", "a", "sing", "--rules", "gate.json")
+	require.Equal(t, 1, r.code, r.stderr)
+	require.Contains(t, r.stdout, "ban")
+	require.Contains(t, r.stderr, `normsync: note: the program does not apply the thresholds of "gate.json"; write what holds, such as low_health, into the facts of an action`)
+	require.Equal(t, 1, run(t, "", "check", "a", "sing", "--rules", "gate.json").code)
+	require.Equal(t, 0, run(t, "", "explain", "a", "sing").code, "without a memory")
+	require.Equal(t, 0, run(t, "", "explain", "b", "sing", "--facts", "second_strike", "--rules", "gate.json").code, "the store knows better")
+	require.Equal(t, 0, run(t, "", "check", "b", "enter", "gate", "--facts", "paid", "--rules", "gate.json").code, "the store does not know who has paid")
+	require.Equal(t, 2, run(t, "", "explain", "a", "sing", "--rules", "missing.json").code)
 }

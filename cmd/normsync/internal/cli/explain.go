@@ -9,12 +9,16 @@ import (
 
 func newExplainCommand(a *app) *cobra.Command {
 	var f actionFlags
+	var ruleFile string
 	cmd := &cobra.Command{
 		Use:   "explain AGENT ACTION [LOCATION]",
 		Short: "say why, or why not",
 		Long: `Explain judges an action without recording anything, and says for every norm that has
 its verb what became of it: violated, or which words are missing, which word exempts the
-action, or which permit overrides the norm. The exit code is 1 if the action is denied.`,
+action, or which permit overrides the norm. The exit code is 1 if the action is denied.
+
+With --rules, the facts of a rule file that count violations count those in the store.
+Other facts are those in --facts. The norms of the file are passed over.`,
 		Example: `  normsync explain hero attack "town safe_zone" --facts night`,
 		Args:    takes("AGENT", "ACTION", "[LOCATION]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -23,11 +27,15 @@ action, or which permit overrides the norm. The exit code is 1 if the action is 
 				return err
 			}
 			return a.withService(cmd.Context(), service.Read, func(s *service.Service) error {
-				return a.explain(s, action)
+				if err := a.rememberViolations(cmd.Context(), s, ruleFile); err != nil {
+					return err
+				}
+				return a.explain(s, s.WithFacts(action))
 			})
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().StringVar(&ruleFile, "rules", "", "remember the facts that this `FILE` declares")
 	// Explain takes the flags of check.
 	cmd.Flags().Bool("dry-run", false, "explain never records violations")
 	_ = cmd.Flags().MarkHidden("dry-run")

@@ -35,11 +35,32 @@ func (s *Set) Remember(c *normsync.Constitution) error {
 
 // NewMemory returns an empty memory of the facts that the files declare.
 func (s *Set) NewMemory() (*normsync.Memory, error) {
-	facts := make([]normsync.Fact, len(s.facts))
-	for i, f := range s.facts {
-		facts[i] = f.Fact
+	return s.newMemory(func(normsync.Fact) bool { return true })
+}
+
+// NewMemoryOfViolations returns an empty memory of the facts that count violations. The
+// violations of a store are enough to know which of them hold.
+func (s *Set) NewMemoryOfViolations() (*normsync.Memory, error) {
+	return s.newMemory(func(f normsync.Fact) bool { return f.Broke != "" })
+}
+
+func (s *Set) newMemory(has func(normsync.Fact) bool) (*normsync.Memory, error) {
+	var facts []normsync.Fact
+	for _, f := range s.facts {
+		if has(f.Fact) {
+			facts = append(facts, f.Fact)
+		}
 	}
 	return normsync.NewMemory(facts, nil)
+}
+
+// FactsOfNumbers returns the facts that thresholds of numbers declare. Only a Go program
+// knows the numbers.
+func (s *Set) FactsOfNumbers() (names []string) {
+	for _, t := range s.thresholds {
+		names = append(names, t.Fact)
+	}
+	return names
 }
 
 func joinWords(a, b string) string { return strings.TrimSpace(a + " " + b) }
