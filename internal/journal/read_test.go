@@ -430,6 +430,31 @@ func TestRetentionWaitsForAFileThatCannotBeDeleted(t *testing.T) {
 	write(t, open(t, m, func(o *Options) { o.FS, o.Name = fsys, "another" }), "1")
 }
 
+// After a crash the next deletion could be on disk, and this one not.
+func TestADeletionThatMayNotBeOnDiskBreaksTheLog(t *testing.T) {
+	m := newMemFS()
+	m.put("/data/other", "")
+	removed := false
+	w := open(t, m, func(o *Options) {
+		o.MaxBytes = 1600
+		o.FS = hookFS{m, func(op, name string) error {
+			if op == "syncdir" && removed {
+				removed = false // all else succeeds
+				return pathError(op, name, fs.ErrInvalid)
+			}
+			removed = removed || op == "remove"
+			return nil
+		}}
+	})
+	var err error
+	for i := 0; err == nil && i < 100; i++ {
+		err = w.Append(t.Context(), 0, Entry{1, []byte("1")})
+	}
+	require.ErrorIs(t, err, ErrBroken)
+	require.ErrorIs(t, err, fs.ErrInvalid)
+	require.ErrorIs(t, w.Append(t.Context(), 0, Entry{1, []byte("1")}), ErrBroken)
+}
+
 // The writer reads while it deletes.
 func TestASegmentIsNotLookedForOnceItIsDeleted(t *testing.T) {
 	m := newMemFS()

@@ -45,6 +45,22 @@ func TestTornTailsAreKeptOneBehindTheOther(t *testing.T) {
 	require.Equal(t, numbers(1, 5), texts(t, open(t, m, nil), 0))
 }
 
+// Append had not returned, since the newline is written with the line.
+func TestALineThatLacksItsNewlineIsATornTail(t *testing.T) {
+	m := newMemFS()
+	w := open(t, m, nil)
+	write(t, w, "1", "2")
+	name := w.path(w.segments[0].name)
+	require.NoError(t, w.Close())
+	whole := m.files()[name]
+	m.put(name, strings.TrimSuffix(whole, "\n"))
+	w = open(t, m, nil)
+	require.Equal(t, firstLine(whole), m.files()[name])
+	require.Equal(t, strings.TrimSuffix(whole, "\n"), firstLine(whole)+m.files()[name+tornSuffix])
+	write(t, w, "3")
+	require.Equal(t, []string{"1", "3"}, texts(t, w, 0))
+}
+
 // The power is lost before each operation of a recovery. The tail is still in the log, or
 // it is in the file beside it.
 func TestATornTailIsOnDiskBeforeItIsCut(t *testing.T) {
