@@ -33,6 +33,24 @@ func takes(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// valued are flags that an empty value would turn off unnoticed, such as that of a
+// variable that is not set. An empty text of other flags clears a field of a norm.
+var valued = []string{"db", "store", "actions", "rules", "agent", "norm", "since", "token", "token-file", "tls-cert", "tls-key"}
+
+// checkFlags checks the flags that all commands treat alike.
+func checkFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		switch {
+		case err != nil:
+		case f.Value.String() == "" && slices.Contains(valued, f.Name):
+			err = usageErrorf("%s: --%s is empty; give it a value, or leave it out", cmd.Name(), f.Name)
+		case f.Name == "format" && f.Value.String() != "json" && cmd.Flags().Changed("json") && cmd.Flag("json").Value.String() == "true":
+			err = usageErrorf("%s: --json and --format %s both name a form; leave one of them out", cmd.Name(), f.Value)
+		}
+	})
+	return err
+}
+
 // flagError returns the error of a flag that is wrong, with a suggestion if it is
 // unknown. The args are the arguments of the program.
 func flagError(cmd *cobra.Command, args []string, err error) error {

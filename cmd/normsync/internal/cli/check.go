@@ -37,6 +37,9 @@ the facts that count violations count those in the store, and other facts are th
   normsync check --actions log.jsonl --dry-run
   normsync check --actions - < log.jsonl | grep '"allowed":false'`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if path == "" && summary {
+				return usageErrorf("check: --summary needs --actions, since it sums up the actions of a log")
+			}
 			if path == "" {
 				return takes("AGENT", "ACTION", "[LOCATION]")(cmd, args)
 			}

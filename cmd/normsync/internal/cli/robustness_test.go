@@ -314,6 +314,18 @@ func TestAStoreInTheWay(t *testing.T) {
 		require.Equal(t, 0, r.code, r.stderr)
 		require.Contains(t, r.stderr, "a crash left 5 bytes at the end of")
 	})
+	t.Run("a directory of something else", func(t *testing.T) {
+		setup(t)
+		require.NoError(t, os.Mkdir("logs", 0o700))
+		require.NoError(t, os.WriteFile("logs/actions.jsonl", nil, 0o600))
+		for _, command := range []string{"status", "check hero attack"} {
+			r := run(t, "", append(strings.Fields(command), "--store", "file:logs")...)
+			require.Equal(t, 2, r.code, r.stdout)
+			require.Contains(t, r.stderr, "there is no store in the directory, since it has no file revisions.jsonl; create it by normsync add")
+		}
+		ok(t, "add", "peace", "", "", "attack", "--store", "file:logs")
+		require.Contains(t, ok(t, "status", "--store", "file:logs"), "Norms: 1\n")
+	})
 	t.Run("a database of a newer version", func(t *testing.T) {
 		setup(t)
 		execute(t, "UPDATE normsync_schema SET version = 99")

@@ -6,9 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The exit codes of the program.
@@ -43,6 +48,9 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	case errors.Is(err, errFound):
 		return exitFound
 	}
+	if isClosedOutput(err) {
+		return exitError // silently: who reads the output, such as head, has read enough
+	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		fmt.Fprintln(stderr, "normsync: interrupted")
 		return exitError
@@ -52,6 +60,13 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", command.CommandPath())
 	}
 	return exitError
+}
+
+// isClosedOutput reports whether an error is that nobody reads the standard output any
+// more, and nothing else.
+func isClosedOutput(err error) bool {
+	var failed *fs.PathError
+	return errors.As(err, &failed) && errors.Is(failed, syscall.EPIPE) && failed.Path == os.Stdout.Name() && err.Error() == failed.Error()
 }
 
 // errorText returns the text of an error, safe for a terminal, with "normsync: " in
@@ -140,8 +155,12 @@ found, and 2 for wrong use or an error.`,
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
 			}
+			if cmd.Flags().NFlag() > 0 {
+				return missingCommand(cmd)
+			}
 			return cmd.Help()
 		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) },
 	}
 	root.SetArgs(append([]string{}, args...)) // if nil, cobra takes the arguments of the process
 	root.SetIn(a.stdin)
@@ -190,6 +209,18 @@ func unknownCommand(parent *cobra.Command, word string) error {
 	return usageErrorf("%s", text)
 }
 
+// missingCommand returns the error of flags that no command follows. The program exits
+// with 0 otherwise, although it has not done what the user wanted.
+func missingCommand(root *cobra.Command) error {
+	text := "a command is missing; write it before or behind the flags"
+	root.Flags().Visit(func(f *pflag.Flag) {
+		if slices.Contains(commandNames(root), f.Value.String()) {
+			text += fmt.Sprintf(" (--%s has taken %q as its value)", f.Name, f.Value)
+		}
+	})
+	return usageErrorf("%s", text)
+}
+
 func commandNames(c *cobra.Command) []string {
 	var names []string
 	for _, sub := range c.Commands() {
@@ -210,7 +241,7 @@ func setCompletion(root *cobra.Command) {
 			c.Example = "  normsync completion bash"
 			c.RunE = func(cmd *cobra.Command, args []string) error {
 				if len(args) == 0 {
-					return cmd.Help()
+					return usageErrorf("completion: SHELL is missing; the shells are %s", strings.Join(commandNames(cmd), ", "))
 				}
 				return unknownCommand(cmd, args[0])
 			}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -55,24 +56,43 @@ be seen by other users of this machine; --token-file and $` + tokenEnv + ` canno
 	return cmd
 }
 
+// maxToken is how many bytes a token has at most.
+const maxToken = 4096
+
 // readToken returns the token that a flag, a file or the environment has.
 func readToken(token, file string) (string, error) {
-	switch {
-	case token != "" && file != "":
+	if token != "" && file != "" {
 		return "", usageErrorf("serve: --token and --token-file both name a token; leave one of them out")
+	}
+	from := "--token"
+	switch {
 	case token != "":
-		return token, nil
 	case file != "":
-		text, err := os.ReadFile(file)
+		from = file
+		f, err := os.Open(file)
+		if err != nil {
+			return "", fmt.Errorf("normsync: read token: %w; write the token into that file, or name another one by --token-file", err)
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, maxToken+2)) // a line end may follow
 		if err != nil {
 			return "", fmt.Errorf("normsync: read token: %w; write the token into that file, or name another one by --token-file", err)
 		}
 		if token = strings.TrimSpace(string(text)); token == "" {
 			return "", fmt.Errorf("normsync: read token: %s is empty; write the token into it", file)
 		}
-		return token, nil
+	default:
+		from, token = "$"+tokenEnv, os.Getenv(tokenEnv)
 	}
-	return os.Getenv(tokenEnv), nil
+	if len(token) > maxToken {
+		return "", fmt.Errorf("normsync: read token: %s has more than %d bytes; use a shorter token", from, maxToken)
+	}
+	for i, c := range []byte(token) {
+		if c < ' ' || c > '~' { // no request can send such a token
+			return "", fmt.Errorf("normsync: read token: %s: byte %d is %q; use a token on one line, of ASCII letters, digits and signs", from, i, c)
+		}
+	}
+	return token, nil
 }
 
 func (a *app) serve(ctx context.Context, s *service.Service, o rest.Options) error {

@@ -41,6 +41,9 @@ each violation when it is recorded, until it is interrupted.`,
 			if follow && format == "markdown" {
 				return usageErrorf("violations: --follow writes lines of text or of JSON; leave out --format markdown")
 			}
+			if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
+				return usageErrorf("violations: --since %s is not before --until %s; name an earlier time, or leave one of them out", showTime(q.Since), showTime(q.Until))
+			}
 			return takes()(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {

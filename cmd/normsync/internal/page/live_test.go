@@ -308,6 +308,10 @@ func TestThePageWaitsForItsServer(t *testing.T) {
 	require.NoError(t, err)
 	b.run(chromedp.Reload())
 	b.wait(`document.querySelector("#problem").textContent === "The server does not answer. Check that it is running."`)
+	b.enter("#norm-query", "war") // nothing is known about the norms yet
+	require.Equal(t, "Loading…", b.text("#norms-empty"))
+	b.enter("#norm-query", "")
+	require.Equal(t, "Loading…", b.text("#norms-empty"))
 	_, err = chromedp.Call(b.ctx, network.SetBlockedURLs, network.SetBlockedURLsParams{})
 	require.NoError(t, err)
 	b.wait(`document.querySelector("#connection").textContent === "Live"`)

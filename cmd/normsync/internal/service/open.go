@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/normsync/normsync"
@@ -64,8 +65,18 @@ func openFile(dir string, mode Mode) (Store, error) {
 		if err := exists(dir, "directory"); err != nil {
 			return nil, err
 		}
+		if entries, err := os.ReadDir(dir); err == nil && !slices.ContainsFunc(entries, isOfFileStore) {
+			return nil, fmt.Errorf("normsync: open store %s: %w; create it by normsync add or normsync import, or name another directory",
+				dir, missing("there is no store in the directory, since it has no file revisions.jsonl"))
+		}
 	}
 	return normsync.OpenFile(dir, &normsync.FileOptions{ReadOnly: mode == Read})
+}
+
+// isOfFileStore reports whether a file has revisions or violations of a FileStore. A
+// damaged store may have one of them only, and OpenFile says what is wrong.
+func isOfFileStore(f fs.DirEntry) bool {
+	return f.Name() == "revisions.jsonl" || strings.HasPrefix(f.Name(), "violations-") && strings.HasSuffix(f.Name(), ".jsonl")
 }
 
 // exists returns an error if a file or a directory does not exist.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"regexp"
 	"strings"
@@ -24,6 +25,9 @@ const connectTimeout = 10 * time.Second
 
 func openPostgres(ctx context.Context, location string, mode Mode) (Store, error) {
 	if err := checkPostgres(ctx, location, mode); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w; check that the server runs, and the address, the user and the database", err)
+		}
 		return nil, fmt.Errorf("normsync: open store %s: %w", Redact(location), err)
 	}
 	return postgres.Open(ctx, location)

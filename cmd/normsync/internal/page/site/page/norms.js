@@ -18,6 +18,7 @@ export class Norms {
     this.gone = new Map();
     for (const r of revisions.toReversed()) this.note(r);
     for (const name of this.byName.keys()) this.gone.delete(name);
+    this.loaded = true;
     this.show();
   }
 
@@ -50,6 +51,7 @@ export class Norms {
   }
 
   show() {
+    if (!this.loaded) return; // how many norms there are is not known yet
     const query = byId("norm-query").value;
     const words = query.toLowerCase().split(/\s+/).filter(Boolean);
     const state = byId("norm-state").value;
