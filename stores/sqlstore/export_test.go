@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/normsync/normsync"
 )
@@ -24,6 +25,9 @@ func (s *Store) SelectWindow(q normsync.ViolationQuery) (query string, args []an
 func IsUnknown(d Dialect, err error) bool   { return engines[d].isUnknown(err) }
 func IsTransient(d Dialect, err error) bool { return engines[d].isTransient(err) }
 func Explain(d Dialect, err error) error    { return engines[d].explain(err) }
+
+// PollPause is how long a store pauses between two looks at an SQLite file.
+func PollPause(poll time.Duration, unchanged int) time.Duration { return pollPause(poll, unchanged) }
 
 // MigrateBy migrates the tables as a later version of this package would, that has
 // more migrations.

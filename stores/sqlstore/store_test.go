@@ -345,6 +345,13 @@ func TestFollowerOfViolationsMissesNone(t *testing.T) {
 	})
 }
 
+// A store that nobody changes is asked less often, and one that was just changed is not.
+func TestAnIdleFileIsAskedLessOften(t *testing.T) {
+	for unchanged, want := range map[int]time.Duration{0: 5, 199: 5, 200: 50, 1 << 30: 50} {
+		require.Equal(t, want*time.Millisecond, sqlstore.PollPause(5*time.Millisecond, unchanged), unchanged)
+	}
+}
+
 func TestWaitRevisions(t *testing.T) {
 	eachEngine(t, func(t *testing.T, place string) {
 		s, other := mustOpen(t, place), mustOpen(t, place)

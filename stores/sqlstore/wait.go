@@ -15,7 +15,9 @@ import (
 //
 // On PostgreSQL it waits for a notification if Options.WaitForNotification is set.
 // It also asks the database once a second, because a connection pooler may lose
-// notifications. Otherwise it asks every Options.Poll.
+// notifications. Otherwise it asks every Options.Poll. On SQLite it asks a tenth as
+// often once nothing has changed for 200 times Options.Poll, so that an idle program
+// needs little of the processor.
 func (s *Store) WaitRevisions(ctx context.Context, after uint64) error {
 	return opError("wait for revisions", s.waitRevisions(ctx, after))
 }
@@ -100,7 +102,7 @@ func waitDataVersion(ctx context.Context, s *Store, conn *sql.Conn) (wait func(c
 		return nil, nil, err
 	}
 	wait = func(ctx context.Context) error {
-		for {
+		for unchanged := 0; ; unchanged++ {
 			now, err := version(ctx)
 			if err != nil {
 				return err
@@ -109,12 +111,22 @@ func waitDataVersion(ctx context.Context, s *Store, conn *sql.Conn) (wait func(c
 				seen = now
 				return nil
 			}
-			if err := pause(ctx, s.poll); err != nil {
+			if err := pause(ctx, pollPause(s.poll, unchanged)); err != nil {
 				return err
 			}
 		}
 	}
 	return wait, func() error { return nil }, nil
+}
+
+// pollPause returns how long waitDataVersion pauses when it has found a file unchanged so
+// many times before.
+func pollPause(poll time.Duration, unchanged int) time.Duration {
+	const patience, slower = 200, 10
+	if unchanged < patience {
+		return poll
+	}
+	return slower * poll
 }
 
 // maxSilence is how long waitNotification relies on notifications.
