@@ -47,6 +47,9 @@ func OpenStore(ctx context.Context, location string, mode Mode) (Store, error) {
 	if rest == "" {
 		return nil, fmt.Errorf("normsync: open store %q: nothing follows %q; name a path, such as %s", location, scheme+":", "sqlite:norms.db")
 	}
+	if host, ok := strings.CutPrefix(rest, "//"); ok && (scheme == "file" || scheme == "sqlite") && !strings.HasPrefix(host, "/") {
+		return nil, fmt.Errorf("normsync: open store %q: two slashes begin the name of a server, but this store is a path; write %s:%s, or three slashes before a full path", location, scheme, host)
+	}
 	switch scheme {
 	case "file":
 		return openFile(rest, mode)
@@ -61,6 +64,9 @@ func OpenStore(ctx context.Context, location string, mode Mode) (Store, error) {
 }
 
 func openFile(dir string, mode Mode) (Store, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("normsync: open store %s: it is a file; name a directory, or use sqlite:%s for an SQLite file", dir, dir)
+	}
 	if mode != Create {
 		if err := exists(dir, "directory"); err != nil {
 			return nil, err

@@ -47,6 +47,25 @@ func TestOpenStoreFindsWhatItCreated(t *testing.T) {
 	}
 }
 
+// A location that is written like that of another program is not taken for an odd path.
+func TestOpenStoreRefusesOddLocations(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("world.db", nil, 0o600))
+	for location, want := range map[string]string{
+		"sqlite://world.db": "write sqlite:world.db, or three slashes before a full path",
+		"file://world":      "write file:world, or three slashes before a full path",
+		"file:world.db":     "it is a file; name a directory, or use sqlite:world.db for an SQLite file",
+	} {
+		for _, mode := range []service.Mode{service.Read, service.Write, service.Create} {
+			_, err := service.OpenStore(t.Context(), location, mode)
+			require.ErrorContains(t, err, want)
+		}
+	}
+	s, err := service.OpenStore(t.Context(), "file://"+t.TempDir(), service.Create)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+}
+
 // Errors about servers do not show passwords.
 func TestErrorsOfServersShowNoPassword(t *testing.T) {
 	for _, location := range []string{
