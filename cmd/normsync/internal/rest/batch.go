@@ -68,7 +68,7 @@ func (s *server) batch(w http.ResponseWriter, r *http.Request) {
 	// As with JSON elsewhere: a form of another page cannot send a body of this type, not
 	// even one in a browser that does not name the origin.
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || !slices.Contains(batchTypes, kind) {
-		writeProblem(w, newProblem(http.StatusUnsupportedMediaType, "normsync: read request: the body is not sent as JSON Lines; send Content-Type: "+ndjson))
+		writeProblem(w, newProblem(http.StatusUnsupportedMediaType, "normsync: read request: the body is not sent as JSON Lines; send Content-Type: "+ndjson+" (curl -H 'Content-Type: "+ndjson+"' --data-binary @FILE)"))
 		return
 	}
 	out := newPatientWriter(w, s.options.Limits.Write)

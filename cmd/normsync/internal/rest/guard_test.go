@@ -95,7 +95,7 @@ func TestPagesOfOtherOriginsAreRefused(t *testing.T) {
 			require.Contains(t, p.Detail, "send Content-Type: application/json (curl --json)")
 		}
 		p := w.refused(http.StatusUnsupportedMediaType, "POST", "/check/batch", attack, "Content-Type", contentType)
-		require.Contains(t, p.Detail, "send Content-Type: application/x-ndjson")
+		require.Contains(t, p.Detail, "send Content-Type: application/x-ndjson (curl -H 'Content-Type: application/x-ndjson' --data-binary @FILE)")
 	}
 	w.refused(http.StatusUnsupportedMediaType, "POST", "/check/batch", attack, "Content-Type", "") // as a script sends bytes
 	resp, _ := w.do("POST", "/check/batch", attack, "Content-Type", "application/x-ndjson; charset=utf-8")
