@@ -355,6 +355,16 @@ func TestDocsOfMCP(t *testing.T) {
 			for line := range strings.Lines(text) {
 				words, err := splitWords(strings.TrimSpace(strings.TrimPrefix(line, "$ ")))
 				require.NoError(t, err)
+				if words[0] == "normsync" && words[1] == "add" { // as a reader without a store does
+					args := append(words[1:len(words)-1], filepath.Join(t.TempDir(), words[len(words)-1]))
+					var stderr bytes.Buffer
+					require.Equal(t, exitFine, Main(t.Context(), args, nil, io.Discard, &stderr), &stderr)
+					continue
+				}
+				if words[0] == "normsync" {
+					require.Equal(t, []string{"mcp", "--db", "world.db", "<", "hello.jsonl"}, words[1:])
+					continue
+				}
 				if words[0] != "claude" {
 					require.Contains(t, []string{"go", "echo"}, words[0])
 					continue
