@@ -56,7 +56,9 @@ run() {
 # text within the JSON cannot look like a key, since its quotes are escaped.
 number() { grep -o "\"$1\":[0-9][0-9]*" | sed -n '1s/.*://p'; }
 
-# expand adds the files that match the patterns, one a line, to the array files.
+# expand adds the files that match the patterns, one a line, to the array files. A line
+# that matches nothing may be a path, such as [old].json. A path does not go first, since
+# a file with the name *.json would then hide all others.
 expand() {
 	local pattern path found
 	while IFS= read -r pattern || [[ -n $pattern ]]; do
@@ -69,6 +71,11 @@ expand() {
 			[[ $path != -* ]] || path=./$path # not a flag
 			files+=("$path")
 		done < <(compgen -G "$pattern" || true)
+		if [[ -z $found && -e $pattern ]]; then
+			found=yes
+			[[ $pattern != -* ]] || pattern=./$pattern
+			files+=("$pattern")
+		fi
 		[[ -n $found ]] || fail "$2: no file matches $pattern"
 	done <<<"$1"
 }
@@ -121,7 +128,8 @@ if [[ -z $normsync ]]; then
 		[[ $version =~ ^[0-9A-Za-z][0-9A-Za-z.+_-]*$ ]] || fail "version is $version; write a version such as v0.2.0, or latest"
 		GOWORK=off GOBIN=$work go install "github.com/normsync/normsync/cmd/normsync@$version"
 	else
-		GOWORK=$GITHUB_ACTION_PATH/go.work go -C "$GITHUB_ACTION_PATH/cmd/normsync" build -buildvcs=false -o "$work/" .
+		path=${GITHUB_ACTION_PATH:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
+		GOWORK=$path/go.work go -C "$path/cmd/normsync" build -buildvcs=false -o "$work/" .
 	fi
 	normsync=$work/normsync
 elif ! command -v -- "$normsync" >/dev/null; then

@@ -314,10 +314,27 @@ func TestActionIsNotObeyingFiles(t *testing.T) {
 	require.Equal(t, "1", s.outputs["denied"])
 }
 
+// A path can have the signs of patterns. A file with the name of a pattern does not hide
+// the files that match it.
+func TestActionTakesPathsAndPatterns(t *testing.T) {
+	script, bin := example(t)
+	write(t, "[old].json", `[{"name": "x", "prohibited": "x"}]`)
+	s := runStep(t, script, map[string]string{"rules": "[old].json"}, bin)
+	require.Equal(t, 0, s.code, s.log)
+	require.Contains(t, s.summary, "0 faults in 1 norm.")
+	write(t, "o.json", `[{"name": "broken"}]`)
+	write(t, "*.json", `[]`)
+	for _, pattern := range []string{"[old].json", "*.json"} {
+		s = runStep(t, script, map[string]string{"rules": pattern}, bin)
+		require.Equal(t, 1, s.code, s.log)
+		require.Contains(t, s.log, "o.json:1:2")
+	}
+}
+
 // Without NORMSYNC_BIN the script builds the program from the action's own folder.
 func TestActionBuildsTheProgram(t *testing.T) {
 	script, _ := example(t)
-	s := runStep(t, script, with("actions", ""), "NORMSYNC_BIN=")
+	s := runStep(t, script, with("actions", ""), "NORMSYNC_BIN=", "GITHUB_ACTION_PATH=")
 	require.Equal(t, 0, s.code, s.log)
 	require.Equal(t, "0", s.outputs["faults"])
 }

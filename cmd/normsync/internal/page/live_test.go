@@ -128,12 +128,21 @@ func TestHostileTextIsShownAndNotObeyed(t *testing.T) {
 	for i, text := range hostile {
 		w.check(body(map[string]string{"agent_id": text, "action": "attack", "location": fmt.Sprintf("place_%d %s", i, text), "target": text, "faction": text}))
 	}
+	w.check(body(map[string]string{"agent_id": "", "action": "attack"}))
+	w.check(body(map[string]string{"agent_id": "  ", "action": "attack"}))
+	w.check(body(map[string]string{"agent_id": strings.Repeat("m", 3000), "action": "attack"}))
 	unseen := "bo\u200bss\u202eevil\u2066x\u0000\u001b[31m\u00a0z\u2800"
 	w.check(body(map[string]string{"agent_id": unseen, "action": "attack", "location": strings.Repeat("w", 5000)}))
-	// Every action breaks the amended norm, and all but two another one.
+	// Every action breaks the amended norm, and all but five another one.
 	b.wait(`document.querySelectorAll("#violation-list > li").length === 10`)
 	b.click("#violations-more")
-	b.wait(`document.querySelectorAll("#violation-list > li").length === %d`, 2*len(hostile))
+	b.wait(`document.querySelectorAll("#violation-list > li").length === %d`, 2*len(hostile)+3)
+	b.click("#agents-more")
+	// Something is seen of every agent, and none of them fills the page.
+	for _, name := range []string{"no name", "blank name", strings.Repeat("m", 200) + "… (3000 characters)"} {
+		b.wait(`[...document.querySelectorAll("#violation-list .strong")].some((e) => e.textContent === %q)`, name)
+		b.wait(`[...document.querySelectorAll("#agent-list th")].some((e) => e.textContent === %q)`, name)
+	}
 
 	list := value[string](b, `document.querySelector("#violation-list").textContent`)
 	for _, text := range hostile {

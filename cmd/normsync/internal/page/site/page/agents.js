@@ -1,6 +1,6 @@
 // The agents, ranked by compliance, worst first.
 import { List, byId, chip, count, el } from "./dom.js";
-import { plain, shown } from "./visible.js";
+import { named, plain } from "./visible.js";
 import { bars, buckets } from "./chart.js";
 
 const risks = {
@@ -69,7 +69,7 @@ export class Agents {
     const [risk, kind] = risks[a.risk] ?? [];
     const times = this.times.get(fold(a.agent_id)) ?? [];
     return el("tr", {},
-      el("th", { scope: "row", class: "text" }, shown(a.agent_id)),
+      el("th", { scope: "row", class: "text" }, named(a.agent_id)),
       el("td", { class: "narrow-hide" }, times.length > 0
         ? bars(buckets(times, 16, this.from, this.to).counts, `${count(times.length, "recent violation")} of ${plain(a.agent_id)} over time`, { class: "spark" })
         : ""),

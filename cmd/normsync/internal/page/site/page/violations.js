@@ -1,6 +1,6 @@
 // The stream of violations: the newest first, a bounded number of them.
 import { List, byId, chip, count, el, severityKind, when } from "./dom.js";
-import { plain, shown } from "./visible.js";
+import { named, plain, shown } from "./visible.js";
 import { chart } from "./chart.js";
 
 const kept = 500; // violations that the page holds
@@ -112,10 +112,10 @@ export class Violations {
     return el("li", { class: v.fresh ? "fresh" : "" },
       el("div", { class: "row" },
         el("span", { class: "grow text" },
-          el("span", { class: "strong" }, shown(a.agent_id ?? v.agent_id)), " ",
+          el("span", { class: "strong" }, named(a.agent_id ?? v.agent_id)), " ",
           shown(a.action ?? v.description, "code"),
-          a.target ? [" on ", shown(a.target)] : "",
-          a.location ? [" in ", shown(a.location)] : ""),
+          a.target ? [" on ", named(a.target)] : "",
+          a.location ? [" in ", named(a.location)] : ""),
         when(v.timestamp)),
       el("div", { class: "tools" },
         chip(v.severity, severityKind(v.severity)),

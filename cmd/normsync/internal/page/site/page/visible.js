@@ -14,10 +14,10 @@ function escape(c) {
   return "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
 }
 
-function cut(value) {
+function cut(value, limit = longest) {
   const text = String(value ?? "");
-  if (text.length <= longest) return [text, ""];
-  let end = longest;
+  if (text.length <= limit) return [text, ""];
+  let end = limit;
   if (/[\ud800-\udbff]/.test(text[end - 1])) end--; // do not cut a character in two
   return [text.slice(0, end), `… (${text.length} characters)`];
 }
@@ -30,10 +30,10 @@ export function plain(value) {
 
 // shown returns an element that shows a text from a user, in its own direction.
 // It sets textContent only.
-export function shown(value, tag = "bdi") {
+export function shown(value, tag = "bdi", limit = longest) {
   const node = document.createElement(tag);
   node.dir = "auto";
-  const [text, rest] = cut(value);
+  const [text, rest] = cut(value, limit);
   for (const part of text.split(split)) {
     if (part === "") continue;
     if (hidden.test(part) && [...part].length === 1) {
@@ -46,5 +46,16 @@ export function shown(value, tag = "bdi") {
     }
   }
   if (rest) node.append(rest);
+  return node;
+}
+
+// named returns an element that shows a name in a list: something can be seen of it even if
+// it is empty or blank, and a long one does not fill the page.
+export function named(value) {
+  const text = String(value ?? "");
+  if (text.trim() !== "") return shown(text, "bdi", 200);
+  const node = document.createElement("span");
+  node.className = "escape";
+  node.textContent = text === "" ? "no name" : "blank name";
   return node;
 }
