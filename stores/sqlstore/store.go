@@ -9,6 +9,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/normsync/normsync"
@@ -50,6 +51,9 @@ type Store struct {
 	writing chan struct{}   // holds a token while a goroutine of this process writes; nil: no limit
 	closed  context.Context // done once Close is called
 	end     context.CancelFunc
+
+	mu      sync.Mutex     // orders the beginning of waits and the call of end
+	waiting sync.WaitGroup // calls of WaitRevisions
 }
 
 var (
@@ -122,15 +126,19 @@ func (s *Store) prepare(ctx context.Context) error {
 	return s.migrate(ctx, conn, migrations)
 }
 
-// Close ends the calls of WaitRevisions that are under way, and closes the
-// database if Open opened it. A database that was passed to [New] stays open unless
-// Options.CloseDB is set. Every later call returns an error that is
-// [fs.ErrClosed].
+// Close ends the calls of WaitRevisions that are under way, and waits until they have
+// returned. Then it closes the database if Open opened it. A database that was passed
+// to [New] stays open unless Options.CloseDB is set. Every later call returns an error
+// that is [fs.ErrClosed].
 func (s *Store) Close() error {
-	if s.closed.Err() != nil {
+	s.mu.Lock()
+	closed := s.closed.Err() != nil
+	s.end()
+	s.mu.Unlock()
+	if closed {
 		return opError("close store", fs.ErrClosed)
 	}
-	s.end()
+	s.waiting.Wait() // a connection that is in use would outlive the database
 	if !s.closes {
 		return nil
 	}

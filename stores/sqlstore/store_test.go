@@ -15,6 +15,7 @@ import (
 	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/stores/sqlstore"
 	"github.com/normsync/normsync/stores/sqlstore/postgres"
+	"github.com/normsync/normsync/stores/sqlstore/sqlite"
 )
 
 func TestStoreKeepsTheRules(t *testing.T) {
@@ -45,6 +46,27 @@ func TestStoreIsThereWhenItIsOpenedAgain(t *testing.T) {
 		require.NoError(t, s.AppendViolations(t.Context(), violation(2)))
 		require.Equal(t, uint64(3), all(t, s.Violations(t.Context(), 2))[0].Number)
 	})
+}
+
+// SQLite removes the files beside the database when the last connection is closed.
+func TestCloseLeavesNoFilesBesideTheDatabase(t *testing.T) {
+	for range 20 {
+		dir := t.TempDir()
+		s, err := sqlite.Open(t.Context(), filepath.Join(dir, "world.db"))
+		require.NoError(t, err)
+		waited := make(chan error, 3)
+		for range cap(waited) {
+			go func() { waited <- s.WaitRevisions(t.Context(), 0) }()
+		}
+		require.NoError(t, s.AppendViolations(t.Context(), violation(0)))
+		require.NoError(t, s.Close())
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		require.NoError(t, err)
+		require.Equal(t, []string{filepath.Join(dir, "world.db")}, files)
+		for range cap(waited) {
+			require.ErrorIs(t, receive(t, waited, "WaitRevisions returns"), fs.ErrClosed)
+		}
+	}
 }
 
 func TestClosedStoreReportsErrClosed(t *testing.T) {

@@ -23,7 +23,14 @@ func (s *Store) WaitRevisions(ctx context.Context, after uint64) error {
 }
 
 func (s *Store) waitRevisions(ctx context.Context, after uint64) (err error) {
-	if err := s.ready(ctx); err != nil {
+	s.mu.Lock()
+	err = s.ready(ctx)
+	if err == nil {
+		s.waiting.Add(1)
+		defer s.waiting.Done()
+	}
+	s.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

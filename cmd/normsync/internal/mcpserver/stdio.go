@@ -2,6 +2,7 @@ package mcpserver
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,8 +27,11 @@ func Serve(ctx context.Context, s *service.Service, o Options, in io.Reader, out
 	o = o.forService(s)
 	server := New(s, o)
 	following, stop := context.WithCancel(ctx)
+	edition := s.Monitor().Constitution().Edition()
+	var notifying sync.WaitGroup
+	notifying.Go(func() { Notify(following, s, edition, server, o.Logger) })
+	defer notifying.Wait() // it reads the store, which the caller closes
 	defer stop()
-	go Notify(following, s, s.Monitor().Constitution().Edition(), server, o.Logger)
 
 	streams := newStreams(ctx, in, out)
 	err := server.Run(ctx, &mcp.IOTransport{Reader: streams, Writer: streams})
@@ -42,9 +46,9 @@ func Serve(ctx context.Context, s *service.Service, o Options, in io.Reader, out
 // Streams passes on only messages, and the end of the input only when all requests are
 // answered.
 type streams struct {
-	ctx   context.Context
-	lines *bufio.Scanner
-	line  []byte // what is left of the line that the transport reads
+	ctx  context.Context
+	in   *bufio.Reader
+	line []byte // what is left of the line that the transport reads
 
 	answered chan struct{} // has an element if a request was answered
 
@@ -54,9 +58,7 @@ type streams struct {
 }
 
 func newStreams(ctx context.Context, in io.Reader, out io.Writer) *streams {
-	s := &streams{ctx: ctx, lines: bufio.NewScanner(in), answered: make(chan struct{}, 1), out: out, open: map[jsonrpc.ID]bool{}}
-	s.lines.Buffer(nil, maxBody)
-	return s
+	return &streams{ctx: ctx, in: bufio.NewReader(in), answered: make(chan struct{}, 1), out: out, open: map[jsonrpc.ID]bool{}}
 }
 
 // listening is a request that is answered only when the client cancels it.
@@ -65,14 +67,20 @@ const listening = "subscriptions/listen"
 // Read implements io.Reader.
 func (s *streams) Read(b []byte) (int, error) {
 	for len(s.line) == 0 {
-		if !s.lines.Scan() {
+		text, err := s.readLine()
+		if err == io.EOF {
 			return 0, s.end()
 		}
-		text := s.lines.Bytes()
-		if len(text) == 0 {
+		if err != nil && err != errTooLong {
+			return 0, err
+		}
+		if err == nil && len(text) == 0 {
 			continue
 		}
-		message, err := jsonrpc.DecodeMessage(text)
+		var message jsonrpc.Message
+		if err == nil {
+			message, err = jsonrpc.DecodeMessage(text)
+		}
 		if err != nil {
 			if err := s.refuse(err); err != nil {
 				return 0, err
@@ -91,13 +99,31 @@ func (s *streams) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// end waits until all requests are answered, and returns how the input has ended.
-func (s *streams) end() error {
-	if err := s.lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("a message has more than %d bytes", maxBody)
-	} else if err != nil {
-		return err
+var errTooLong = fmt.Errorf("it has more than %d bytes", maxBody)
+
+// readLine returns the next line, without its end. It skips a line that is too long, and
+// returns errTooLong.
+func (s *streams) readLine() ([]byte, error) {
+	var line []byte
+	for size := 0; ; {
+		part, err := s.in.ReadSlice('\n')
+		if size += len(part); size <= maxBody {
+			line = append(line, part...)
+		}
+		switch {
+		case err == bufio.ErrBufferFull:
+		case err != nil && (err != io.EOF || size == 0):
+			return nil, err
+		case size > maxBody:
+			return nil, errTooLong
+		default:
+			return bytes.TrimRight(line, "\r\n"), nil
+		}
 	}
+}
+
+// end waits until all requests are answered, and returns io.EOF.
+func (s *streams) end() error {
 	limit := time.NewTimer(answerTime)
 	defer limit.Stop()
 	for {

@@ -63,9 +63,26 @@ func TestTheEndOfTheInputWaitsForAnswers(t *testing.T) {
 	require.Len(t, fine(t, overHTTP(t, w), "list_violations", nil).value["violations"], 1)
 }
 
-func TestAHugeMessageEndsTheSessionWithAnError(t *testing.T) {
+func TestAHugeMessageDoesNotEndTheSession(t *testing.T) {
 	w := newWorld(t)
-	_, err := replies(t, w, hello+`{"jsonrpc":"2.0","id":2,"method":"`+repeat("x", 1<<20)+`"}`+"\n")
-	require.ErrorContains(t, err, "normsync: serve MCP: ")
-	require.ErrorContains(t, err, "a message has more than 1048576 bytes")
+	w.enact(peace)
+	check := `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"check_action","arguments":{"agent_id":"a","action":"attack","location":"safe_zone"}}}` + "\n"
+	huge := `{"jsonrpc":"2.0","id":3,"method":"` + repeat("x", 1<<20) + `"}`
+	for _, end := range []string{"\n", "\n" + `{"jsonrpc":"2.0","id":4,"method":"ping"}`, ""} {
+		answers, err := replies(t, w, hello+check+huge+end)
+		require.NoError(t, err)
+		byID := map[any]object{}
+		for _, a := range answers {
+			byID[a["id"]] = a
+		}
+		require.Equal(t, "normsync: read message: it has more than 1048576 bytes; send one JSON-RPC message per line", byID[nil]["error"].(object)["message"])
+		require.Contains(t, byID[2.0], "result")
+		if len(end) > 1 {
+			require.Contains(t, byID[4.0], "result")
+		}
+	}
+	fits := `{"jsonrpc":"2.0","id":5,"method":"ping","params":{"x":"` + repeat("x", 1<<20-60) + `"}}`
+	answers, err := replies(t, w, hello+fits+"\r\n")
+	require.NoError(t, err)
+	require.EqualValues(t, 5, answers[len(answers)-1]["id"])
 }
