@@ -1,9 +1,8 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package journal
 
-// syncDir does nothing: there is no fsync of a directory here. On Windows, NTFS
-// keeps names in its own log.
+// syncDir does nothing: there is no fsync of a directory here.
 func syncDir(string) error { return nil }
 
 // isFull reports whether an error says that there is no room on the disk. It is
