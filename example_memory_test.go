@@ -329,7 +329,7 @@ var gameStories = []story{
 			{"name": "peace", "condition": "location:town", "prohibited": "attack"},
 			{"name": "ban", "condition": "facts:third_strike", "prohibited": "*"}
 		],
-		"facts": [{"name": "third_strike", "broke": "peace", "count": 3, "within": "1h", "until": "verb:pardon"}]
+		"facts": [{"name": "third_strike", "broke": "peace", "count": 3, "within": "1h"}]
 	}`, `
 		0 orc attack elf location:town = peace
 		1 orc attack elf location:forest

@@ -217,8 +217,10 @@ func (m *Memory) readsFacts(text string) bool {
 }
 
 // AppendFacts appends the facts that hold for an action at its Time to dst, and returns the
-// extended slice. It allocates nothing while dst has room. The usual dst is the action's
-// own Facts. The order is always the same: by Per, then in the order of declaration.
+// extended slice. It allocates nothing while dst has room. The usual dst is a slice
+// of the action's own, into which the facts that the host knows were copied: a slice that
+// several actions share must not be extended, since they would overwrite each other's
+// facts. The order is always the same: by Per, then in the order of declaration.
 func (m *Memory) AppendFacts(dst []Word, p *Prepared) []Word {
 	for i := range m.groups {
 		g := &m.groups[i]
