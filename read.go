@@ -17,8 +17,8 @@ import (
 // "norms", which is what [Report.WriteJSON] writes. It skips the object's other keys,
 // such as "facts", which [ReadRules] reads, but refuses a key that is similar to one that
 // ReadRules knows, such as "norm". It reads norms as strictly as [Norm.UnmarshalJSON] and
-// validates them. The norms keep their order. ReadNorms does not check that names are unique; [Compile]
-// does.
+// validates them. The norms keep their order. ReadNorms does not check that names are
+// unique; [Compile] does.
 //
 // A byte-order mark at the beginning of the text, which some editors write, is
 // skipped. An error of r is wrapped. All other errors wrap [ErrInvalid] and identify

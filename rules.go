@@ -22,8 +22,8 @@ type Rules struct {
 // ReadRules reads a rule file: an object with the keys norms, facts and numbers, of which
 // one is enough, or a JSON array of norms. It skips the object's other keys, such as
 // "tests", but refuses a key that is similar to one of these, such as "fact", since a
-// misspelt key would hide its rules. It reads norms, facts and thresholds as strictly as [ReadNorms] reads norms, and validates them as [Rules.Validate]
-// does.
+// misspelt key would hide its rules. It reads norms, facts and thresholds as strictly as
+// [ReadNorms] reads norms, and validates them as [Rules.Validate] does.
 //
 // An error of r is wrapped. All other errors wrap [ErrInvalid] and name the place. ReadRules
 // reads all of r into memory.

@@ -20,9 +20,9 @@ import (
 // each rule. The caller must close the stores, if they have to be closed.
 //
 // TestStore also reports a store that panics, and one that hangs: it abandons a check
-// that takes longer than a minute. Run TestStore with the race detector: for rule 11
+// that takes longer than half a minute. Run TestStore with the race detector: for rule 11
 // it can only try a number of concurrent calls.
-func TestStore(open func() (Store, error)) error { return testStore(open, time.Minute) }
+func TestStore(open func() (Store, error)) error { return testStore(open, 30*time.Second) }
 
 func testStore(open func() (Store, error), limit time.Duration) error {
 	run := func(rule string, check storeCheck) error {

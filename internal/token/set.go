@@ -46,7 +46,7 @@ type manyTokens struct {
 // have more than limit tokens.
 func (s *Set) AddText(f Field, text string, limit int) bool {
 	n := s.n
-	for i := 0; i < len(text); i++ { // cut and add, inlined by hand: calls take twice as long
+	for i := 0; i < len(text); i++ { // cut and add, inlined by hand: calls take 1.4 times as long
 		start := i
 		var first uint64
 		for {

@@ -33,8 +33,8 @@ func takes(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// valued are flags that an empty value would turn off unnoticed, such as that of a
-// variable that is not set. An empty text of other flags clears a field of a norm.
+// valued are flags that must have a value. An unset variable in a script would turn
+// them off unnoticed. An empty text of other flags clears a field of a norm.
 var valued = []string{"db", "store", "actions", "rules", "agent", "norm", "since", "token", "token-file", "tls-cert", "tls-key"}
 
 // checkFlags checks the flags that all commands treat alike.

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A flag whose value is missing or empty, such as that of a variable that is not set,
+// A flag without a value, or with an empty one from a variable that is not set,
 // must not make the program do something else.
 func TestFlagsThatSayNothingAreRefused(t *testing.T) {
 	inEmptyFolder(t)

@@ -49,7 +49,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		return exitFound
 	}
 	if isClosedOutput(err) {
-		return exitError // silently: who reads the output, such as head, has read enough
+		return exitError // without a message: the reader of the output, such as head, has ended
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		fmt.Fprintln(stderr, "normsync: interrupted")
