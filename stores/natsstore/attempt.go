@@ -96,8 +96,15 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	return context.WithTimeout(ctx, d)
 }
 
-// pause waits for d or until ctx ends, and returns the error of ctx.
+// pause waits for d or, if ctx ends before that, until ctx ends, and returns the
+// error of ctx. A pause that is as long as what is left of ctx ends with it: a request
+// in the moment after that would fail for the deadline, which hides why the request
+// before it failed.
 func pause(ctx context.Context, d time.Duration) error {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
