@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 
+	"github.com/normsync/normsync/internal/invisible"
 	"github.com/normsync/normsync/internal/strictjson"
 	"github.com/normsync/normsync/internal/token"
 )
@@ -131,4 +133,124 @@ func (r Rules) validateTogether() error {
 		}
 	}
 	return nil
+}
+
+// ReadNorms reads a JSON array of norms, or an object with such an array under
+// "norms", which is what [Report.WriteJSON] writes. It skips the object's other keys,
+// such as "facts", which [ReadRules] reads, but refuses a key that is similar to one that
+// ReadRules knows, such as "norm". It reads norms as strictly as [Norm.UnmarshalJSON] and
+// validates them. The norms keep their order. ReadNorms does not check that names are
+// unique; [Compile] does.
+//
+// A byte-order mark at the beginning of the text, which some editors write, is
+// skipped. An error of r is wrapped. All other errors wrap [ErrInvalid] and identify
+// the norm by its number, name and line. ReadNorms reads all of r into memory.
+func ReadNorms(r io.Reader) ([]Norm, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("normsync: read norms: %w", err)
+	}
+	return readNorms(text)
+}
+
+// ReadNormsFS reads the files with names that match one of the patterns, as [fs.Glob]
+// matches them, and returns the norms of all files. It reads each file as [ReadNorms]
+// does, once, in order of name. An error names the file. A pattern that matches no file
+// is an error that wraps [fs.ErrNotExist], since otherwise a misspelt pattern would
+// remove all of the rules.
+func ReadNormsFS(fsys fs.FS, patterns ...string) ([]Norm, error) {
+	var names []string
+	for _, pattern := range patterns {
+		matches, err := fs.Glob(fsys, pattern)
+		if err == nil && len(matches) == 0 {
+			err = fmt.Errorf("no file matches it; correct the pattern, or leave it out: %w", fs.ErrNotExist)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("normsync: read norms: pattern %s: %w", invisible.Quote(pattern), err)
+		}
+		names = append(names, matches...)
+	}
+	slices.Sort(names)
+	norms := []Norm{}
+	for _, name := range slices.Compact(names) {
+		text, err := fs.ReadFile(fsys, name)
+		var more []Norm
+		if err == nil {
+			more, err = readNorms(text)
+		}
+		if err != nil {
+			return nil, opError("read "+invisible.Quote(name), err)
+		}
+		norms = append(norms, more...)
+	}
+	return norms, nil
+}
+
+func readNorms(text []byte) ([]Norm, error) {
+	if isUTF16(text) {
+		return nil, fmt.Errorf("%w list of norms: it is in UTF-16; save it as UTF-8", ErrInvalid)
+	}
+	text = bytes.TrimPrefix(text, []byte(byteOrderMark))
+	d := strictjson.NewDecoder(text)
+	var norms []Norm
+	readList := func() (err error) {
+		norms, err = readNormArray(d, text)
+		return err
+	}
+	var err error
+	switch d.PeekKind() {
+	case '[':
+		err = readList()
+	case '{':
+		err = d.ReadObject(&normListKeys, func(key string) error {
+			if key == keySchema {
+				_, err := d.ReadString()
+				return err
+			}
+			return readList()
+		})
+	default:
+		err = d.Want(`an array of norms, or an object with one under "norms"`)
+	}
+	if err == nil {
+		err = d.CheckEOF()
+	}
+	if err != nil {
+		return nil, position{1, 1}.locate(text, err, "list of norms")
+	}
+	return norms, nil
+}
+
+// readNormArray reads an array of norms from a text, and validates them one by one.
+func readNormArray(d *strictjson.Decoder, text []byte) ([]Norm, error) {
+	return readArray(d, text, readNorm, func(n Norm) string { return n.problem(strict) },
+		func(number int, n Norm) string { return fmt.Sprintf("norm %d %s", number, quote(n.Name)) })
+}
+
+// readArray reads an array of values from a text, and validates them one by one. An
+// error has the name that a function gives the value, which may be read in part only.
+func readArray[T any](d *strictjson.Decoder, text []byte, read func(*strictjson.Decoder) (T, error), problem func(T) string, name func(number int, v T) string) ([]T, error) {
+	list := []T{}
+	err := d.ReadArray(func() error {
+		at := d.NextOffset()
+		v, err := read(d)
+		if err == nil {
+			if problem := problem(v); problem != "" {
+				err = d.Errorf(at, "%s", problem)
+			}
+		}
+		if err != nil {
+			return position{1, 1}.locate(text, err, name(len(list)+1, v))
+		}
+		list = append(list, v)
+		return nil
+	})
+	return list, err
+}
+
+const byteOrderMark = "\uFEFF" // in UTF-8
+
+// isUTF16 reports whether a text begins with a byte-order mark of UTF-16.
+func isUTF16(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("\xFF\xFE")) || bytes.HasPrefix(text, []byte("\xFE\xFF"))
 }
