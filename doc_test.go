@@ -335,7 +335,7 @@ func TestDocsShowExamples(t *testing.T) {
 		want := goBlock.ReplaceAllStringFunc(text, func(block string) string {
 			m := goBlock.FindStringSubmatch(block)
 			require.NotEmpty(t, m[2], "%s: put a line <!-- Example_name --> before this block:\n%s", name, block)
-			require.Contains(t, bodies, m[2], "%s: example_test.go and example_recipes_test.go have no such example", name)
+			require.Contains(t, bodies, m[2], "%s: no file example*_test.go has such an example", name)
 			shown[m[2]] = true
 			return m[1] + "```go\n" + bodies[m[2]] + "```\n"
 		})

@@ -366,3 +366,11 @@ var raceEnabled = func() bool {
 	info, _ := debug.ReadBuildInfo()
 	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }()
+
+// onlyStore hides what a store has beside the methods of Store.
+type onlyStore struct{ normsync.Store }
+
+type brokenReader struct{ err error }
+
+func (r brokenReader) Read([]byte) (int, error)  { return 0, r.err }
+func (r brokenReader) Write([]byte) (int, error) { return 0, r.err }

@@ -462,3 +462,31 @@ func BenchmarkDiff(b *testing.B) {
 		})
 	}
 }
+
+func TestEditionsYieldsEachApplyOnce(t *testing.T) {
+	s := new(normsync.MemStore)
+	now := time.Unix(1000, 0)
+	m, err := normsync.Open(t.Context(), s, &normsync.Options{Now: func() time.Time { now = now.Add(1); return now }})
+	require.NoError(t, err)
+	require.Empty(t, all(t, normsync.Editions(t.Context(), s)))
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")))
+	applyTo(t, m, normsync.Repeal("a"))
+	applyTo(t, m, normsync.Enact(prohibition("a", "", "y")), normsync.Amend(prohibition("b", "z", "x")), normsync.Repeal("b"))
+	applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))
+	var editions []uint64
+	for _, c := range all(t, normsync.Editions(t.Context(), s)) {
+		at, err := normsync.AtEdition(t.Context(), s, c.Edition())
+		require.NoError(t, err)
+		require.Equal(t, slices.Collect(at.All()), slices.Collect(c.All()))
+		editions = append(editions, c.Edition())
+	}
+	require.Equal(t, []uint64{2, 3, 6, 7}, editions)
+	for range normsync.Editions(t.Context(), s) {
+		break
+	}
+	bad := revisionsBy(func(r *normsync.Revision) { r.Version += int(r.Edition / 5) })
+	require.NoError(t, bad.AppendRevisions(t.Context(), all(t, s.Revisions(t.Context(), 0))...))
+	pairs := results(normsync.Editions(t.Context(), bad), nil)
+	require.Len(t, pairs, 3)
+	require.ErrorIs(t, pairs[2].err, normsync.ErrInvalid)
+}
