@@ -96,7 +96,7 @@ func (g *fixture) verbMap(norms []splitNorm) *task {
 	return g.baseline(mapVerbs(norms).check)
 }
 
-// rival returns a task that checks actions in turn that break nothing.
+// baseline returns a task that passes actions that break nothing to check, in turn.
 func (g *fixture) baseline(check func(a *normsync.Action) []normsync.Violation) *task {
 	next := 0
 	return newTask(func(n int) {

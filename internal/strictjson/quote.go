@@ -9,7 +9,7 @@ import (
 
 const hex = "0123456789abcdef"
 
-// AppendString appends s as a JSON string. See [AppendEscaped] for what is
+// AppendQuote appends s as a JSON string. See [AppendEscaped] for what is
 // between the quotes.
 func AppendQuote(b []byte, s string) []byte {
 	b = append(b, '"')

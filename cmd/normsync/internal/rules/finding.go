@@ -32,7 +32,7 @@ type Finding struct {
 }
 
 // Examine checks a set. If it has problems, these are what it finds: further checks
-// would judge a part of the norms only. The actions are nil if there is no log. GaveUp has
+// would judge a part of the norms only. The actions are nil if there is no log. gaveUp has
 // the norms of which conflicts may be missing; see [normsync.FindConflicts].
 func Examine(s *Set, actions iter.Seq[normsync.Action]) (found []Finding, gaveUp []string, err error) {
 	for _, p := range s.Problems {
