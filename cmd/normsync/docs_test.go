@@ -65,7 +65,7 @@ func TestDocsOfRules(t *testing.T) {
 	commands := 0
 	checkPage(t, file, func(title, language, block string) string {
 		if language == "json" {
-			require.Regexp(t, `^[a-z_]+\.json$`, title)
+			require.Regexp(t, `^[a-z_]+\.jsonl?$`, title)
 			write(t, title, block)
 			return block
 		}

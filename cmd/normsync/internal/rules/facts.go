@@ -122,6 +122,11 @@ type mention struct {
 	inFact bool // facts:word, which names nothing else
 }
 
+// names reports whether m names a fact, whose name is folded.
+func (m mention) names(fact string) bool {
+	return m.word == fact || m.prefix && strings.HasPrefix(fact, m.word)
+}
+
 // mentions returns the words in fields with tokens, which are pairs of the name of a field
 // and its text.
 func mentions(fields ...string) (list []mention) {
@@ -190,7 +195,7 @@ func (s *Set) lintFacts() (found []Finding) {
 	}
 	used := func(name string) bool {
 		for _, m := range all {
-			if m.word == token.Fold(name) || m.prefix && strings.HasPrefix(token.Fold(name), m.word) {
+			if m.names(token.Fold(name)) {
 				return true
 			}
 		}

@@ -56,14 +56,11 @@ func Examine(s *Set, actions iter.Seq[normsync.Action]) (found []Finding, gaveUp
 	}
 	found = append(found, s.lintFacts()...)
 	if actions != nil {
-		constitution, err := normsync.Compile(s.Norms...)
+		covered, err := s.cover(actions)
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, c := range normsync.Cover(constitution, actions) {
-			n, _ := constitution.Norm(c.Norm)
-			found = append(found, s.coverage(n, c)...)
-		}
+		found = append(found, covered...)
 	}
 	slices.SortStableFunc(found, func(a, b Finding) int {
 		return cmp.Or(s.fileIndex(a.File)-s.fileIndex(b.File), a.Line-b.Line, a.Column-b.Column)
@@ -87,34 +84,4 @@ func (s *Set) conflict(c normsync.Conflict) Finding {
 	f.Other = &other
 	f.Text = fmt.Sprintf("norm %s %s %s (%s): %s", quote(c.A), relation, quote(c.B), other, c.Detail)
 	return f
-}
-
-// coverage returns what is suspicious about a norm in a log: a word that the log never
-// has, although it has a similar one, and a norm that never applies.
-func (s *Set) coverage(n normsync.Norm, c normsync.Coverage) (found []Finding) {
-	for _, u := range c.Unseen {
-		if u.Nearest == "" {
-			continue
-		}
-		found = append(found, Finding{
-			Place: s.AnyTokenPlace(n, u.Token), Check: Cover, Norm: n.Name, Suggestion: u.Nearest,
-			Text: fmt.Sprintf("norm %s: no action of the log has %s, but one has a similar word", quote(n.Name), quote(u.Token)),
-		})
-	}
-	if len(found) > 0 || c.Applied > 0 {
-		return found
-	}
-	why := "none has its verb"
-	switch {
-	case c.Exempt > 0 && c.Exempt == c.Actions:
-		why = fmt.Sprintf("its Unless exempts all that have its verb (%d)", c.Actions)
-	case c.Actions > 0 && n.From.IsZero() && n.Until.IsZero():
-		why = fmt.Sprintf("its Condition is not met by those that have its verb (%d)", c.Actions)
-	case c.Actions > 0:
-		why = fmt.Sprintf("its Condition or its window is not met by those that have its verb (%d)", c.Actions)
-	}
-	return []Finding{{
-		Place: s.NormPlace(n.Name), Check: Cover, Norm: n.Name,
-		Text: fmt.Sprintf("norm %s applies to no action of the log: %s", quote(n.Name), why),
-	}}
 }
