@@ -647,3 +647,39 @@ func ExampleConstitution_AppendAllowed() {
 	// Output:
 	// [talk trade]
 }
+
+// A planner masks the verbs of each agent in a tick.
+func ExampleConstitution_AppendAllowedPrepared() {
+	rules, err := normsync.Compile(
+		normsync.Norm{Name: "peace", Condition: "location:safe_zone", Prohibited: "attack"},
+		normsync.Norm{Name: "curfew", Condition: "facts:night", Unless: "faction:watch", Prohibited: "trade"},
+	)
+	check(err)
+
+	// Once, when a creature or a place is made:
+	type creature struct{ name, place, faction []normsync.Word }
+	town, forest := normsync.AppendWords(nil, "town safe_zone"), normsync.AppendWords(nil, "forest")
+	creatures := []creature{
+		{normsync.AppendWords(nil, "hero"), town, normsync.AppendWords(nil, "players")},
+		{normsync.AppendWords(nil, "guard"), town, normsync.AppendWords(nil, "watch")},
+		{normsync.AppendWords(nil, "wolf"), forest, normsync.AppendWords(nil, "beasts")},
+	}
+	verbs := []string{"attack", "talk", "trade"} // what the planner can choose
+
+	// In each tick:
+	now := normsync.Prepared{Facts: normsync.AppendWords(nil, "night")}
+	var allowed []string // reused
+	mask := make([]bool, len(verbs))
+	for _, c := range creatures {
+		now.Agent, now.Location, now.Faction = c.name, c.place, c.faction
+		allowed = rules.AppendAllowedPrepared(allowed[:0], &now, verbs...)
+		for i, verb := range verbs {
+			mask[i] = slices.Contains(allowed, verb)
+		}
+		fmt.Println(c.name, mask)
+	}
+	// Output:
+	// [hero] [false true false]
+	// [guard] [false true true]
+	// [wolf] [true true false]
+}
