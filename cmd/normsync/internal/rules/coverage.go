@@ -103,7 +103,7 @@ func (c *coverage) run(log iter.Seq[normsync.Action]) error {
 // it has a similar one, and a norm that never applies.
 func (c *coverage) norm(n normsync.Norm, covered normsync.Coverage) (found []Finding) {
 	for _, u := range covered.Unseen {
-		if u.Nearest != "" && !c.declares(u.Token) {
+		if c.likelyMisspelt(u, n.Condition, n.Unless, n.Prohibited, n.Permitted) {
 			found = append(found, misspelt("norm "+quote(n.Name), n.Name, c.AnyTokenPlace(n, u.Token), u))
 		}
 	}
@@ -131,6 +131,28 @@ func misspelt(what, norm string, at Place, u normsync.UnseenToken) Finding {
 		Place: at, Check: Cover, Norm: norm, Suggestion: u.Nearest,
 		Text: fmt.Sprintf("%s: no action of the log has %s, but one has a similar word", what, quote(u.Token)),
 	}
+}
+
+// likelyMisspelt reports whether a token that no action has is likely a misspelling of the
+// nearest word. It is not if the files declare it as a fact, or if the texts beside it have
+// the nearest word, too, as in change_trip|cancel_trip.
+func (c *coverage) likelyMisspelt(u normsync.UnseenToken, texts ...string) bool {
+	if u.Nearest == "" || c.declares(u.Token) {
+		return false
+	}
+	for _, text := range texts {
+		for tok := range token.All(text) {
+			if name, rest, ok := strings.Cut(tok, ":"); ok {
+				if _, known := token.FieldNamed(name); known {
+					tok = rest
+				}
+			}
+			if slices.Contains(strings.Split(token.Fold(tok), "|"), token.Fold(u.Nearest)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // declares reports whether a token may name a fact that the files declare, so that it is
@@ -168,7 +190,7 @@ func (c *coverage) fact(i int) (found []Finding) {
 		}
 		similar := false
 		for _, u := range t.Unseen {
-			if u.Nearest != "" && !c.declares(u.Token) {
+			if c.likelyMisspelt(u, f.After, f.Until) {
 				found = append(found, misspelt(what, "", f.place(t.field, u.Token), u))
 				similar = true
 			}

@@ -58,6 +58,8 @@ func TestFactsThatNeverHoldInALog(t *testing.T) {
 		"no such place":            {`"after": "verb:login location:gate|bank"`, []normsync.Action{does("a", "login")}, []string{`f.json:1:21: fact "f" never holds in the log: no action has "location:gate|bank"`}},
 		"a misspelt verb":          {`"after": "verb:logn"`, []normsync.Action{does("a", "login")}, []string{`f.json:1:36: fact "f": no action of the log has "verb:logn", but one has a similar word; write: login`}},
 		"a misspelt choice":        {`"after": "verb:logn|pay"`, []normsync.Action{does("a", "login"), does("a", "pay")}, []string{`f.json:1:41: fact "f": no action of the log has "action:logn", but one has a similar word; write: login`}},
+		"a similar choice":         {`"after": "verb:logins|login"`, []normsync.Action{does("a", "login")}, nil},
+		"a similar end":            {`"after": "verb:logins", "until": "location:gate verb:Login"`, []normsync.Action{does("a", "login")}, []string{`f.json:1:21: fact "f" never holds in the log: no action has "verb:logins"`}},
 		"a misspelt end":           {`"after": "verb:dance", "until": "verb:logn"`, []normsync.Action{does("a", "login")}, []string{`f.json:1:21: fact "f" never holds in the log: no action has "verb:dance"`, `f.json:1:59: fact "f": no action of the log has "verb:logn", but one has a similar word; write: login`}},
 		"an end that is not":       {`"after": "verb:login", "until": "verb:dance"`, []normsync.Action{does("a", "login")}, nil},
 		"never together":           {`"after": "verb:login agent:b"`, []normsync.Action{does("a", "login"), does("b", "pay")}, []string{`f.json:1:21: fact "f" never holds in the log: no action meets its After`}},
@@ -86,6 +88,15 @@ func TestFactsThatNeverHoldInALog(t *testing.T) {
 			require.Equal(t, test.want, append([]string(nil), slices.DeleteFunc(got, norms)...))
 		})
 	}
+}
+
+func TestAWordThatTheNormSpellsRightIsNotMisspelt(t *testing.T) {
+	log := []normsync.Action{{Agent: "a", Verb: "change_trip", Target: "market"}}
+	require.Empty(t, covered(t, `[{"name": "a", "prohibited": "change_trip cancel_trip"}, {"name": "b", "prohibited": "change_trip", "unless": "verb:cancel_trip"}]`, log...))
+	require.Equal(t, []string{
+		`f.json:1:31: norm "a": no action of the log has "chang_trip", but one has a similar word; write: change_trip`,
+		`f.json:1:73: norm "b": no action of the log has "location:market", but one has a similar word; write: target:market`,
+	}, covered(t, `[{"name": "a", "prohibited": "chang_trip"}, {"name": "b", "condition": "location:market", "prohibited": "change_trip"}]`, log...))
 }
 
 func TestANormNamesAFactThatNeverHolds(t *testing.T) {
