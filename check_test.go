@@ -103,15 +103,8 @@ func (f twinFields) applies(n normsync.Norm) bool {
 	if !f.hasVerb(n) {
 		return false
 	}
-	if from, until := n.From, n.Until; !from.IsZero() || !until.IsZero() {
-		switch {
-		case f.time.IsZero():
-			if n.Permitted != "" {
-				return false
-			}
-		case !from.IsZero() && f.time.Before(from), !until.IsZero() && !f.time.Before(until):
-			return false
-		}
+	if !twinActive(n, f.time) {
+		return false
 	}
 	for _, tok := range strings.Fields(n.Condition) {
 		if twinVisible(tok) != "" && !f.has(tok) {
@@ -119,6 +112,17 @@ func (f twinFields) applies(n normsync.Norm) bool {
 		}
 	}
 	return !slices.ContainsFunc(strings.Fields(n.Unless), f.has)
+}
+
+// twinActive reports whether the time of an action is within the window of a norm.
+func twinActive(n normsync.Norm, at time.Time) bool {
+	if n.From.IsZero() && n.Until.IsZero() {
+		return true
+	}
+	if at.IsZero() {
+		return n.Permitted == ""
+	}
+	return (n.From.IsZero() || !at.Before(n.From)) && (n.Until.IsZero() || at.Before(n.Until))
 }
 
 func (f twinFields) hasVerb(n normsync.Norm) bool {

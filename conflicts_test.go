@@ -341,7 +341,7 @@ var hostileNorms = map[string]func(i int) normsync.Norm{
 		return prohibition("", all("c"), listOf(func(k int) string { return fmt.Sprint("v", (k+i)%70) }), unless(all("facts:u")))
 	},
 	"tokens of two alternatives in windows": func(i int) normsync.Norm {
-		pairs := strings.Fields(listOf(func(k int) string { return fmt.Sprintf("c%d*|c%d", k/2, (k+i)%70) }))[:normsync.MaxTokens/2]
+		pairs := strings.Fields(listOf(func(k int) string { return fmt.Sprintf("c%d*|c%d", k/2, (k+i)%70) }))[:maxTokens/2]
 		n := prohibition("", strings.Join(pairs, " "), listOf(func(k int) string { return fmt.Sprint("v", k, "*") }),
 			unless(listOf(func(k int) string { return fmt.Sprintf("c%d%c*", k, 'a'+(k+i)%26) })))
 		n.From = time.Unix(int64(i), 0).UTC()
@@ -368,7 +368,7 @@ func alikeNorms(name string, n int) []normsync.Norm {
 
 // listOf returns as many words as a field may have.
 func listOf(word func(k int) string) string {
-	words := make([]string, normsync.MaxTokens)
+	words := make([]string, maxTokens)
 	for k := range words {
 		words[k] = word(k)
 	}

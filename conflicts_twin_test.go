@@ -14,7 +14,6 @@ import (
 
 	"github.com/normsync/normsync"
 	"github.com/normsync/normsync/internal/implication"
-	"github.com/normsync/normsync/internal/token"
 )
 
 // smallWorld judges all the norms that can be written with a few tokens on all
@@ -70,17 +69,15 @@ func newSmallWorld() *smallWorld {
 	}
 	for _, t := range strings.Fields("a A b ab a* * u location:a location:b location:* faction:a faction:a* target:ab target:a* action:u verb:u* action:a agent:a agent:a* agent:A " +
 		"facts:a facts:* a|b A|ab|a b|u* location:a|b target:ab|a facts:x|a agent:a|ax x|a\u200Bb") {
-		w.conditions[t] = w.where(t, (*normsync.ActionTokens).HaveToken)
+		w.conditions[t] = w.violating(normsync.Norm{Name: "n", Condition: t, Prohibited: "*"})
 	}
 	for _, t := range strings.Fields("u v uv u* * V") {
-		w.verb[t] = w.where(t, func(a *normsync.ActionTokens, tok string) bool { return a.Has(token.ParseVerb(tok)) })
+		w.verb[t] = w.violating(normsync.Norm{Name: "n", Prohibited: t})
 	}
 	for _, a := range w.actions {
 		for _, word := range strings.Fields(a.Verb) {
 			if w.words[word] == nil {
-				w.words[word] = w.where(word, func(a *normsync.ActionTokens, word string) bool {
-					return slices.Contains(a.Field(token.Action), word)
-				})
+				w.words[word] = w.where(func(a normsync.Action) bool { return slices.Contains(strings.Fields(a.Verb), word) })
 			}
 		}
 	}
@@ -89,10 +86,19 @@ func newSmallWorld() *smallWorld {
 
 func (w *smallWorld) none() bitset { return make(bitset, (len(w.actions)+63)/64) }
 
-func (w *smallWorld) where(token string, found func(*normsync.ActionTokens, string) bool) bitset {
+// violating is the actions that violate a norm by itself.
+func (w *smallWorld) violating(n normsync.Norm) bitset {
+	c, err := normsync.Compile(n)
+	if err != nil {
+		panic(err)
+	}
+	return w.where(func(a normsync.Action) bool { return !c.Allows(a) })
+}
+
+func (w *smallWorld) where(found func(normsync.Action) bool) bitset {
 	b := w.none()
 	for i, a := range w.actions {
-		if found(normsync.SplitAction(&a), token) {
+		if found(a) {
 			b[i/64] |= 1 << (i % 64)
 		}
 	}
@@ -102,7 +108,7 @@ func (w *smallWorld) where(token string, found func(*normsync.ActionTokens, stri
 // meets is the actions that have a verb of n, and that n applies to.
 func (w *smallWorld) meets(n normsync.Norm) bitset {
 	b := w.none()
-	if !n.Active(w.now) {
+	if !twinActive(n, w.now) {
 		return b
 	}
 	for _, t := range strings.Fields(n.Prohibited + " " + n.Permitted) {
@@ -425,7 +431,10 @@ func TestConflictsAgreeWithTheTwin(t *testing.T) {
 // shareVerb reports whether two norms have a verb in common that
 // neither's Unless exempts.
 func shareVerb(a, b normsync.Norm) bool {
-	r, s := a.Implication(0), b.Implication(1)
+	split := func(rank int, n normsync.Norm) *implication.Norm {
+		return implication.New(rank, n.Prohibited+n.Permitted, n.Condition, n.Unless, implication.Window{})
+	}
+	r, s := split(0, a), split(1, b)
 	both := &implication.Norm{Unless: slices.Concat(r.Unless, s.Unless)}
 	budget, shared := implication.NewBudget(math.MaxInt), false
 	implication.NewOverlaps([]*implication.Norm{s}).Each(r, budget, func(_ *implication.Norm, verb *implication.Token) {

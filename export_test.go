@@ -3,24 +3,18 @@ package normsync
 import (
 	"context"
 	"iter"
-	"time"
 
-	"github.com/normsync/normsync/internal/implication"
 	"github.com/normsync/normsync/internal/journal"
 )
 
 // What the tests, which are in package normsync_test, use of the internals.
 
 const (
-	MaxTokens     = maxTokens     // the most words that a field may have
-	MaxWindows    = maxWindows    // the most windows that Lint compares
-	MaxBatch      = maxBatch      // the most violations that a Recorder appends at once
-	MaxKeptErrors = maxKeptErrors // the most errors that a Recorder keeps
-	FirstBlock    = firstBlock    // how many violations a query reads first at the end of a log
-	DefaultPoll   = defaultPoll   // how often Follow reads a store that cannot wait
-	LeastUnits    = leastUnits    // what one question about a norm may cost at least
-	Questions     = questions     // how many questions about a norm Conflicts asks
-	ByteOrderMark = byteOrderMark // what a file of JSON may begin with
+	MaxWindows = maxWindows // the most windows that Lint compares
+	MaxBatch   = maxBatch   // the most violations that a Recorder appends at once
+	FirstBlock = firstBlock // how many violations a query reads first at the end of a log
+	LeastUnits = leastUnits // what one question about a norm may cost at least
+	Questions  = questions  // how many questions about a norm Conflicts asks
 )
 
 // The keys of JSON objects.
@@ -37,13 +31,10 @@ var (
 // Functions that have a definition of their own, which a test compares them with.
 var (
 	WilsonLowerBound = wilsonLowerBound
-	InForce          = inForce
-	IsUTF16          = isUTF16
 	StoredEdition    = storedEdition
 	FileLogs         = fileLogs
 	AppendRevisions  = appendRevisions // reads a line of revisions
 	Identify         = identify
-	SplitAction      = splitAction
 )
 
 // What TestStore tests with.
@@ -60,18 +51,10 @@ func StoreRules() (words []string) {
 	return words
 }
 
-// The canonical forms of values that are only stored in others.
+// AppendJSON is MarshalJSON into memory that is there already.
 
-func (n Norm) Canonical() Norm              { return n.canonical() }
-func (a Action) Canonical() (Action, error) { return a.canonical() }
-func (f Fact) Canonical() Fact              { return f.canonical() }
-
-// JSON without encoding/json, which would escape it again.
-
-func (n Norm) AppendJSON(b []byte) ([]byte, error)      { return n.appendJSON(b, n.ID()), nil }
-func (a Action) AppendJSON(b []byte) ([]byte, error)    { return a.appendJSON(b, a.ID()) }
 func (v Violation) AppendJSON(b []byte) ([]byte, error) { return v.appendJSON(b) }
-func (r Revision) AppendJSON(b []byte) ([]byte, error)  { return identify(r).appendJSON(b), nil }
+func (r Revision) AppendJSON(b []byte) []byte           { return identify(r).appendJSON(b) }
 
 // Probes returns the number of index entries that a check reads. It stands for the
 // cost of the check, so that no test depends on time.
@@ -109,20 +92,6 @@ func SearchConflicts(norms []Norm, units int) (found []Conflict, gaveUp map[stri
 	return f.found, f.gaveUp, f.work, nil
 }
 
-// Implication returns the norm as package implication has it.
-func (n Norm) Implication(rank int) *implication.Norm {
-	return implication.New(rank, n.verbs(), n.Condition, n.Unless, n.window())
-}
-
-// Active reports whether a norm is in its window at a time.
-func (n Norm) Active(at time.Time) bool { return n.active(at) }
-
-// ActionTokens are the tokens of an action, as Explain and Cover look for them.
-type ActionTokens = actionTokens
-
-// HaveToken reports whether a token of a condition is found.
-func (t *actionTokens) HaveToken(token string) bool { return t.have(token) }
-
 // TallyOfBad counts actions that all violate a norm. It returns the words of memory
 // that it takes to remember them, and how many violating actions the first half has.
 func TallyOfBad(actions int) (words, firstHalf int) {
@@ -155,9 +124,6 @@ func (m *Memory) PutTwice(p *Prepared) bool {
 	return keys[0] == keys[1]
 }
 
-// Own returns the store that the zero value of a monitor uses.
-func (m *Monitor) Own() Store { return &m.own }
-
 // Retired returns the last versions of names that are not in force.
 func (m *Monitor) Retired() any { return m.retired }
 
@@ -189,9 +155,6 @@ func (s *FileStore) AppendApplies(ctx context.Context, applies ...[]Revision) er
 func (q ViolationQuery) From(ctx context.Context, read func(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error], bounds func() (first, last uint64, err error)) iter.Seq2[StoredViolation, error] {
 	return q.from(ctx, read, bounds)
 }
-
-// Ended returns a channel that is closed when the goroutine of r has ended.
-func (r *Recorder) Ended() <-chan struct{} { return r.ended }
 
 // Spare returns the empty batches that r keeps for reuse.
 func (r *Recorder) Spare() (batches [][]Violation) {

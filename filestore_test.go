@@ -603,7 +603,7 @@ func TestStoredEditionIsThatOfTheViolation(t *testing.T) {
 		{Edition: 7, Action: normsync.Action{Agent: `x","edition":9`, Metadata: `{"a":1,"edition":9}`}},
 		{Action: normsync.Action{Metadata: `{"a":1,"edition":9}`}},
 	} {
-		b, err := v.AppendJSON(nil)
+		b, err := v.MarshalJSON()
 		require.NoError(t, err)
 		require.Equal(t, v.Edition, normsync.StoredEdition(b), "%s", b)
 	}

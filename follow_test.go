@@ -46,7 +46,7 @@ func TestFollowYieldsEachRevisionOnceAfterItIsInForce(t *testing.T) {
 				for i := range 3 {
 					applyTo(t, writer, normsync.Enact(prohibition(fmt.Sprint("w", i), "", "x")), normsync.Enact(prohibition(fmt.Sprint("v", i), "", "x")))
 					applyTo(t, follower, normsync.Enact(prohibition(fmt.Sprint("f", i), "", "x")))
-					time.Sleep(2 * normsync.DefaultPoll)
+					time.Sleep(2 * time.Second) // twice the Poll of a monitor that has none
 					synctest.Wait()
 					for len(followed) > 0 {
 						p := <-followed

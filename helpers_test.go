@@ -34,6 +34,22 @@ func with(n normsync.Norm, options ...func(*normsync.Norm)) normsync.Norm {
 	return n
 }
 
+// maxTokens is the most words that Norm.Validate accepts in a field.
+const maxTokens = 64
+
+// canonicalNorm returns a norm as a store keeps it in a revision.
+func canonicalNorm(t testing.TB, n normsync.Norm) normsync.Norm {
+	r, err := normsync.Revision{Change: normsync.Enact(n)}.Canonical()
+	require.NoError(t, err)
+	return r.Norm
+}
+
+// canonicalAction returns an action as a store keeps it in a violation.
+func canonicalAction(a normsync.Action) (normsync.Action, error) {
+	v, err := normsync.Violation{Action: a}.Canonical()
+	return v.Action, err
+}
+
 func dryRun(n *normsync.Norm)                   { n.Shadow = true }
 func priority(p int) func(*normsync.Norm)       { return func(n *normsync.Norm) { n.Priority = p } }
 func unless(tokens string) func(*normsync.Norm) { return func(n *normsync.Norm) { n.Unless = tokens } }

@@ -31,12 +31,9 @@ type twinEvent struct {
 	ends bool
 }
 
-func newTwinMemory(facts []normsync.Fact, limit int) *twinMemory {
-	t := &twinMemory{limit: limit, history: map[string][]twinEvent{}}
-	for _, f := range facts {
-		t.facts = append(t.facts, f.Canonical())
-	}
-	return t
+// newTwinMemory returns the twin of an empty memory, whose facts have a Count and a Per.
+func newTwinMemory(m *normsync.Memory, limit int) *twinMemory {
+	return &twinMemory{facts: slices.Collect(m.All()), limit: limit, history: map[string][]twinEvent{}}
 }
 
 // pers returns the different Pers in order of declaration.
@@ -304,7 +301,8 @@ func TestMemoryAgreesWithItsTwin(t *testing.T) {
 	inMemoryWorlds(t, 60, func(t *testing.T, w *memoryWorld) {
 		facts := w.facts(t, 1+w.IntN(10))
 		limit := []int{3, 8, 1000}[w.IntN(3)]
-		m, twin := memoryOf(t, &normsync.MemoryOptions{Keys: limit}, facts...), newTwinMemory(facts, limit)
+		m := memoryOf(t, &normsync.MemoryOptions{Keys: limit}, facts...)
+		twin := newTwinMemory(m, limit)
 		for range 80 {
 			w.step(func(a normsync.Action, vs []normsync.Violation) {
 				want := twin.holding(a)

@@ -670,7 +670,7 @@ func TestLintPassesOverHugeNorms(t *testing.T) {
 		}
 		return b.String()
 	}
-	require.Len(t, normsync.Lint([]normsync.Norm{prohibition("n", words(normsync.MaxTokens), "attack")}), normsync.MaxTokens)
+	require.Len(t, normsync.Lint([]normsync.Norm{prohibition("n", words(maxTokens), "attack")}), maxTokens)
 	for _, n := range []normsync.Norm{
 		prohibition("n", words(100_000), "attack"),
 		prohibition("n", strings.Repeat("a|", 100_000)+"b", "attack"),
