@@ -65,7 +65,7 @@ type Conflict struct {
 // kind of conflict, and more if there are fewer than 3,000 norms. If that is
 // not enough, because very many norms are very much alike, Conflicts gives up on
 // that norm and kind. It then misses conflicts, but what it reports is true. Call
-// [FindConflicts] to know whether it gave up.
+// [FindConflicts] to learn whether it gave up.
 //
 // Repealed norms are ignored. Conflicts fails like [Compile] if the norms are
 // invalid or share a name.
@@ -424,7 +424,7 @@ func rotated(clauses []implication.Clause) []implication.Clause {
 }
 
 // notOverridden returns a judgement that accepts an action unless a permit above a
-// priority permits it. If the budget is exhausted it accepts none.
+// priority permits it. It returns nil if no permit has a higher priority.
 func (f *finder) notOverridden(priority int) judgement {
 	if len(f.priorities) == 0 || f.priorities[len(f.priorities)-1] <= priority {
 		return nil

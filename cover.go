@@ -39,7 +39,8 @@ func (v Coverage) MarshalJSON() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalJSON sets v to the coverage in b, as MarshalJSON writes it.
+// UnmarshalJSON sets v to the coverage in b, as MarshalJSON writes it. After an error
+// some fields of v may be set.
 func (v *Coverage) UnmarshalJSON(b []byte) error {
 	read := coverageJSON{(*plainCoverage)(v), seconds(v.First), seconds(v.Last)}
 	if err := json.Unmarshal(b, &read); err != nil {
@@ -155,7 +156,7 @@ type coveredNorm struct {
 	Coverage
 	verbs, condition, unless []*term
 	agents                   map[string]bool // folded names
-	counted, violated        int             // the last action with one of its verbs, the last that violated it
+	counted, violated        int             // numbers of actions: the last with one of its verbs, the last that violated it
 }
 
 // count counts an action that has one of the norm's verbs.

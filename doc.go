@@ -63,8 +63,8 @@
 // told what happened and what was violated, and returns the words that hold for
 // the next action, to be added to its Facts. It uses the times of actions, so a
 // replay in the same order gives the same facts. It is bounded, and it can be
-// saved and restored. [ReadRules] reads norms, facts and the thresholds of [Numbers] from one
-// file.
+// saved and restored. [ReadRules] reads norms, facts and the thresholds of
+// [Numbers] from one file.
 //
 // # Changes
 //
@@ -115,11 +115,11 @@
 //
 // # Cost
 //
-// A check allocates nothing if it finds no violation, or if the slice passed to
-// AppendCheck has room for the violations that it finds. There is one exception:
-// if a check has to compare words, it makes a copy of each that has invisible
-// characters, is written with \| in a norm, or is invalid UTF-8 in an agent's
-// name. A check takes time proportional to the length of the action plus the
+// A check of an action of up to 64 KiB allocates nothing if it finds no violation,
+// or if the slice passed to AppendCheck has room for the violations that it finds.
+// There is one exception: if a check has to compare words, it makes a copy of each
+// that has invisible characters, is written with \| in a norm, or is invalid UTF-8
+// in an agent's name. A check takes time proportional to the length of the action plus the
 // number of index entries filed under its distinct words. A norm has one entry
 // for each verb, filed under the rarest word of its condition, or under the verb
 // if the verb is much rarer. If the rarest words are the alternatives of a token

@@ -52,8 +52,7 @@ const defaultSegmentBytes = 64 << 20
 //
 // Concurrent appends share an fsync. A sequence yields the records that are on
 // disk when the range begins. It needs memory for one line, however long the
-// log is. Any
-// number of goroutines may use a FileStore.
+// log is. Any number of goroutines may use a FileStore.
 //
 // # Guarantees
 //
@@ -101,14 +100,14 @@ const defaultSegmentBytes = 64 << 20
 // the next Close. For records that no seal covers, because the process was killed
 // or its system crashed, the lines of both logs are the evidence: each says up to
 // which record its log was on disk when it was written, and each violation also
-// says up to which revision. If records are missing that these lines prove, the store is
-// refused.
+// says up to which revision. If records are missing that these lines prove, the
+// store is refused.
 //
-// So after a crash, damage can take away without an error only records at the end of
-// a log that no later line of either log proves:
-// revisions of the last Apply if no violation was stored after it, and the
-// violations of the last append, or any number of violations at the end if their
-// file is cut exactly between two lines or is missing. Before a torn tail of
+// So after a crash, damage can take away without an error only records at the end
+// of a log that no later line of either log proves: revisions of the last Apply if
+// no violation was stored after it, and the violations of the last append, or any
+// number of violations at the end if their file is cut exactly between two lines
+// or is missing. Before a torn tail of
 // revisions is cut off, the Edition of the stored violations counts as evidence,
 // too. If Edition means something else in your program, open the store once with
 // RevisionsOnly, which cuts the tail off.
@@ -146,10 +145,10 @@ type FileStore struct {
 	last       atomic.Pointer[tip]   // of the revisions that this store appended; nil if that is not known
 }
 
-// CorruptError reports a damaged line of a [FileStore].
-// Restore the files from a backup or from git, seal.json among them: a seal that
-// is newer than the logs says that records are missing. A FileStore never
-// repairs by guessing what was acknowledged.
+// CorruptError reports a damaged line of a [FileStore]. Restore the files from a
+// backup or from git, seal.json among them: a seal that is newer than the logs says
+// that records are missing. A FileStore never repairs by guessing what was
+// acknowledged.
 type CorruptError struct {
 	Path   string
 	Line   int   // counted from 1
@@ -199,6 +198,8 @@ func (s *FileStore) TornTails() []TornTail {
 // see what it appends, perhaps a moment before the append is acknowledged. A reader
 // treats a torn tail as the end of the log, and a directory that does not exist as
 // an error that wraps [fs.ErrNotExist].
+//
+// Damage is a [*CorruptError]. A negative size in o is [ErrInvalid].
 func OpenFile(dir string, o *FileOptions) (*FileStore, error) {
 	if o == nil {
 		o = &FileOptions{}
@@ -319,7 +320,8 @@ func storedEdition(violation []byte) (edition uint64) {
 }
 
 // AppendRevisions appends a batch of revisions as one line. The first must have the
-// next edition. If a Prev is set, it must be the ID of the previous revision.
+// next edition. If a Prev is set, it must be the ID of the previous revision. The
+// comment of FileStore says what each error means.
 func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
 	const verb = "append revisions"
 	if err := ctx.Err(); err != nil || len(revs) == 0 {
@@ -432,7 +434,8 @@ func unreadable(line journal.Line, err error) error {
 	return corrupt
 }
 
-// AppendViolations appends violations, a line for each.
+// AppendViolations appends violations, a line for each. The comment of FileStore says
+// what each error means.
 func (s *FileStore) AppendViolations(ctx context.Context, vs ...Violation) error {
 	const verb = "append violations"
 	if err := ctx.Err(); err != nil || len(vs) == 0 {

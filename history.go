@@ -10,7 +10,8 @@ import (
 
 // History returns the revisions of the norm with that name, oldest first. A
 // norm that was repealed and enacted again has one history. History reads the
-// whole log. It fails with [ErrNotFound] if no revision has the name.
+// whole log. It fails with [ErrNotFound] if no revision has the name, and with
+// [ErrInvalid] if an edition is missing from the log, or the log is not a hash chain.
 func History(ctx context.Context, s Store, name string) ([]Revision, error) {
 	op := fmt.Sprintf("history of %q", name)
 	var revs []Revision
@@ -57,7 +58,8 @@ func At(ctx context.Context, s Store, t time.Time) (*Constitution, error) {
 // AtEdition returns the constitution as it stood after the revision with that
 // edition, which may be one of several revisions of an Apply. Edition 0 is the
 // empty constitution. AtEdition reads the log up to that edition. It fails with
-// [ErrNotFound] if the store does not have the edition.
+// [ErrNotFound] if the store does not have the edition, and with [ErrInvalid] if
+// that part of the log is not valid.
 func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, error) {
 	op := fmt.Sprintf("constitution at edition %d", edition)
 	if err := ctx.Err(); err != nil {
@@ -86,7 +88,7 @@ func AtEdition(ctx context.Context, s Store, edition uint64) (*Constitution, err
 // an Apply have the same time: so revisions with the same time count as one Apply.
 //
 // The constitutions share memory for what they have in common. An error ends the
-// sequence.
+// sequence. It wraps [ErrInvalid] if the log is not valid.
 func Editions(ctx context.Context, s Store) iter.Seq2[*Constitution, error] {
 	return func(yield func(*Constitution, error) bool) {
 		var m Monitor // carries on the constitution; nothing else uses it

@@ -92,8 +92,9 @@ type brokenPrefix struct {
 }
 
 // NewMemory returns an empty memory of the facts. It fails with [ErrInvalid] if
-// [Fact.Validate] does, if two facts have the same name, if there are more than 1000, and
-// if a fact could never hold, because its After needs a fact that in turn needs it.
+// [Fact.Validate] does, if two facts have the same name, if there are more than 1000, if
+// a fact could never hold, because its After needs a fact that in turn needs it, and if
+// o.Keys is negative. It does not keep the slice.
 func NewMemory(facts []Fact, o *MemoryOptions) (*Memory, error) {
 	if err := validateFacts(facts); err != nil {
 		return nil, opError("new memory", err)
@@ -376,8 +377,8 @@ func (m *Memory) appendBroke(s *preparedAction, norm string) {
 
 // ReplayViolations tells the memory of stored violations, for example after a restart.
 // The sequence is the result of [QueryViolations], or of the method Violations of a
-// [Store], oldest first. ReplayViolations returns the number of the last violation, and
-// the first error of the sequence.
+// [Store], oldest first. ReplayViolations stops at the first error of the sequence, and
+// returns it, with the number of the last violation that it told the memory of.
 //
 // A violation counts again if the memory has seen it before. So replay into a new memory,
 // or after [Memory.Restore] only what is newer than the snapshot.

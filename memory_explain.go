@@ -31,7 +31,8 @@ func (f FactFinding) MarshalJSON() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalJSON sets f to the finding in b, as MarshalJSON writes it.
+// UnmarshalJSON sets f to the finding in b, as MarshalJSON writes it. After an error f
+// is unchanged.
 func (f *FactFinding) UnmarshalJSON(b []byte) error {
 	var plain plainFactFinding
 	read := factFindingJSON{plainFactFinding: &plain}

@@ -18,6 +18,9 @@ import (
 // bytes. Each key is written as it is at one moment. If other goroutines call Happened or
 // Violated meanwhile, some keys may have been written before an action, and others after
 // it; so take snapshots between two ticks.
+//
+// Snapshot copies all keys before it writes, so a slow w delays no other goroutine. An
+// error of w is wrapped.
 func (m *Memory) Snapshot(w io.Writer) error {
 	records := m.records()
 	out := bufio.NewWriter(w)

@@ -97,7 +97,7 @@ func (m *Monitor) Store() Store {
 // Refused returns an error for each norm in force that [Norm.Validate] refuses, in order
 // of name. It returns nil if there is none. Apply does not enact such a norm: it comes
 // from a log that an earlier version wrote, which Open accepts. Call Refused after Open,
-// log the errors, and amend or repeal the norms.
+// log the errors, and amend or repeal the norms. Refused validates every norm in force.
 //
 // Until then such a norm stays in force. What this version refuses is read as that
 // version read it, as an ordinary word, which an action has or has not: OR, AND and NOT,
@@ -127,8 +127,8 @@ func (m *Monitor) Constitution() *Constitution {
 // Check returns the violations of an action. See [Constitution.Check].
 func (m *Monitor) Check(a Action) []Violation { return m.Constitution().Check(a) }
 
-// AppendCheck appends the violations of an action to dst. It does not allocate
-// while dst has room. See [Constitution.AppendCheck].
+// AppendCheck appends the violations of an action to dst, and returns the extended
+// slice. It allocates nothing while dst has room. See [Constitution.AppendCheck].
 func (m *Monitor) AppendCheck(dst []Violation, a Action) []Violation {
 	return m.Constitution().AppendCheck(dst, a)
 }

@@ -50,8 +50,8 @@ type Norm struct {
 //
 // followed by |unless=…, |permitted=…, |from=… and |until=…, in this order, if they
 // are set. From and Until are in nanoseconds since 1970. Inside a part \ is written \\
-// and | is written \|. The other fields do not affect the ID.
-// ID does not allocate if the payload has at most 512 bytes.
+// and | is written \|. The other fields do not affect the ID. ID does not allocate if
+// the payload has at most 512 bytes.
 func (n Norm) ID() ID {
 	p := make(payload, 0, payloadSize).first(n.Name).next(n.Condition).next(n.Prohibited)
 	if n.Unless != "" {
@@ -77,8 +77,7 @@ func (n Norm) ID() ID {
 // Reject an action without a word in its Verb before you check it.
 //
 // The package never sets Time. Actions that differ only in their Time have different
-// IDs.
-// Actions can be compared with == and share no mutable state, provided that their
+// IDs. Actions can be compared with == and share no mutable state, provided that their
 // times are in UTC without a monotonic clock reading.
 type Action struct {
 	Agent    string    // JSON "agent_id"; matched by agent: tokens only, word by word

@@ -15,8 +15,8 @@ import (
 // process. It does not depend on a constitution, so it stays valid when norms change.
 type Word struct{ word token.Word }
 
-// AppendWords splits text at white space, as a check does, and appends its words to
-// dst. The words refer to text. AppendWords allocates nothing if dst has room and
+// AppendWords splits text at white space, as a check does, appends its words to dst,
+// and returns the extended slice. The words refer to text. AppendWords allocates nothing if dst has room and
 // text has no invisible characters.
 func AppendWords(dst []Word, text string) []Word {
 	for tok, rest := token.Next(text); tok != ""; tok, rest = token.Next(rest) {
@@ -30,9 +30,9 @@ func (w Word) String() string { return w.word.Text }
 
 // Prepared is an action made of words. A check of it gives the same result as a check
 // of the [Action] that it stands for, but does not split and hash its text again. Use
-// it if the words of actions are known in advance: the words of a place, of a
-// creature and of what holds now belong into their components, and a tick only
-// joins slices.
+// it if the words of actions are known in advance: keep the words of a place, of a
+// creature and of what holds now in their components, so that a tick only joins
+// slices.
 //
 // A check does not keep a Prepared or its slices, so both can be reused for the next
 // action. The texts of its words are kept by violations, as those of an Action are.

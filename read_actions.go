@@ -19,9 +19,9 @@ const maxActionBytes = 1 << 20
 // more than 1 MiB, is an error.
 //
 // An error is yielded with the zero Action, and ends the sequence. An error of r is
-// wrapped. All other errors wrap [ErrInvalid] and name the line and the byte in it at
-// which r is wrong. A loop over the same sequence continues where the loop before it
-// stopped.
+// wrapped. All other errors wrap [ErrInvalid] and name the line, and the column in bytes,
+// at which r is wrong. A loop over the same sequence continues where the loop before it
+// stopped. Only one goroutine may range over the sequence at a time.
 func ReadActions(r io.Reader) iter.Seq2[Action, error] {
 	in := &actionReader{r: bufio.NewReader(r), at: position{1, 1}}
 	return func(yield func(Action, error) bool) {

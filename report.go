@@ -43,12 +43,13 @@ type Report struct {
 // has the keys norms, norm_count, active_count, violations, violation_count and
 // has_violations. The keys facts, revisions, compliance, conflicts, findings, coverage and
 // warnings are there if those lists are given. JSON has all records, whatever MaxRows
-// says. No value is null. The violation_count is the length of
-// Violations. If there are none, it is the number of violations in Compliance, or
-// else the number of Findings with the outcome violated, or shadow for a
-// prohibition; has_violations reports whether it is positive. [ReadRules] reads the norms and the facts back. Control
+// says. No value is null. [ReadRules] reads the norms and the facts back. Control
 // characters, characters that override the direction of writing, and invisible
 // characters are escaped.
+//
+// The violation_count is the length of Violations. If there are none, it is the number
+// of violations in Compliance, or else the number of Findings with the outcome violated,
+// or shadow for a prohibition; has_violations reports whether it is positive.
 //
 // WriteJSON fails if a record cannot be written as JSON, for example because its
 // metadata is not JSON or a rate is not a number.
@@ -186,17 +187,17 @@ func writeList[T any](j *jsonObject, name string, list []T) {
 
 // WriteMarkdown writes a table for each list, which you can paste into a pull
 // request. If there are violations, it begins with a summary of them by norm. A table
-// shows at most MaxRows rows, and says how many more there are. Text from users is shown literally: it cannot make markup, links,
-// mentions or emoji. Invisible characters, and spaces at the ends of a cell, are
-// written as in a Go string. Columns without content are left out.
+// shows at most MaxRows rows, and says how many more there are. Text from users is shown
+// literally: it cannot make markup, links, mentions or emoji. Invisible characters, and
+// spaces at the ends of a cell, are written as in a Go string. Columns without content
+// are left out.
 func (r Report) WriteMarkdown(w io.Writer) error {
 	return r.write(w, "## ", (*texttable.Table).WriteMarkdown)
 }
 
 // WriteText writes an aligned table for each list, for a terminal, with a summary and
-// at most MaxRows rows like WriteMarkdown. It writes "No
-// violations found." if there are none, unless Violations is nil and Compliance or
-// Findings are given. Some characters are written as in a Go string: control
+// at most MaxRows rows like WriteMarkdown. It writes "No violations found." if there are
+// none, unless Violations is nil and Compliance or Findings are given. Some characters are written as in a Go string: control
 // characters, which would start escape sequences, characters with Unicode's
 // Default_Ignorable_Code_Point, such as joiners and variation selectors, blanks
 // other than a space, and spaces at the ends of a cell. Columns without content

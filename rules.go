@@ -23,9 +23,9 @@ type Rules struct {
 
 // ReadRules reads a rule file: an object with the keys norms, facts and numbers, of which
 // one is enough, or a JSON array of norms. It skips the object's other keys, such as
-// "tests", but refuses a key that is similar to one of these, such as "fact", since a
-// misspelt key would hide its rules. It reads norms, facts and thresholds as strictly as
-// [ReadNorms] reads norms, and validates them as [Rules.Validate] does.
+// "tests", but refuses a key that is similar to a key of a rule file, such as "fact",
+// since a misspelt key would hide its rules. It reads norms, facts and thresholds as
+// strictly as [ReadNorms] reads norms, and validates them as [Rules.Validate] does.
 //
 // An error of r is wrapped. All other errors wrap [ErrInvalid] and name the place. ReadRules
 // reads all of r into memory.
@@ -143,8 +143,9 @@ func (r Rules) validateTogether() error {
 // unique; [Compile] does.
 //
 // A byte-order mark at the beginning of the text, which some editors write, is
-// skipped. An error of r is wrapped. All other errors wrap [ErrInvalid] and identify
-// the norm by its number, name and line. ReadNorms reads all of r into memory.
+// skipped. An error of r is wrapped. All other errors wrap [ErrInvalid] and name the
+// line and the column, and the number and the name of the norm if they are about one.
+// ReadNorms reads all of r into memory.
 func ReadNorms(r io.Reader) ([]Norm, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -155,7 +156,8 @@ func ReadNorms(r io.Reader) ([]Norm, error) {
 
 // ReadNormsFS reads the files with names that match one of the patterns, as [fs.Glob]
 // matches them, and returns the norms of all files. It reads each file as [ReadNorms]
-// does, once, in order of name. An error names the file. A pattern that matches no file
+// does, once, in order of name. An error names the file. Without patterns the result is
+// empty. A pattern that matches no file
 // is an error that wraps [fs.ErrNotExist], since otherwise a misspelt pattern would
 // remove all of the rules.
 func ReadNormsFS(fsys fs.FS, patterns ...string) ([]Norm, error) {

@@ -18,6 +18,9 @@ import (
 // numbered from 1, even if the source has deleted its oldest ones. The source must
 // not delete more of them between two calls of Copy, because the numbers tell
 // where to continue.
+//
+// Copy reads all revisions of the target. It holds about 1,000 values in memory, and
+// more if an Apply made more revisions.
 func Copy(ctx context.Context, from, to Store) error {
 	if err := copyRevisions(ctx, from, to); err != nil {
 		return opError("copy revisions", err)

@@ -23,15 +23,18 @@ type ViolationQuery struct {
 // ViolationQuerier is an interface that a [Store] may implement, too, if it has a
 // faster way than reading all violations. [QueryViolations] uses it.
 type ViolationQuerier interface {
+	// QueryViolations returns an iterator over the violations that q picks, in the order
+	// of their numbers, or in the opposite order if q.Newest is set.
 	QueryViolations(ctx context.Context, q ViolationQuery) iter.Seq2[StoredViolation, error]
 }
 
 // QueryViolations returns an iterator over the violations that q picks. To go on where
 // a query with a Limit ended, set After to the last number that it yielded.
 //
-// If the store is a [ViolationQuerier], QueryViolations asks it. Otherwise it reads
-// all violations after q.After and, if Newest is set, keeps those that q picks in
-// memory, at most twice Limit of them. An error of the store ends the sequence.
+// If the store is a [ViolationQuerier], QueryViolations asks it. Otherwise it reads the
+// violations with numbers greater than q.After. If Newest is set, it reads all violations
+// with numbers below q.After, or all if that is 0, and keeps those that q picks in memory,
+// at most twice Limit of them if there is a Limit. An error of the store ends the sequence.
 func QueryViolations(ctx context.Context, s Store, q ViolationQuery) iter.Seq2[StoredViolation, error] {
 	if s, ok := s.(ViolationQuerier); ok {
 		return orNoSequence(s.QueryViolations(ctx, q), "QueryViolations")
