@@ -70,9 +70,9 @@ func (g *fixture) check(actions []normsync.Action) *task {
 	})
 }
 
-var sink int // of results, so that nobody leaves out what makes them
+var sink int // uses results, so that the compiler does not leave out what makes them
 
-// splitOnly returns a task that is at the floor.
+// splitOnly returns a task that calls floor for each action.
 func splitOnly(actions []normsync.Action) *task {
 	buf := make([]uint64, 32<<10)
 	next := 0

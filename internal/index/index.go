@@ -112,7 +112,7 @@ func Accepts(filter, verbs uint64) bool { return both(filter & verbs) }
 // or if n is -1, so that a sequence of calls needs one check at the end.
 //
 // Lists must have accepted the key. Scan reads the entries of one bucket. If the
-// bucket is long and there is one verb, it reads only the entries with both.
+// bucket is long and there is one verb, it reads only the entries of this key and verb.
 func (x *Index) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
 	if n < 0 {
 		return n

@@ -97,8 +97,8 @@ func (t *Table) WriteMarkdown(out *bufio.Writer) error {
 	return nil
 }
 
-// WriteText writes t aligned by the cells a terminal draws characters in, with
-// no blanks at the end of a line. It returns the first error of out.
+// WriteText writes t with aligned columns, and no blanks at the end of a line. It counts
+// the cells that a terminal needs for each character. It returns the first error of out.
 func (t *Table) WriteText(out *bufio.Writer) error {
 	used := t.used()
 	widths := make([]int, len(t.Columns))
@@ -241,7 +241,7 @@ func appendCode(b, s []byte) []byte {
 	return append(b, '`')
 }
 
-// width is the number of cells a terminal draws text in.
+// width returns the number of cells that a terminal needs for a text.
 func width(text []byte) int {
 	cells := 0
 	for len(text) > 0 {

@@ -85,8 +85,8 @@ func Next(s string) (tok, rest string) {
 }
 
 // cut returns the bounds of the first token of s[i:], and what startOf returns for it.
-// The bounds are equal if there is no token. Everything that splits text into tokens
-// uses cut, except Hashes, which has its own loop for speed.
+// The bounds are equal if there is no token. Hashes, AllHashes and Set.AddText have loops
+// of their own for speed; everything else that splits text into tokens uses cut.
 func cut(s string, i int) (start, end int, first uint64) {
 	for i < len(s) && isASCIISpace(s[i]) {
 		i++

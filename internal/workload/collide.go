@@ -2,9 +2,9 @@ package workload
 
 import "sync"
 
-// pairs are pairs of blocks of six letters. Whichever of each pair is taken,
-// the 32-bit FNV-1a hash of all of them in a row is the same: so does whoever
-// knows a table's hash make 1<<len(pairs) words that share a bucket.
+// pairs are pairs of blocks of six letters. A word that has one block of each pair, in
+// order, has the same 32-bit FNV-1a hash whichever blocks it has. An attacker who knows
+// the hash of a table can make 1<<len(pairs) words in this way that share a bucket.
 var pairs = sync.OnceValue(func() (pairs [17][2]string) {
 	state := uint32(2166136261)
 	for i := range pairs {

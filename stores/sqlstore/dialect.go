@@ -86,8 +86,7 @@ type violationRow struct {
 	Data     string `json:"data"`
 }
 
-// ---------------------------------------------------------------- SQLite
-
+// sqlite is the engine SQLite.
 var sqlite = engine{
 	poll:      5 * time.Millisecond,
 	oneWriter: true,
@@ -174,8 +173,7 @@ func setWAL(ctx context.Context, conn *sql.Conn, mode *string) error {
 	return conn.QueryRowContext(ctx, "PRAGMA journal_mode = wal").Scan(mode)
 }
 
-// ---------------------------------------------------------------- PostgreSQL
-
+// postgres is the engine PostgreSQL.
 var postgres = engine{
 	poll:       100 * time.Millisecond,
 	numbered:   true,

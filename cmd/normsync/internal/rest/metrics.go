@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics counts what the server does. It has a registry of its own, so that several
-// servers in one process do not meet.
+// metrics counts what the server does. It has a registry of its own, because two servers
+// in one process cannot register the same metrics in one registry.
 type metrics struct {
 	registry   *prometheus.Registry
 	requests   *prometheus.CounterVec

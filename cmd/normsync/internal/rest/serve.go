@@ -66,7 +66,7 @@ func (s *server) serve(ctx context.Context) error {
 	var failed error
 	select {
 	case <-ctx.Done():
-	case failed = <-served: // it does not return by itself while the listener is well
+	case failed = <-served: // the listener has failed
 	}
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), o.Limits.Shutdown)
 	defer stop()

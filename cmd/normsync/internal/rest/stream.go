@@ -19,7 +19,7 @@ type patientWriter struct {
 
 func newPatientWriter(w http.ResponseWriter, limit time.Duration) *patientWriter {
 	control := http.NewResponseController(w)
-	// Not all writers have deadlines. Those that do not need none: they are tests.
+	// Writers of tests have no deadlines, and need none.
 	_ = control.SetReadDeadline(time.Time{})
 	p := &patientWriter{ResponseWriter: w, control: control, limit: limit}
 	p.extend()
