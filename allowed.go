@@ -90,16 +90,16 @@ func (m *mask) find(x *normIndex, verb string) {
 		m.n = -1
 		return
 	}
-	keys = keys[:n]
-	verbs, signature := index.Verbs(keys[:of]), m.signature|index.Signature(keys)
+	keys, m.used = keys[:n], m.context+n
+	verbs := index.Verbs(keys[:of])
 	for _, key := range keys {
 		if x.clauses.Lists(key, verbs) {
-			m.n = x.clauses.Scan(m.slots[:], m.n, key, verbs, signature)
+			m.n = x.clauses.Scan(m.slots[:], m.n, key, verbs, m.signature|index.Signature(keys))
 		}
 	}
 	for i, key := range context {
 		if index.Accepts(m.filters[i], verbs) {
-			m.n = x.clauses.Scan(m.slots[:], m.n, key, verbs, signature)
+			m.n = x.clauses.Scan(m.slots[:], m.n, key, verbs, m.signature|index.Signature(keys))
 		}
 	}
 }

@@ -51,6 +51,7 @@ func (c *Constitution) Allows(a Action) bool {
 // and the keys of the action. They are on the stack.
 type candidates struct {
 	keys  [24]uint64
+	used  int // the number of keys, if n is positive
 	slots [16]uint32
 	n     int // the number of slots, or -1 if the arrays are too small for the action
 }
@@ -95,6 +96,7 @@ func (x *normIndex) search(found *candidates, verb, n int) {
 	if first == n {
 		return
 	}
+	found.used = n
 	signature := index.Signature(keys)
 	for i := first; i < n; i++ {
 		if key := keys[i]; x.clauses.Lists(key, verbs) && !slices.Contains(keys[:i], key) {
@@ -107,9 +109,15 @@ func (x *normIndex) search(found *candidates, verb, n int) {
 // the candidates found, or in the scratch memory that the caller must free.
 func (c *Constitution) violated(found *candidates, s subject) ([]uint32, *scratch) {
 	if found.n >= 0 {
+		slots := found.slots[:found.n]
+		if len(slots) > 1 { // to compare the text of one takes no longer
+			if slots = c.withMarks(slots, found.keys[:found.used]); len(slots) == 0 {
+				return nil, nil
+			}
+		}
 		tokens := actionTokens{time: s.time()}
 		if s.fill(&tokens.Set, token.Few) {
-			slots := c.verify(found.slots[:found.n], &tokens)
+			slots := c.verify(slots, &tokens)
 			if len(slots) == 0 || c.permit.clauses.Len() == 0 {
 				return slots, nil
 			}
@@ -121,7 +129,7 @@ func (c *Constitution) violated(found *candidates, s subject) ([]uint32, *scratc
 	}
 	m := scratchPool.Get().(*scratch)
 	m.slots = m.findCandidates(m.slots, &c.forbid, s)
-	m.slots = m.withoutKeys(c, m.slots)
+	m.slots = c.withMarks(m.slots, m.keys)
 	if len(m.slots) == 0 {
 		return nil, m
 	}
@@ -133,6 +141,19 @@ func (c *Constitution) violated(found *candidates, s subject) ([]uint32, *scratc
 	}
 	m.permits = m.findCandidates(m.permits, &c.permit, s)
 	return c.dropOverridden(slots, m.permits, &m.tokens), m
+}
+
+// withMarks removes the candidates whose marks tell that they need a word that is not
+// among the keys of the action.
+func (c *Constitution) withMarks(slots []uint32, keys []uint64) []uint32 {
+	set := index.MarkSetOf(keys)
+	kept := slots[:0]
+	for _, slot := range slots {
+		if set.HasAll(&c.norms.meta(slot).marks) {
+			kept = append(kept, slot)
+		}
+	}
+	return kept
 }
 
 // verify filters the candidate slots, which matched by hash, down to the norms that
@@ -381,27 +402,6 @@ func (m *scratch) findCandidates(dst []uint32, x *normIndex, s subject) []uint32
 		}
 	}
 	return dst[:n]
-}
-
-// manyKeys is the number of keys from which on it takes longer to look for a key among
-// them than to split an action.
-const manyKeys = 128
-
-// withoutKeys removes the candidates whose words are not all among the keys of the
-// action. The signature of an action of many words has most bits set, so it rules out
-// few.
-func (m *scratch) withoutKeys(c *Constitution, slots []uint32) []uint32 {
-	if len(m.keys) > manyKeys {
-		return slots
-	}
-	return slices.DeleteFunc(slots, func(slot uint32) bool {
-		var words [maxTokens]uint64
-		if !c.norms.meta(slot).plain {
-			return false
-		}
-		n := token.Hashes(words[:], 0, c.norms.norm(slot).Condition)
-		return n > 0 && slices.ContainsFunc(words[:n], func(word uint64) bool { return !slices.Contains(m.keys, word) })
-	})
 }
 
 // actionTokens are the tokens and the time of an action. They decide whether a norm

@@ -68,7 +68,9 @@ func (c *Constitution) Probes(a Action) (n int) {
 
 // Candidates returns how many norms a check of a long action compares with its text.
 func (c *Constitution) Candidates(a Action) int {
-	return len(new(scratch).findCandidates(nil, &c.forbid, subject{action: &a}))
+	var m scratch
+	slots := m.findCandidates(nil, &c.forbid, subject{action: &a})
+	return len(c.withMarks(slots, m.keys))
 }
 
 // Successor returns the constitution after a revision that is known to fit.

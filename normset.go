@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/normsync/normsync/internal/cow"
+	"github.com/normsync/normsync/internal/index"
 	"github.com/normsync/normsync/internal/token"
 )
 
@@ -37,8 +38,9 @@ type normMeta struct {
 	// These repeat what the norm says, so that a check reads less of it. The
 	// transaction sets them.
 	shadow bool
-	window bool // From or Until is set
-	plain  bool // Condition, Unless and the verbs have only plain words
+	window bool        // From or Until is set
+	plain  bool        // Condition, Unless and the verbs have only plain words
+	marks  index.Marks // of the words of Condition, if plain is set
 }
 
 // nameList has the slots of the norms in order of name, in pages of at most
@@ -54,7 +56,7 @@ type freeSlot struct {
 }
 
 const (
-	perPage      = 36 // a normPage fits into 8 KiB, which is a size class of the allocator
+	perPage      = 35 // a normPage fits into 8 KiB, which is a size class of the allocator
 	namesPerPage = 512
 )
 
@@ -140,6 +142,11 @@ func (t *normSetTxn) replace(slot uint32, n Norm, m normMeta) {
 	p := t.own(slot)
 	m.shadow, m.window = n.Shadow, !n.From.IsZero() || !n.Until.IsZero()
 	m.plain = token.IsPlain(n.Condition) && token.IsPlain(n.Unless) && token.IsPlain(n.verbs())
+	m.marks = index.Marks{}
+	if m.plain {
+		var hashes [maxTokens]uint64
+		m.marks = index.MarksOf(hashes[:token.Hashes(hashes[:], 0, n.Condition)])
+	}
 	p.norms[slot%perPage], p.metas[slot%perPage] = n, m
 }
 

@@ -133,12 +133,13 @@ func Prefixes(dst []uint64, n int, s string, lengths *Lengths) int {
 	if *lengths == (Lengths{}) {
 		return n
 	}
-	return prefixes(dst, n, s, lengths)
-}
-
-func prefixes(dst []uint64, n int, s string, lengths *Lengths) int {
-	for tok, rest := Next(s); tok != ""; tok, rest = Next(rest) {
-		n = prefixesOf(dst, n, tok, lengths)
+	for end := 0; end < len(s); {
+		var start int
+		var first uint64
+		if start, end, first = cut(s, end); start < end {
+			w := Word{s[start:end], 0, first}
+			n = w.Prefixes(dst, n, lengths)
+		}
 	}
 	return n
 }

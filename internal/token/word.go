@@ -50,10 +50,10 @@ func (w *Word) Valid() string {
 // Prefixes is like the function Prefixes, for one word.
 func (w *Word) Prefixes(dst []uint64, n int, lengths *Lengths) int {
 	switch {
-	case *lengths == (Lengths{}):
+	case *lengths == (Lengths{}) || w.Text == "":
 		return n
 	case w.start == notASCII || lengths.longest() >= 8:
-		return prefixes(dst, n, w.Text, lengths)
+		return prefixesOf(dst, n, w.Text, lengths)
 	case n < 0:
 		return -1
 	}
