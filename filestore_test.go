@@ -324,8 +324,8 @@ func TestFileStoreRefusesAWrongPrevAfterItWasOpenedAgain(t *testing.T) {
 	dir := t.TempDir()
 	s := openFileStore(t, dir, nil)
 	m := openOn(t, s)
-	revs := applyTo(t, m, normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")), normsync.Enact(prohibition("c", "", "x")))
-	next := normsync.Revision{Edition: 4, Prev: revs[2].ID(), Version: 1, Change: normsync.Enact(prohibition("d", "", "x")), Time: revs[2].Time}
+	revs := applyTo(t, m, enact("a"), enact("b"), enact("c"))
+	next := normsync.Revision{Edition: 4, Prev: revs[2].ID(), Version: 1, Change: enact("d"), Time: revs[2].Time}
 	wrong := next
 	wrong.Prev = revs[1].ID()
 	for range 2 {
@@ -348,10 +348,10 @@ func TestFileStoreRefusesAWrongPrevAfterItWasOpenedAgain(t *testing.T) {
 // an older end of the log than the caller, who has read the log again.
 func TestFileStoreGoesOnAfterAnAppendThatWasGivenUp(t *testing.T) {
 	s := openFileStore(t, t.TempDir(), nil)
-	revs := applyTo(t, openOn(t, s), normsync.Enact(prohibition("a", "", "x")))
-	given := normsync.Revision{Edition: 2, Prev: revs[0].ID(), Version: 1, Change: normsync.Enact(prohibition("b", "", "x")), Time: revs[0].Time}
+	revs := applyTo(t, openOn(t, s), enact("a"))
+	given := normsync.Revision{Edition: 2, Prev: revs[0].ID(), Version: 1, Change: enact("b"), Time: revs[0].Time}
 	require.NoError(t, s.AppendApplies(t.Context(), []normsync.Revision{given}))
-	next := normsync.Revision{Edition: 3, Prev: given.ID(), Version: 1, Change: normsync.Enact(prohibition("c", "", "x")), Time: revs[0].Time}
+	next := normsync.Revision{Edition: 3, Prev: given.ID(), Version: 1, Change: enact("c"), Time: revs[0].Time}
 	require.NoError(t, s.AppendRevisions(t.Context(), next))
 	require.Len(t, all(t, s.Revisions(t.Context(), 0)), 3)
 }

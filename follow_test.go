@@ -44,8 +44,8 @@ func TestFollowYieldsEachRevisionOnceAfterItIsInForce(t *testing.T) {
 				synctest.Wait()
 				var editions []uint64
 				for i := range 3 {
-					applyTo(t, writer, normsync.Enact(prohibition(fmt.Sprint("w", i), "", "x")), normsync.Enact(prohibition(fmt.Sprint("v", i), "", "x")))
-					applyTo(t, follower, normsync.Enact(prohibition(fmt.Sprint("f", i), "", "x")))
+					applyTo(t, writer, enact(fmt.Sprint("w", i)), enact(fmt.Sprint("v", i)))
+					applyTo(t, follower, enact(fmt.Sprint("f", i)))
 					time.Sleep(2 * time.Second) // twice the Poll of a monitor that has none
 					synctest.Wait()
 					for len(followed) > 0 {
@@ -75,7 +75,7 @@ func TestFollowLearnsAtOnceFromAStoreThatCanWait(t *testing.T) {
 		followed := follow(ctx, follower)
 		synctest.Wait()
 		begin := time.Now()
-		applyTo(t, writer, normsync.Enact(prohibition("n", "", "x")))
+		applyTo(t, writer, enact("n"))
 		require.Len(t, (<-followed).value, 1)
 		require.Zero(t, time.Since(begin), "no clock has to move on")
 		stop()
@@ -107,7 +107,7 @@ func TestFollowGoesOnAfterAnError(t *testing.T) {
 			require.ErrorIs(t, (<-followed).err, down)
 		}
 		failing.Store(false)
-		applyTo(t, openOn(t, &s.MemStore), normsync.Enact(prohibition("n", "", "x")))
+		applyTo(t, openOn(t, &s.MemStore), enact("n"))
 		p := <-followed
 		require.NoError(t, p.err)
 		require.Len(t, p.value, 1)
@@ -120,7 +120,7 @@ func TestFollowBeginsAfterWhatIsInForceAndCanBeStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(normsync.MemStore)
 		m := openOn(t, s)
-		applyTo(t, m, normsync.Enact(prohibition("before", "", "x")))
+		applyTo(t, m, enact("before"))
 		stopped := make(chan []normsync.Revision)
 		go func() {
 			for revs := range m.Follow(t.Context()) {
@@ -130,7 +130,7 @@ func TestFollowBeginsAfterWhatIsInForceAndCanBeStopped(t *testing.T) {
 			close(stopped)
 		}()
 		synctest.Wait()
-		applyTo(t, m, normsync.Enact(prohibition("after", "", "x")))
+		applyTo(t, m, enact("after"))
 		require.Equal(t, uint64(2), (<-stopped)[0].Edition)
 		<-stopped
 	})
@@ -147,7 +147,7 @@ func TestMemStoreWaitRevisions(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, woken)
 		for range 3 {
-			applyTo(t, m, normsync.Enact(prohibition(fmt.Sprint("n", m.Constitution().Edition()), "", "x")))
+			applyTo(t, m, enact(fmt.Sprint("n", m.Constitution().Edition())))
 			synctest.Wait()
 			require.Len(t, woken, 1, "only those whose revision is there wake up")
 			require.NoError(t, <-woken)
@@ -185,11 +185,11 @@ func TestFileStoreWaitRevisionsOfAReader(t *testing.T) {
 	writer, err := normsync.OpenFile(dir, nil)
 	require.NoError(t, err)
 	m := openOn(t, writer)
-	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))
+	applyTo(t, m, enact("a"))
 	require.NoError(t, <-woken, "the file was not there")
 	wait(1)
 	still()
-	applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))
+	applyTo(t, m, enact("b"))
 	require.NoError(t, <-woken, "the file has grown")
 	require.NoError(t, writer.Close())
 
@@ -198,7 +198,7 @@ func TestFileStoreWaitRevisionsOfAReader(t *testing.T) {
 	copied, err := normsync.OpenFile(other, nil)
 	require.NoError(t, err)
 	require.NoError(t, normsync.Copy(t.Context(), reader, copied))
-	applyTo(t, openOn(t, copied), normsync.Enact(prohibition("c", "", "x")))
+	applyTo(t, openOn(t, copied), enact("c"))
 	require.NoError(t, copied.Close())
 	wait(2)
 	still()

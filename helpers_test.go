@@ -50,6 +50,9 @@ func canonicalAction(a normsync.Action) (normsync.Action, error) {
 	return v.Action, err
 }
 
+// enact returns the change that enacts a norm of that name, which forbids x.
+func enact(name string) normsync.Change { return normsync.Enact(prohibition(name, "", "x")) }
+
 func dryRun(n *normsync.Norm)                   { n.Shadow = true }
 func priority(p int) func(*normsync.Norm)       { return func(n *normsync.Norm) { n.Priority = p } }
 func unless(tokens string) func(*normsync.Norm) { return func(n *normsync.Norm) { n.Unless = tokens } }

@@ -150,7 +150,7 @@ func TestAtAndAtEditionReadNoFurtherThanTheyNeed(t *testing.T) {
 	m, err := normsync.Open(t.Context(), s, c.options())
 	require.NoError(t, err)
 	for i := range 50 {
-		applyTo(t, m, normsync.Enact(prohibition(fmt.Sprint(i), "", "x")))
+		applyTo(t, m, enact(fmt.Sprint(i)))
 		c.t = c.t.Add(1)
 	}
 	read = 0
@@ -171,7 +171,7 @@ func TestAtAndAtEditionReadNoFurtherThanTheyNeed(t *testing.T) {
 func TestMonitorSyncChangesNothingWhenItFails(t *testing.T) {
 	boom := errors.New("boom")
 	good := func() []normsync.Revision {
-		return []normsync.Revision{{1, normsync.ID{}, 1, normsync.Enact(prohibition("a", "", "x")), time.Unix(5, 0).UTC()}, {2, normsync.ID{}, 1, normsync.Enact(prohibition("b", "", "x")), time.Unix(5, 0).UTC()}, {3, normsync.ID{}, 2, normsync.Amend(prohibition("a", "z", "x")), time.Unix(6, 0).UTC()}}
+		return []normsync.Revision{{1, normsync.ID{}, 1, enact("a"), time.Unix(5, 0).UTC()}, {2, normsync.ID{}, 1, enact("b"), time.Unix(5, 0).UTC()}, {3, normsync.ID{}, 2, normsync.Amend(prohibition("a", "z", "x")), time.Unix(6, 0).UTC()}}
 	}
 	for _, c := range []struct {
 		name string
@@ -209,7 +209,7 @@ func TestMonitorSyncChangesNothingWhenItFails(t *testing.T) {
 			_, err = normsync.AtEdition(t.Context(), s, 3)
 			require.ErrorContains(t, err, "normsync: constitution at edition 3: "+c.text)
 			s.revisions = nil
-			applyTo(t, m, normsync.Enact(prohibition("a", "", "x")))
+			applyTo(t, m, enact("a"))
 		})
 	}
 }
@@ -218,7 +218,7 @@ func TestAReplayRefusesALogWhoseChainIsBroken(t *testing.T) {
 	m, err := normsync.NewMonitor()
 	require.NoError(t, err)
 	for i := range 5 {
-		applyTo(t, m, normsync.Enact(prohibition(fmt.Sprint("n", i+1), "", "x")))
+		applyTo(t, m, enact(fmt.Sprint("n", i+1)))
 	}
 	good := all(t, m.Store().Revisions(t.Context(), 0))
 	for name, c := range map[string]struct {
@@ -271,7 +271,7 @@ func TestALogWithoutPrevIsCarriedOn(t *testing.T) {
 	require.Zero(t, old[8].Prev)
 	require.Equal(t, "7672acff2be296f3", old[8].ID().String(), "the ID of a revision without Prev is that of 0.1")
 
-	r := applyTo(t, m, normsync.Enact(prohibition("new", "", "x")))[0]
+	r := applyTo(t, m, enact("new"))[0]
 	require.Equal(t, old[8].ID(), r.Prev)
 	n, err := other.Sync(t.Context())
 	require.NoError(t, err)
@@ -478,10 +478,10 @@ func TestEditionsYieldsEachApplyOnce(t *testing.T) {
 	m, err := normsync.Open(t.Context(), s, &normsync.Options{Now: func() time.Time { now = now.Add(1); return now }})
 	require.NoError(t, err)
 	require.Empty(t, all(t, normsync.Editions(t.Context(), s)))
-	applyTo(t, m, normsync.Enact(prohibition("a", "", "x")), normsync.Enact(prohibition("b", "", "x")))
+	applyTo(t, m, enact("a"), enact("b"))
 	applyTo(t, m, normsync.Repeal("a"))
 	applyTo(t, m, normsync.Enact(prohibition("a", "", "y")), normsync.Amend(prohibition("b", "z", "x")), normsync.Repeal("b"))
-	applyTo(t, m, normsync.Enact(prohibition("b", "", "x")))
+	applyTo(t, m, enact("b"))
 	var editions []uint64
 	for _, c := range all(t, normsync.Editions(t.Context(), s)) {
 		at, err := normsync.AtEdition(t.Context(), s, c.Edition())

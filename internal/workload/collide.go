@@ -2,9 +2,9 @@ package workload
 
 import "sync"
 
-// pairs are pairs of blocks of six letters. A word that has one block of each pair, in
-// order, has the same 32-bit FNV-1a hash whichever blocks it has. An attacker who knows
-// the hash of a table can make 1<<len(pairs) words in this way that share a bucket.
+// pairs are pairs of blocks of six letters. All words that have one block of each pair,
+// in order, share their 32-bit FNV-1a hash. So anybody can make 1<<len(pairs) words that
+// share a bucket of a table with this hash.
 var pairs = sync.OnceValue(func() (pairs [17][2]string) {
 	state := uint32(2166136261)
 	for i := range pairs {
