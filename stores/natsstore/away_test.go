@@ -91,30 +91,34 @@ func TestCallsWaitForTheServer(t *testing.T) {
 	require.Len(t, violations(t, s, 0), 1)
 }
 
-// Each call ends with its context, after the store's timeout, and when the store is
-// closed, also if there is no server.
+// Each call ends with its context, after the store's timeout, which may be up before the
+// first request, and when the store is closed, also if there is no server.
 func TestCallsEndWithoutAServer(t *testing.T) {
 	srv := startServer(t, serverConfig{Dir: t.TempDir(), Port: -1})
-	hasty, hastyMonitor, lost := opened(t, srv.ClientURL(), natsstore.Options{Timeout: 50 * time.Millisecond})
-	patient, patientMonitor, lostToo := opened(t, srv.ClientURL(), natsstore.Options{Timeout: time.Hour})
+	late, lateMonitor, lateLost := opened(t, srv.ClientURL(), natsstore.Options{Timeout: 1})
+	hasty, hastyMonitor, hastyLost := opened(t, srv.ClientURL(), natsstore.Options{Timeout: 50 * time.Millisecond})
+	patient, patientMonitor, patientLost := opened(t, srv.ClientURL(), natsstore.Options{Timeout: time.Hour})
 	waits := make(chan error, 1)
 	waiting, stopWaiting := context.WithCancel(t.Context())
 	defer stopWaiting()
 	go func() { waits <- patient.WaitRevisions(waiting, 1) }()
 	srv.Shutdown()
 	srv.WaitForShutdown()
-	receive(t, lost, "the client knows that the connection is lost")
-	receive(t, lostToo, "the client knows that the connection is lost")
+	for _, lost := range []<-chan error{lateLost, hastyLost, patientLost} {
+		receive(t, lost, "the client knows that the connection is lost")
+	}
 	stopWaiting()
 	require.ErrorIs(t, receive(t, waits, "WaitRevisions ends with its context"), context.Canceled)
 
 	ended := make(chan error, len(calls))
 	for name, call := range calls {
-		go func() { ended <- call(context.Background(), hasty, hastyMonitor) }()
-		err := receive(t, ended, name+" ends after the timeout")
-		require.ErrorIs(t, err, context.DeadlineExceeded, name)
-		require.ErrorContains(t, err, "there is no connection to a server; try again when it is back", name)
-		require.NotErrorIs(t, err, natsstore.ErrUnknownOutcome, name)
+		for s, m := range map[*natsstore.Store]*normsync.Monitor{late: lateMonitor, hasty: hastyMonitor} {
+			go func() { ended <- call(context.Background(), s, m) }()
+			err := receive(t, ended, name+" ends after the timeout")
+			require.ErrorIs(t, err, context.DeadlineExceeded, name)
+			require.ErrorContains(t, err, "there is no connection to a server; try again when it is back", name)
+			require.NotErrorIs(t, err, natsstore.ErrUnknownOutcome, name)
+		}
 
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		go func() { ended <- call(ctx, patient, patientMonitor) }()
@@ -130,6 +134,11 @@ func TestCallsEndWithoutAServer(t *testing.T) {
 
 	for _, call := range calls {
 		go func() { ended <- call(context.Background(), patient, patientMonitor) }()
+	}
+	select {
+	case err := <-ended:
+		require.FailNow(t, "a call has ended while there was no server", "%v", err)
+	case <-time.After(20 * time.Millisecond): // so that most have made a request
 	}
 	require.NoError(t, patient.Close())
 	for range calls {
@@ -149,12 +158,22 @@ func (f *faults) Dial(network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &faultyConn{c, f}, nil
+	return &faultyConn{Conn: c, faults: f}, nil
 }
 
 type faultyConn struct {
 	net.Conn
 	faults *faults
+	deaf   atomic.Bool // what comes from the server is lost
+}
+
+func (c *faultyConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		if err != nil || !c.deaf.Load() {
+			return n, err
+		}
+	}
 }
 
 func (c *faultyConn) Write(b []byte) (int, error) {
@@ -162,11 +181,13 @@ func (c *faultyConn) Write(b []byte) (int, error) {
 		astray := append(bytes.Repeat([]byte("X"), len(*text)-1), '.')
 		b = bytes.Replace(b, []byte(*text), astray, 1)
 	}
-	n, err := c.Conn.Write(b)
-	if text := c.faults.cut.Load(); text != nil && bytes.Contains(b, []byte(*text)) && c.faults.cut.CompareAndSwap(text, nil) {
-		err = errors.Join(err, c.Conn.Close())
+	text := c.faults.cut.Load()
+	if text == nil || !bytes.Contains(b, []byte(*text)) || !c.faults.cut.CompareAndSwap(text, nil) {
+		return c.Conn.Write(b)
 	}
-	return n, err
+	c.deaf.Store(true) // the server may answer before the connection is closed
+	n, err := c.Conn.Write(b)
+	return n, errors.Join(err, c.Conn.Close())
 }
 
 // In a cluster, the server of a connection may not know a new consumer at another

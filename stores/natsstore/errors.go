@@ -35,6 +35,16 @@ func (e *storeError) Error() string {
 
 func (e *storeError) Unwrap() error { return e.err }
 
+// explain is the function explain, for a call of the store. If the call runs out of time
+// while there is no connection, the error says that, too: the time may have been up before
+// the first request could notice it.
+func (s *Store) explain(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && !noConnection(err) && !s.nc.IsConnected() {
+		err = fmt.Errorf("%w: %w", err, nats.ErrDisconnected)
+	}
+	return explain(err)
+}
+
 // explain adds to an error of NATS what to do about it.
 func explain(err error) error {
 	var api *jetstream.APIError

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,12 +108,19 @@ func serverProcess(t testing.TB, c serverConfig) *process {
 	return startProcess(t, "server", string(text))
 }
 
-// freePort returns a port that nothing listens on. It is not one of those that the
-// system gives to outgoing connections, so it stays free while the server is away.
+// givenPorts are the ports that freePort has returned.
+var givenPorts sync.Map
+
+// freePort returns a port that nothing listens on, another one each time. It is not one
+// of those that the system gives to outgoing connections, so it stays free while the
+// server is away.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
 		port := 10_000 + rand.IntN(20_000)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
 		if err == nil {
 			require.NoError(t, l.Close())

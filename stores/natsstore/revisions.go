@@ -112,7 +112,7 @@ func (s *Store) appendRevisions(ctx context.Context, revs []normsync.Revision) e
 	after := s.latest()
 	if follows(batch[0], after.last, after.id) != nil {
 		if after, err = s.endOfLog(ctx); err != nil {
-			return explain(err)
+			return s.explain(err)
 		}
 		if err := follows(batch[0], after.last, after.id); err != nil {
 			return err
@@ -120,7 +120,7 @@ func (s *Store) appendRevisions(ctx context.Context, revs []normsync.Revision) e
 	}
 	m, err := s.message(ctx, s.revisionSubject(), data)
 	if err != nil {
-		return explain(err)
+		return s.explain(err)
 	}
 	own := position{first: batch[0].Edition, last: batch[len(batch)-1].Edition, id: ids[1], message: nuid.Next()}
 	m.Header.Set(headerFirst, strconv.FormatUint(own.first, 10))
@@ -139,6 +139,9 @@ func (s *Store) publishRevisions(ctx context.Context, m *nats.Msg, first normsyn
 	for {
 		if s.closed.Err() != nil && !sent {
 			return fs.ErrClosed
+		}
+		if err := ctx.Err(); err != nil && !sent {
+			return s.explain(err)
 		}
 		one, end := s.attempt(ctx, patience)
 		ack, err := s.js.PublishMsg(one, m, jetstream.WithExpectLastSequence(after.sequence), jetstream.WithRetryAttempts(0))
@@ -187,7 +190,10 @@ func (s *Store) publishRevisions(ctx context.Context, m *nats.Msg, first normsyn
 		if (goesAway || sent) && pause(ctx, retryDelay) == nil && !s.nc.IsClosed() {
 			continue
 		}
-		err = explain(ended(ctx, err))
+		if noConnection(err) && s.closed.Err() != nil && !sent {
+			return fs.ErrClosed
+		}
+		err = s.explain(ended(ctx, err))
 		if sent {
 			return fmt.Errorf("%w: %w; read the store to see whether the batch is there", ErrUnknownOutcome, err)
 		}
@@ -218,7 +224,7 @@ func (s *Store) Revisions(ctx context.Context, after uint64) iter.Seq2[normsync.
 	return func(yield func(normsync.Revision, error) bool) {
 		for r, err := range s.readRevisions(ctx, after) {
 			if err != nil {
-				yield(normsync.Revision{}, opError("read revisions", explain(err)))
+				yield(normsync.Revision{}, opError("read revisions", s.explain(err)))
 				return
 			}
 			if !yield(r, nil) {
@@ -347,7 +353,7 @@ func (s *Store) waitRevisions(ctx context.Context, after uint64) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return explain(err)
+	return s.explain(err)
 }
 
 func (s *Store) waitMessages(ctx context.Context, after uint64) error {

@@ -188,7 +188,7 @@ func TestWaitRevisions(t *testing.T) {
 }
 
 func TestErrorsSayWhatToDo(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	_, err := natsstore.Open(ctx, urlOf(freePort(t)), "world", nil)
 	require.ErrorIs(t, err, nats.ErrNoServers)

@@ -40,18 +40,23 @@ func (s *Store) appendViolations(ctx context.Context, vs []normsync.Violation) e
 			return err
 		}
 		if messages[i], err = s.message(ctx, s.violationSubject(agentBucket(v.Action.Agent)), data); err != nil {
-			return explain(err)
+			return s.explain(err)
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return s.explain(err)
 	}
 	for {
 		if s.closed.Err() != nil {
 			return fs.ErrClosed
 		}
 		stored, err := s.publishViolations(ctx, messages)
-		if err == nil || stored || !passing(err) {
+		switch {
+		case err == nil || stored:
+			return err
+		case noConnection(err) && s.closed.Err() != nil:
+			return fs.ErrClosed
+		case !passing(err):
 			return err
 		}
 		// There is no connection or no leader, so nothing of the batch was stored.
@@ -135,7 +140,7 @@ func (s *Store) QueryViolations(ctx context.Context, q normsync.ViolationQuery) 
 	return func(yield func(normsync.StoredViolation, error) bool) {
 		for v, err := range s.query(ctx, q) {
 			if err != nil {
-				yield(normsync.StoredViolation{}, opError("read violations", explain(err)))
+				yield(normsync.StoredViolation{}, opError("read violations", s.explain(err)))
 				return
 			}
 			if !yield(v, nil) {
