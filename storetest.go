@@ -20,21 +20,22 @@ import (
 // each rule. The caller must close the stores, if they have to be closed.
 //
 // TestStore also reports a store that panics, and one that hangs: it abandons a check
-// that takes longer than half a minute. Run TestStore with the race detector: for rule 11
-// it can only try a number of concurrent calls.
+// in which the store does nothing for half a minute. Run TestStore with the race detector:
+// for rule 11 it can only try a number of concurrent calls.
 func TestStore(open func() (Store, error)) error { return testStore(open, 30*time.Second) }
 
 func testStore(open func() (Store, error), limit time.Duration) error {
 	run := func(rule string, check storeCheck) error {
 		var s Store
-		err := withLimit(limit, func(context.Context) (err error) { s, err = open(); return err })
+		err := withLimit(limit, func(context.Context, func()) (err error) { s, err = open(); return err })
 		if err == nil && s == nil {
 			err = errors.New("the store is nil, and so is the error")
 		}
 		if err != nil {
 			return fmt.Errorf("normsync: open a store to test: %w", err)
 		}
-		if err := withLimit(limit, func(ctx context.Context) error { return check(ctx, s) }); err != nil {
+		err = withLimit(limit, func(ctx context.Context, progress func()) error { return check(ctx, watchedStore{s, progress}) })
+		if err != nil {
 			return fmt.Errorf("normsync: %s: %w", rule, err)
 		}
 		return nil
@@ -50,18 +51,64 @@ func testStore(open func() (Store, error), limit time.Duration) error {
 }
 
 // withLimit calls f and returns its error, or an error that says that f panics or hangs.
-func withLimit(limit time.Duration, f func(context.Context) error) error {
+// F hangs if it does not call progress, or return, within the limit: a slow store may take
+// longer in all.
+func withLimit(limit time.Duration, f func(ctx context.Context, progress func()) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- catchPanic(func() error { return f(ctx) }) }()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
+	done := make(chan error, 1)
+	go func() {
+		done <- catchPanic(func() error { return f(ctx, func() { timer.Reset(limit) }) })
+	}()
 	select {
 	case err := <-done:
 		return err
 	case <-timer.C:
-		return fmt.Errorf("it hangs: it has not returned after %v", limit)
+		return fmt.Errorf("it hangs: nothing has happened for %v", limit)
+	}
+}
+
+// watchedStore calls progress whenever a method of the store returns, and while a sequence
+// is ranged over.
+type watchedStore struct {
+	Store
+	progress func()
+}
+
+func (s watchedStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
+	defer s.progress()
+	return s.Store.AppendRevisions(ctx, revs...)
+}
+
+func (s watchedStore) Revisions(ctx context.Context, after uint64) iter.Seq2[Revision, error] {
+	return watched(s.Store.Revisions(ctx, after), s.progress)
+}
+
+func (s watchedStore) AppendViolations(ctx context.Context, vs ...Violation) error {
+	defer s.progress()
+	return s.Store.AppendViolations(ctx, vs...)
+}
+
+func (s watchedStore) Violations(ctx context.Context, after uint64) iter.Seq2[StoredViolation, error] {
+	return watched(s.Store.Violations(ctx, after), s.progress)
+}
+
+// watched is seq, with a call of progress at each value, and at the end. A sequence that
+// was stopped has to end: it makes no progress by further values.
+func watched[T any](seq iter.Seq2[T, error], progress func()) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		defer progress()
+		stopped := false
+		seq(func(v T, err error) bool {
+			if !stopped {
+				progress()
+			}
+			more := yield(v, err)
+			stopped = stopped || !more
+			return more
+		})
 	}
 }
 
@@ -95,7 +142,7 @@ var storeRules = [...]struct {
 	{"a value that could not be read back is refused with ErrInvalid, and nothing is stored", []storeCheck{onRevisions(checkUnknownKind), onViolations(checkMetadata)}},
 }
 
-type storeCheck = func(context.Context, Store) error
+type storeCheck = func(context.Context, watchedStore) error
 
 // storeLog is one of the two logs of a store, with the values to append to it.
 type storeLog[T comparable] struct {
@@ -108,7 +155,7 @@ type storeLog[T comparable] struct {
 
 // onRevisions makes a check of the log of revisions.
 func onRevisions(check func(context.Context, storeLog[Revision]) error) storeCheck {
-	return func(ctx context.Context, s Store) error {
+	return func(ctx context.Context, s watchedStore) error {
 		return check(ctx, storeLog[Revision]{
 			"Revisions",
 			s.AppendRevisions,
@@ -121,7 +168,7 @@ func onRevisions(check func(context.Context, storeLog[Revision]) error) storeChe
 
 // onViolations makes a check of the log of violations.
 func onViolations(check func(context.Context, storeLog[Violation]) error) storeCheck {
-	return func(ctx context.Context, s Store) error {
+	return func(ctx context.Context, s watchedStore) error {
 		return check(ctx, storeLog[Violation]{
 			"Violations",
 			s.AppendViolations,

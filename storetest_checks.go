@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func checkEmpty(ctx context.Context, s Store) error {
+func checkEmpty(ctx context.Context, s watchedStore) error {
 	empty := func() error {
 		return cmp.Or(
 			compare("Revisions(0)", collect(s.Revisions(ctx, 0), 0, nil), nil),
@@ -130,7 +130,7 @@ func checkPrev(ctx context.Context, l storeLog[Revision]) error {
 	return cmp.Or(l.add(ctx, l.values(6, 8)), l.add(ctx, []Revision{revs[8]}), l.expect(ctx, revs))
 }
 
-func checkAfter(ctx context.Context, s Store) error {
+func checkAfter(ctx context.Context, s watchedStore) error {
 	const last = 9
 	for _, batch := range [][2]int{{0, 3}, {3, 4}, {4, last}} {
 		if err := s.AppendRevisions(ctx, sampleRevisions(batch[0], batch[1])...); err != nil {
@@ -294,7 +294,7 @@ func checkArguments[T comparable](ctx context.Context, l storeLog[T]) error {
 	return nil
 }
 
-func checkConcurrent(ctx context.Context, s Store) error {
+func checkConcurrent(ctx context.Context, s watchedStore) error {
 	const goroutines, each = 8, 6
 	var (
 		wg    sync.WaitGroup
@@ -455,8 +455,8 @@ func sampleText(i int) string { return sampleTexts[i%len(sampleTexts)] }
 func sampleTime(i int) time.Time { return sampleTimes[i%len(sampleTimes)].UTC() }
 
 // checkWaiter checks a store that is a RevisionWaiter.
-func checkWaiter(ctx context.Context, s Store) error {
-	w, ok := s.(RevisionWaiter)
+func checkWaiter(ctx context.Context, s watchedStore) error {
+	w, ok := s.Store.(RevisionWaiter)
 	if !ok {
 		return nil
 	}
@@ -501,8 +501,8 @@ func checkWaiter(ctx context.Context, s Store) error {
 const waiterHeadStart = 5 * time.Millisecond
 
 // checkQuerier checks a store that is a ViolationQuerier against one that is not.
-func checkQuerier(ctx context.Context, s Store) error {
-	querier, ok := s.(ViolationQuerier)
+func checkQuerier(ctx context.Context, s watchedStore) error {
+	querier, ok := s.Store.(ViolationQuerier)
 	if !ok {
 		return nil
 	}
@@ -530,7 +530,7 @@ func checkQuerier(ctx context.Context, s Store) error {
 				}
 				want = append(want, v)
 			}
-			seq := querier.QueryViolations(ctx, q)
+			seq := watched(querier.QueryViolations(ctx, q), s.progress)
 			for range 2 { // it can be ranged over again
 				if err := compare(fmt.Sprintf("QueryViolations(%+v)", q), collect(seq, n, nil), want); err != nil {
 					return err

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -314,6 +315,42 @@ func TestTestStoreReportsAStoreThatPanicsOrHangs(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A check may take longer than the limit, if no call of the store does.
+func TestTestStoreIsPatientWithASlowStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func() { time.Sleep(20 * time.Second) }
+		begin := time.Now()
+		require.NoError(t, normsync.TestStore(func() (normsync.Store, error) {
+			s := appendsViolations(func(s *faultyStore, ctx context.Context, vs []normsync.Violation) error {
+				slow()
+				return s.MemStore.AppendViolations(ctx, vs...)
+			})
+			s.revisions = func(s *faultyStore, ctx context.Context, after uint64) iter.Seq2[normsync.Revision, error] {
+				return eachBy(s.MemStore.Revisions(ctx, after), func(*normsync.Revision) { slow() })
+			}
+			return s, nil
+		}))
+		require.Greater(t, time.Since(begin), time.Hour)
+	})
+}
+
+func TestTestStoreReportsASequenceThatDoesNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := normsync.TestStore(func() (normsync.Store, error) {
+			return revisionSequence(func(s *faultyStore, ctx context.Context, after uint64, yield func(normsync.Revision, error) bool) {
+				for r, err := range s.MemStore.Revisions(ctx, after) {
+					for !yield(r, err) && ctx.Err() == nil {
+						time.Sleep(time.Second)
+					}
+				}
+			}), nil
+		})
+		require.ErrorContains(t, err, "normsync: rule 7: ")
+		require.ErrorContains(t, err, "it hangs: ")
+		time.Sleep(2 * time.Second) // until the abandoned check has seen the end of its context
+	})
 }
 
 // valueFaults break the rules 1 to 5, about values.
