@@ -60,7 +60,7 @@ func TestSubscribersHearOfEveryChange(t *testing.T) {
 		session := w.connect(false, &mcp.ClientOptions{
 			ResourceUpdatedHandler: func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { heard <- r.Params.URI },
 		})
-		require.NoError(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: mcpserver.ConstitutionURI}))
+		subscribe(t, session)
 
 		hears := func(edition int) {
 			t.Helper()
@@ -91,7 +91,7 @@ func TestSubscribersOverHTTPHearOfOtherProcesses(t *testing.T) {
 	session := connect(t, &mcp.StreamableClientTransport{Endpoint: listen(t, w.service, mcpserver.Options{})}, &mcp.ClientOptions{
 		ResourceUpdatedHandler: func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { heard <- r.Params.URI },
 	})
-	require.NoError(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: mcpserver.ConstitutionURI}))
+	subscribe(t, session)
 	process := connect(t, &mcp.CommandTransport{Command: serverCommand(t, w.location, false)}, nil)
 	fine(t, process, "add_norm", object{"name": "n", "description": "", "condition": "", "prohibited": "x"})
 	require.Equal(t, mcpserver.ConstitutionURI, receive(t, heard))

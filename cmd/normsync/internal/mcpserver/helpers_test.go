@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,10 +130,37 @@ func serverCommand(t *testing.T, location string, readOnly bool) *exec.Cmd {
 }
 
 func connect(t *testing.T, transport mcp.Transport, o *mcp.ClientOptions) *mcp.ClientSession {
-	session, err := mcp.NewClient(&mcp.Implementation{Name: "tester", Version: "1"}, o).Connect(t.Context(), transport, nil)
+	client := mcp.NewClient(&mcp.Implementation{Name: "tester", Version: "1"}, o)
+	subscribed := make(chan struct{}, 100)
+	client.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
+			if method == "notifications/subscriptions/acknowledged" {
+				subscribed <- struct{}{}
+			}
+			return next(ctx, method, r)
+		}
+	})
+	session, err := client.Connect(t.Context(), transport, nil)
 	require.NoError(t, err)
+	acknowledgements.Store(session, subscribed)
 	t.Cleanup(func() { session.Close() })
 	return session
+}
+
+// acknowledgements has a channel for each session. It gets a value when the server has a
+// subscription of the session.
+var acknowledgements sync.Map
+
+// subscribe subscribes a session to the constitution, and waits until the server has the
+// subscription. Since the protocol of July 2026, Subscribe returns before that.
+func subscribe(t *testing.T, session *mcp.ClientSession) {
+	t.Helper()
+	require.NoError(t, session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: mcpserver.ConstitutionURI}))
+	if session.InitializeResult().ProtocolVersion < "2026" {
+		return
+	}
+	subscribed, _ := acknowledgements.Load(session)
+	receive(t, subscribed.(chan struct{}))
 }
 
 type object = map[string]any
