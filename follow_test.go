@@ -46,7 +46,7 @@ func TestFollowYieldsEachRevisionOnceAfterItIsInForce(t *testing.T) {
 				for i := range 3 {
 					applyTo(t, writer, enact(fmt.Sprint("w", i)), enact(fmt.Sprint("v", i)))
 					applyTo(t, follower, enact(fmt.Sprint("f", i)))
-					time.Sleep(2 * time.Second) // twice the Poll of a monitor that has none
+					time.Sleep(1100 * time.Millisecond) // the Poll of a monitor that has none is a second
 					synctest.Wait()
 					for len(followed) > 0 {
 						p := <-followed
