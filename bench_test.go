@@ -384,7 +384,7 @@ func BenchmarkMonitorApply(b *testing.B) {
 	}
 }
 
-// A violation as a game has it: 500 bytes of JSON.
+// someViolation returns a violation as a game has it: 500 bytes of JSON.
 func someViolation() normsync.Violation {
 	n := normsync.Norm{Name: "no-attack-in-safe-zone", Condition: "safe_zone", Prohibited: "attack"}
 	return normsync.Violation{NormID: n.ID(), NormName: n.Name, Severity: normsync.SeverityWarn, Edition: 12, Action: normsync.Action{

@@ -62,7 +62,7 @@ type Conflict struct {
 //
 // The time is proportional to the number of norms, because the work for each of
 // them is bounded: about 8,000 comparisons of tokens, or 200 of norms, for each
-// kind of conflict, and more if there are fewer than 3,000 norms. If that is
+// kind of conflict, and more if there are fewer than 2,000 norms. If that is
 // not enough, because very many norms are very much alike, Conflicts gives up on
 // that norm and kind. It then misses conflicts, but what it reports is true. Call
 // [FindConflicts] to learn whether it gave up.

@@ -127,7 +127,7 @@ func TestFileStoreRefusesAFlipThatWouldEmptyTheConstitution(t *testing.T) {
 	}
 }
 
-// A store of several segments, closed or as a kill leaves it.
+// fileSmall returns the files of a store of several segments, closed or as a kill leaves it.
 func fileSmall(t *testing.T, closed bool) map[string]string {
 	dir := t.TempDir()
 	s := openFileStore(t, dir, &normsync.FileOptions{SegmentBytes: 1200})

@@ -2,8 +2,7 @@ package normsync
 
 import "github.com/normsync/normsync/internal/strictjson"
 
-// The keys of the JSON objects. A key that several types have means the same in
-// each.
+// The keys of the JSON objects. Most of them mean the same in each type that has them.
 const (
 	keyAction      = "action" // the verb of an action, and the whole action of a violation
 	keyActionID    = "action_id"
@@ -14,9 +13,9 @@ const (
 	keyCondition   = "condition"
 	keyDescription = "description"
 	keyEdition     = "edition"
-	keyFacts       = "facts"
+	keyFacts       = "facts" // of an action, and of a rule file
 	keyFaction     = "faction"
-	keyFrom        = "from"
+	keyFrom        = "from" // the beginning of a norm's window, and a bound of a threshold
 	keyID          = "id"
 	keyLocation    = "location"
 	keyMetadata    = "metadata"
@@ -38,7 +37,7 @@ const (
 	keyTimestamp   = "timestamp"
 	keyType        = "revision_type"
 	keyUnless      = "unless"
-	keyUntil       = "until"
+	keyUntil       = "until" // the end of a norm's window, and the tokens that end a fact
 	keyVersion     = "version"
 )
 

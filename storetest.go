@@ -51,8 +51,8 @@ func testStore(open func() (Store, error), limit time.Duration) error {
 }
 
 // withLimit calls f and returns its error, or an error that says that f panics or hangs.
-// F hangs if it does not call progress, or return, within the limit: a slow store may take
-// longer in all.
+// A function hangs if it neither returns nor calls progress within the limit. A slow store
+// may take longer in all.
 func withLimit(limit time.Duration, f func(ctx context.Context, progress func()) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
