@@ -245,7 +245,9 @@ func TestReadingAfterANumberReadsLittleOfAnOlderSegment(t *testing.T) {
 	lines[faulty] = strings.Replace(lines[faulty], "xx", "xy", 1)
 	m.put("/data/"+w.segments[0].name, strings.Join(lines, ""))
 	var damage *CorruptError
-	for _, err := range follow(t, m, big).Read(t.Context(), second-10) {
+	reader := follow(t, m, big)
+	files := m.open
+	for _, err := range reader.Read(t.Context(), second-10) {
 		if err != nil {
 			require.ErrorAs(t, err, &damage)
 		}
@@ -253,6 +255,7 @@ func TestReadingAfterANumberReadsLittleOfAnOlderSegment(t *testing.T) {
 	require.NotNil(t, damage)
 	require.Equal(t, faulty+1, damage.Line)
 	require.Equal(t, int64(len(strings.Join(lines[:faulty], ""))), damage.Offset)
+	require.Equal(t, files, m.open, "finding the line closes its file")
 }
 
 func TestLongLines(t *testing.T) {
