@@ -18,7 +18,7 @@ type task struct {
 func newTask(run func(n int)) *task { return &task{run: run} }
 
 // slice is how long a task runs before the next one has its turn:
-// short, so that what else the machine does befalls all of them alike.
+// short, so that other work on the machine slows all of them down alike.
 const slice = 2 * time.Millisecond
 
 // measure lets tasks run in turn, in slices of time, for some rounds, of

@@ -105,7 +105,7 @@ func (b *bench) uniform() {
 	}
 }
 
-// law says how often a world's verbs are.
+// law says how the verbs of a world are distributed.
 var law = map[workload.Distribution]string{workload.Zipf: "Zipf's law", workload.Uniform: "equal chance"}
 
 func (b *bench) baselines(g *fixture, check, scan, verbs *task) {
@@ -352,8 +352,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// goroutines compares what two goroutines check with what one does. What two
-// can do that share nothing tells how much of a second core there is.
+// goroutines compares what two goroutines check with what one does. Two goroutines
+// that share nothing show how much of a second core there is.
 func (b *bench) goroutines(g *fixture) {
 	gain := func(make func() *task) float64 {
 		one, two := make(), make()

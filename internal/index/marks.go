@@ -1,7 +1,7 @@
 package index
 
 // Marks are one byte of the hash of each word that a clause needs, for up to four
-// words. They rule a clause out without a look at its text. The signature of an entry
+// words. They rule a clause out without reading its text. The signature of an entry
 // rules out most clauses that lack a word. Marks rule out most of the others, also for an
 // action of so many words that its signature has most bits set.
 type Marks struct {

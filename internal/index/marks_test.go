@@ -18,7 +18,7 @@ func TestMarksRuleOutNothingThatHolds(t *testing.T) {
 	}
 }
 
-// Of the words that a condition needs, as many as there are marks are looked for.
+// A clause has marks of its first words only, up to the number that Marks has room for.
 func TestMarksRuleOutWhatLacksAWord(t *testing.T) {
 	g := newGenerator(13, 1, 1)
 	for _, words := range []int{1, 4, 8} {

@@ -25,8 +25,8 @@ type request struct {
 }
 
 // Append appends lines and returns nil when they are on disk. The first record
-// gets the number first, or Append says ErrConflict; 0 stands for whichever
-// number comes next. The entries' bytes belong to the log from now on.
+// gets the number first, or Append returns ErrConflict; if first is 0, it gets the
+// number that comes next. The entries' bytes belong to the log from now on.
 //
 // An error means that nothing was appended, unless it says that the outcome is
 // unknown. Without nil, a prefix of the lines may be there after a crash, each
@@ -137,7 +137,7 @@ func (l *Log) commit() {
 		l.buf = nil
 	}
 	for _, r := range batch {
-		// Whether there is a conflict hangs on what came before it in the batch.
+		// Whether there is a conflict depends on what came before it in the batch.
 		if err == nil && slices.Contains(conflicts, r) {
 			r.done <- fmt.Errorf("%w: %d, where %d comes next", ErrConflict, r.first, next)
 		} else {

@@ -238,8 +238,8 @@ func (s *Set) HasAny(f Field, text string) bool { return s.hasWords(f, text, tru
 // text must be plain.
 func (s *Set) HasAll(text string) bool { return !s.hasWords(Any, text, false) }
 
-// hasWords reports whether for a word of a plain text it is true, or false, that it is
-// found.
+// hasWords reports whether any word of a plain text is found, or, if found is false,
+// whether any word is not found.
 func (s *Set) hasWords(f Field, text string, found bool) bool {
 	if s.n > Few || s.mixed {
 		for word, rest := Next(text); word != ""; word, rest = Next(rest) {

@@ -135,8 +135,8 @@ func (r *reader) drop(ctx context.Context) {
 	}
 }
 
-// few is up to how many messages read asks for one by one, which costs less than a
-// consumer. In a cluster, the servers have to agree on a consumer first.
+// few is the number of messages up to which read asks for one by one, which costs less
+// than a consumer. In a cluster, the servers have to agree on a consumer first.
 const few = 4
 
 // read yields the messages of a stream with sequences from first to last, both

@@ -11,7 +11,7 @@ import (
 // memory adds facts about what happened before to actions.
 type memory struct {
 	*normsync.Memory
-	names *normsync.Constitution // has a norm for each fact, which forbids to claim it
+	names *normsync.Constitution // has a norm for each fact, which forbids actions that claim it
 }
 
 // Remember lets the service judge actions with the facts that a memory adds to them, and
