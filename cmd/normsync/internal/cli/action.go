@@ -33,9 +33,13 @@ func (f *actionFlags) add(cmd *cobra.Command) {
 	flags.Var(instant{&f.time}, "time", "time of the action (default now)")
 }
 
-// action returns the action that the arguments AGENT ACTION [LOCATION] and the flags
-// describe.
-func (f *actionFlags) action(args []string) (normsync.Action, error) {
+// action returns the action that the arguments AGENT ACTION [LOCATION] and the flags of
+// a command describe. An agent without a name is refused, other than in a log: an unset
+// variable in a script gives one, and nobody could say later whose violations they are.
+func (f *actionFlags) action(command string, args []string) (normsync.Action, error) {
+	if !service.HasWord(args[0]) {
+		return normsync.Action{}, usageErrorf("%s: AGENT is empty; name the agent that acts, such as hero", command)
+	}
 	a := normsync.Action{Agent: args[0], Verb: args[1], Target: f.target, Faction: f.faction, Facts: f.facts, Time: f.time}
 	if len(args) > 2 {
 		a.Location = args[2]

@@ -73,7 +73,7 @@ the facts that count violations count those in the store, and other facts are th
 					return b.check(ctx, s, log, dryRun)
 				})
 			}
-			action, err := f.action(args)
+			action, err := f.action(cmd.Name(), args)
 			if err != nil {
 				return err
 			}

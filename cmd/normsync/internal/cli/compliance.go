@@ -34,6 +34,9 @@ so it cannot tell rates.`,
 			agent := ""
 			if len(args) > 0 {
 				agent = args[0]
+				if agent == "" {
+					return usageErrorf("compliance: AGENT is empty; name an agent, or leave it out for all agents")
+				}
 			}
 			if path == "" {
 				return a.withService(cmd.Context(), service.Read, func(s *service.Service) error {

@@ -22,7 +22,7 @@ Other facts are those in --facts. The norms of the file are passed over.`,
 		Example: `  normsync explain hero attack "town safe_zone" --facts night`,
 		Args:    takes("AGENT", "ACTION", "[LOCATION]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			action, err := f.action(args)
+			action, err := f.action(cmd.Name(), args)
 			if err != nil {
 				return err
 			}

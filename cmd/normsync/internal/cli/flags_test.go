@@ -8,6 +8,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// An empty AGENT comes from a variable that is not set. Nobody could say later whose
+// violations those are.
+func TestAnAgentWithoutANameIsRefused(t *testing.T) {
+	inEmptyFolder(t)
+	ok(t, "add", "peace", "", "", "attack")
+	for _, agent := range []string{"", " \t", "\u200b"} {
+		for _, command := range []string{"check", "explain"} {
+			r := run(t, "", command, agent, "attack")
+			require.Equal(t, 2, r.code, "%s %q", command, agent)
+			require.Empty(t, r.stdout)
+			require.Equal(t, "normsync: "+command+": AGENT is empty; name the agent that acts, such as hero\nRun 'normsync "+command+" --help' for usage.\n", r.stderr)
+		}
+	}
+	r := run(t, "", "compliance", "")
+	require.Equal(t, 2, r.code, r.stdout)
+	require.Contains(t, r.stderr, "normsync: compliance: AGENT is empty; name an agent, or leave it out for all agents\n")
+	require.Contains(t, ok(t, "status"), "Violations: 0\n")
+	r = run(t, `{"action": "attack"}`, "check", "--actions", "-")
+	require.Equal(t, 1, r.code, "a log may have actions of nobody: %s", r.stderr)
+}
+
 // A flag without a value, or with an empty one from a variable that is not set,
 // must not make the program do something else.
 func TestFlagsThatSayNothingAreRefused(t *testing.T) {

@@ -63,7 +63,7 @@ func (a *Action) UnmarshalJSON(b []byte) error {
 			return err
 		}
 	}
-	if !hasWord(read.Verb) {
+	if !service.HasWord(read.Verb) {
 		return actionError(errors.New(`key "action": it has no word that can be seen; name the verb, such as "attack"`))
 	}
 	a.Action = read
@@ -85,12 +85,9 @@ func checkKeys(b []byte, keys *strictjson.Keys) error {
 
 func actionError(err error) error { return fmt.Errorf("%w action: %w", normsync.ErrInvalid, err) }
 
-// hasWord reports whether a verb has a token. Without one, no norm forbids an action.
-func hasWord(verb string) bool { return service.RequireVerb(normsync.Action{Verb: verb}) == nil }
-
 // action documents the JSON of an Action.
 type action struct {
-	AgentID   string   `json:"agent_id" doc:"Who acts." example:"hero"`
+	AgentID   string   `json:"agent_id" doc:"Who acts. It may be empty; no token agent: finds it then." example:"hero"`
 	Action    string   `json:"action" minLength:"1" doc:"What the agent does: one word or more." example:"attack"`
 	Location  *string  `json:"location,omitempty" doc:"Where." example:"town safe_zone"`
 	Target    *string  `json:"target,omitempty" doc:"On what or whom." example:"guard"`

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
 )
 
 // This file has the operations that answer questions and change nothing.
@@ -88,7 +89,7 @@ func (s *server) allowed(_ context.Context, in *allowedInput) (*allowedOutput, e
 	}
 	out := &allowedOutput{Body: allowed{Allowed: []string{}, Edition: c.Edition()}}
 	for i, verb := range verbs {
-		if !hasWord(verb) {
+		if !service.HasWord(verb) {
 			return nil, fieldProblem(fmt.Sprintf("body.verbs[%d]", i), "it has no word that can be seen; name a verb, or leave it out")
 		}
 		if a.Verb = verb; c.Allows(a) {

@@ -60,8 +60,13 @@ var _ json.Marshaler = Verdict{}
 // RequireVerb returns an error if an action has no word in its verb. No norm forbids such
 // an action, so it must be refused and not allowed.
 func RequireVerb(a normsync.Action) error {
-	if strings.ContainsFunc(a.Verb, func(r rune) bool { return !unicode.IsSpace(r) && !invisible.Ignorable(r) }) {
+	if HasWord(a.Verb) {
 		return nil
 	}
 	return fmt.Errorf("%w action of agent %q: it has no verb; say what the agent does", normsync.ErrInvalid, a.Agent)
+}
+
+// HasWord reports whether a text has a word that can be seen.
+func HasWord(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsSpace(r) && !invisible.Ignorable(r) })
 }
