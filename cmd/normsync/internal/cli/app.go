@@ -28,6 +28,8 @@ type app struct {
 	db    string // --db
 	store string // --store
 	json  bool   // --json
+
+	helpErr error // of writing a help text, which cobra does not return
 }
 
 const (

@@ -47,9 +47,9 @@ func newAddCommand(a *app) *cobra.Command {
 		Use:   "add NAME DESCRIPTION CONDITION PROHIBITED [flags]",
 		Short: "put a norm in force",
 		Long: `Add puts a norm in force. CONDITION has the words that an action must have, and
-PROHIBITED has the verbs that are then forbidden. An empty CONDITION always applies.
-With --permit the norm permits the verbs, and so overrides their prohibitions of lower
-priority.
+PROHIBITED has the verbs that are then forbidden. An empty CONDITION always
+applies. With --permit the norm permits the verbs, and so overrides their
+prohibitions of lower priority.
 
 Add creates the store if it does not exist.`,
 		Example: `  normsync add peace "No fighting in town." safe_zone "attack steal"
@@ -134,9 +134,10 @@ func newAmendCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "amend NAME [flags]",
 		Short: "change a norm in force",
-		Long: `Amend changes the fields of a norm in force that flags name, and leaves the others as
-they are. An empty text clears a field. A norm has either forbidden or permitted verbs,
-so --prohibited clears the permitted ones, and --permitted the forbidden ones.`,
+		Long: `Amend changes the fields of a norm in force that flags name, and leaves the
+others as they are. An empty text clears a field. A norm has either forbidden or
+permitted verbs, so --prohibited clears the permitted ones, and --permitted the
+forbidden ones.`,
 		Example: `  normsync amend peace --unless arena --reason "Duels are fine."
   normsync amend peace --shadow=false`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -209,9 +210,10 @@ func (f *normFlags) changed(cmd *cobra.Command) (set []func(*normsync.Norm)) {
 func newRepealCommand(a *app) *cobra.Command {
 	var f normFlags
 	cmd := &cobra.Command{
-		Use:               "repeal NAME [flags]",
-		Short:             "take out of force",
-		Long:              `Repeal takes a norm out of force. Its history and its violations stay in the store.`,
+		Use:   "repeal NAME [flags]",
+		Short: "take out of force",
+		Long: `Repeal takes a norm out of force. Its history and its violations stay in the
+store.`,
 		Args:              takes("NAME"),
 		ValidArgsFunction: a.completeNorms,
 		RunE: func(cmd *cobra.Command, args []string) error {

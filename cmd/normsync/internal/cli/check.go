@@ -19,20 +19,20 @@ func newCheckCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check AGENT ACTION [LOCATION] | check --actions FILE",
 		Short: "judge, and record",
-		Long: `Check judges an action by the norms in force and records its violations. The exit
-code is 1 if the action is denied. Violations of shadow norms deny nothing.
+		Long: `Check judges an action by the norms in force and records its violations. The
+exit code is 1 if the action is denied. Violations of shadow norms deny nothing.
 
-With --actions, check judges each action of a file, which has JSON objects such as
-{"agent_id": "hero", "action": "attack", "location": "safe_zone"}, one after another.
-It writes a JSON object per action: the number of the action, whether it is allowed,
-and its violations. A summary follows on the standard error. On a terminal, check shows
-its progress and writes only the summary. The exit code is 1 if an action is denied. An
-action without a timestamp counts as done now.
+With --actions, check judges each action of a file, which has JSON objects such
+as {"agent_id": "hero", "action": "attack", "location": "safe_zone"}, one after
+another. It writes a JSON object per action: the number of the action, whether
+it is allowed, and its violations. A summary follows on the standard error. On a
+terminal, check shows its progress and writes only the summary. The exit code is
+1 if an action is denied. An action without a timestamp counts as done now.
 
-With --actions and --rules, the facts that a rule file declares remember the actions of
-the log: those that are allowed have happened, and violations count. Without --actions,
-the facts that count violations count those in the store, and other facts are those in
---facts. The norms of the file are passed over.`,
+With --actions and --rules, the facts that a rule file declares remember the
+actions of the log: those that are allowed have happened, and violations count.
+Without --actions, the facts that count violations count those in the store, and
+other facts are those in --facts. The norms of the file are passed over.`,
 		Example: `  normsync check hero attack safe_zone --facts night
   normsync check --actions log.jsonl --dry-run
   normsync check --actions - < log.jsonl | grep '"allowed":false'`,

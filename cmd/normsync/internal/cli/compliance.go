@@ -25,10 +25,10 @@ func newComplianceCommand(a *app) *cobra.Command {
 		Short: "rank agents",
 		Long: `Compliance says how well agents keep the norms, worst first.
 
-With --actions it judges the actions of a log, without recording anything, and prints for
-each agent the share of actions that violate nothing, the risk and the trend. Without
---actions it counts the recorded violations. A store has no actions that violate nothing,
-so it cannot tell rates.`,
+With --actions it judges the actions of a log, without recording anything, and
+prints for each agent the share of actions that violate nothing, the risk and
+the trend. Without --actions it counts the recorded violations. A store has no
+actions that violate nothing, so it cannot tell rates.`,
 		Args: takes("[AGENT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			agent := ""

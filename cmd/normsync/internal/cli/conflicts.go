@@ -14,9 +14,9 @@ func newConflictsCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "conflicts",
 		Short: "find norms that clash",
-		Long: `Conflicts reports norms in force that duplicate, contradict or overrule each other, or
-that can never apply, each with an action that shows it. It reports only what it can
-prove. The exit code is 1 if there are conflicts.`,
+		Long: `Conflicts reports norms in force that duplicate, contradict or overrule each
+other, or that can never apply, each with an action that shows it. It reports
+only what it can prove. The exit code is 1 if there are conflicts.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withService(cmd.Context(), service.Read, func(s *service.Service) error {

@@ -14,10 +14,11 @@ func newCopyCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "copy FROM TO",
 		Short: "copy a store to another",
-		Long: `Copy copies all revisions and violations of one store to another one, which it creates
-if it does not exist. FROM and TO are written as for --store. If TO has a part of FROM
-already, copy goes on where that ends; so you can run it again after an error, or to
-copy what is new. No other program may write to TO meanwhile.`,
+		Long: `Copy copies all revisions and violations of one store to another one, which it
+creates if it does not exist. FROM and TO are written as for --store. If TO has
+a part of FROM already, copy goes on where that ends; so you can run it again
+after an error, or to copy what is new. No other program may write to TO
+meanwhile.`,
 		Example: `  normsync copy .normsync/norms.db file:world
   normsync copy file:world postgres://user:password@host/world`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -12,9 +12,10 @@ func newCoverCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cover --actions FILE",
 		Short: "what a log exercises",
-		Long: `Cover judges the actions of a log, without recording anything, and says for each norm in
-force how often it applied, was violated or overridden, and which of its words no action
-has. It answers why a rule never fires, and what a shadow norm would have denied.`,
+		Long: `Cover judges the actions of a log, without recording anything, and says for each
+norm in force how often it applied, was violated or overridden, and which of its
+words no action has. It answers why a rule never fires, and what a shadow norm
+would have denied.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if path == "" {
 				return usageErrorf("cover: name the log by --actions FILE; - is the standard input")

@@ -15,12 +15,13 @@ func newDemoCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [--for DURATION] [--addr HOST:PORT]",
 		Short: "a small world to watch",
-		Long: `Demo runs a small world for a while: agents act under norms, which change meanwhile,
-and break some of them. It prints the address of a live page of it, and a summary at
-the end. Its store is a temporary one, whatever --db and --store say.
+		Long: `Demo runs a small world for a while: agents act under norms, which change
+meanwhile, and break some of them. It prints the address of a live page of it,
+and a summary at the end. Its store is a temporary one, whatever --db and
+--store say.
 
-On a terminal it runs until it is interrupted, or until no page has been open for a
-minute. Otherwise it runs for 5 seconds.`,
+On a terminal it runs until it is interrupted, or until no page has been open
+for a minute. Otherwise it runs for 5 seconds.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

@@ -13,12 +13,13 @@ func newExplainCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain AGENT ACTION [LOCATION]",
 		Short: "say why, or why not",
-		Long: `Explain judges an action without recording anything, and says for every norm that has
-its verb what became of it: violated, or which words are missing, which word exempts the
-action, or which permit overrides the norm. The exit code is 1 if the action is denied.
+		Long: `Explain judges an action without recording anything, and says for every norm
+that has its verb what became of it: violated, or which words are missing, which
+word exempts the action, or which permit overrides the norm. The exit code is 1
+if the action is denied.
 
-With --rules, the facts of a rule file that count violations count those in the store.
-Other facts are those in --facts. The norms of the file are passed over.`,
+With --rules, the facts of a rule file that count violations count those in the
+store. Other facts are those in --facts. The norms of the file are passed over.`,
 		Example: `  normsync explain hero attack "town safe_zone" --facts night`,
 		Args:    takes("AGENT", "ACTION", "[LOCATION]"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -16,9 +16,10 @@ func newExportCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export [--scope LABEL]",
 		Short: "write a rule file",
-		Long: `Export writes the norms in force as a rule file in JSON, by name, to the standard output.
-The file is made to be edited and kept in git: it has a line per field, and no fields with
-their default. When import reads it back, nothing changes.`,
+		Long: `Export writes the norms in force as a rule file in JSON, by name, to the
+standard output. The file is made to be edited and kept in git: it has a line
+per field, and no fields with their default. When import reads it back, nothing
+changes.`,
 		Example: `  normsync export > rules.json
   normsync export --scope north`,
 		Args: takes(),

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -27,5 +29,35 @@ func TestHelpFitsOnAScreen(t *testing.T) {
 		var same bytes.Buffer
 		require.Equal(t, exitFine, Main(t.Context(), args, strings.NewReader(""), &same, &stderr))
 		require.Equal(t, out.String(), same.String())
+	}
+}
+
+// The help of a command fits the width of a screen.
+func TestHelpOfCommandsIsNotTooWide(t *testing.T) {
+	for _, c := range newRootCommand(&app{}, nil).Commands() {
+		var out, same, stderr bytes.Buffer
+		require.Equal(t, exitFine, Main(t.Context(), []string{c.Name(), "--help"}, strings.NewReader(""), &out, &stderr))
+		require.Equal(t, exitFine, Main(t.Context(), []string{"help", c.Name()}, strings.NewReader(""), &same, &stderr))
+		require.Equal(t, out.String(), same.String())
+		require.Empty(t, stderr.String())
+		for line := range strings.Lines(out.String()) {
+			require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, "%s: %s", c.Name(), line)
+		}
+	}
+}
+
+// fullWriter is a disk without room.
+type fullWriter struct{}
+
+var errFull = errors.New("no space left on device")
+
+func (fullWriter) Write([]byte) (int, error) { return 0, errFull }
+
+// A program that runs normsync help > FILE must hear that the file is not whole.
+func TestHelpThatCannotBeWrittenIsAnError(t *testing.T) {
+	for _, args := range []string{"", "help", "--help", "help check", "check --help", "completion bash", "version", "--version", "completion --help"} {
+		var stderr bytes.Buffer
+		require.Equal(t, exitError, Main(t.Context(), strings.Fields(args), strings.NewReader(""), fullWriter{}, &stderr), args)
+		require.Equal(t, "normsync: no space left on device\n", stderr.String(), args)
 	}
 }

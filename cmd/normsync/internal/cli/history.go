@@ -33,8 +33,8 @@ func newAtCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "at TIME|EDITION",
 		Short: "list norms of the past",
-		Long: `At lists the norms that were in force at a time, or after the change with that edition.
-With --json the output is a file that normsync import reads.`,
+		Long: `At lists the norms that were in force at a time, or after the change with that
+edition. With --json the output is a file that normsync import reads.`,
 		Example: `  normsync at 2
   normsync at 2026-07-01T18:30:00Z
   normsync at 7d`,

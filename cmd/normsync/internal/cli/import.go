@@ -38,17 +38,18 @@ func newImportCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE... [flags]",
 		Short: "put files in force",
-		Long: `Import puts the norms of rule files in force: it adds those that are new, and amends
-those that differ. All of it happens at once, or nothing if a norm is invalid. A norm
-with "active": false is repealed. Other norms stay in force, unless --prune repeals them.
+		Long: `Import puts the norms of rule files in force: it adds those that are new, and
+amends those that differ. All of it happens at once, or nothing if a norm is
+invalid. A norm with "active": false is repealed. Other norms stay in force,
+unless --prune repeals them.
 
-With --scope the norms get that scope, and --prune repeals norms of that scope only. A
-norm of that name in another scope is an error.
+With --scope the norms get that scope, and --prune repeals norms of that scope
+only. A norm of that name in another scope is an error.
 
-With --plan it shows each change, field by field, and changes nothing. Import creates the
-store if it does not exist. FILE can be - for the standard input.`,
+With --plan it shows each change, field by field, and changes nothing. Import
+creates the store if it does not exist. FILE can be - for the standard input.`,
 		Example: `  normsync import rules.json --plan
-  normsync import rules.json more.json --prune --by ann --reason "As in rules.json."`,
+  normsync import rules.json more.json --prune --by ann --reason "New season."`,
 		Args: takesFiles,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			i.opts.Scoped = cmd.Flags().Changed("scope")

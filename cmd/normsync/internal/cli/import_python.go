@@ -19,16 +19,18 @@ func newImportPythonCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "import-python PATH",
 		Short: "from the Python tool",
-		Long: `Import-python takes the norms and the violations of a database of the Python tool
-normsync, by default .normsync/norms.db, over into the store. It does not change the
-tables of the Python tool, also if the store is in the same file. Norms that are not
-active are left out.
+		Long: `Import-python takes the norms and the violations of a database of the Python
+tool normsync, by default .normsync/norms.db, over into the store. It does not
+change the tables of the Python tool, also if the store is in the same file.
+Norms that are not active are left out.
 
-A norm that this program refuses is not taken over, and import-python says why. The exit
-code is 1 then. If you run the command again, it takes over only what is new.
+A norm that this program refuses is not taken over, and import-python says why.
+The exit code is 1 then. If you run the command again, it takes over only what
+is new.
 
-The Python tool found words anywhere in the text of an action. This program matches whole
-words: attack does not match counterattack. Write attack* for words that begin with attack.`,
+The Python tool found words anywhere in the text of an action. This program
+matches whole words: attack does not match counterattack. Write attack* for
+words that begin with attack.`,
 		Example: `  normsync import-python python.db --db world.db`,
 		Args:    takes("PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {

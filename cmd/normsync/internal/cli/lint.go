@@ -18,14 +18,15 @@ func newLintCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint FILE... [flags]",
 		Short: "find faults in files",
-		Long: `Lint checks rule files, without a store, and names the line and column of each fault:
-what is malformed or invalid, norms that share a name, norms that clash or can never
-apply, words that are legal and likely not meant, and facts that nothing names.
+		Long: `Lint checks rule files, without a store, and names the line and column of each
+fault: what is malformed or invalid, norms that share a name, norms that clash
+or can never apply, words that are legal and likely not meant, and facts that
+nothing names.
 
-With --actions it also says which norms apply to no action of a log, which facts never hold
-in it, and which words of both the log has in a similar spelling only. The memory of the
-facts that the files declare runs along, as in check --rules. Facts that are in the log
-already count, too.
+With --actions it also says which norms apply to no action of a log, which facts
+never hold in it, and which words of both the log has in a similar spelling
+only. The memory of the facts that the files declare runs along, as in check
+--rules. Facts that are in the log already count, too.
 
 The exit code is 1 if there are faults.`,
 		Example: `  normsync lint rules.json more.json

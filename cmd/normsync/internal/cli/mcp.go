@@ -16,14 +16,14 @@ func newMCPCommand(a *app) *cobra.Command {
 		Use:   "mcp [--read-only]",
 		Short: "serve an MCP client",
 		Long: `Mcp offers the store to an assistant that speaks the Model Context Protocol. The
-assistant starts the command, and talks to it over the standard input and output.
-The command ends when the standard input does.
+assistant starts the command, and talks to it over the standard input and
+output. The command ends when the standard input does.
 
 It creates the store if it does not exist. With --read-only it offers only tools
 that change nothing, check_action records nothing, and the store must exist.
 
-In the configuration of the assistant, give the store by an absolute path: programs
-are started in folders that are hard to foresee.`,
+In the configuration of the assistant, give the store by an absolute path:
+programs are started in folders that are hard to foresee.`,
 		Example: `  normsync mcp --db /home/zoe/world.db
   normsync mcp --read-only --db /home/zoe/world.db`,
 		Args: takes(),

@@ -11,12 +11,12 @@ func newPageCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "page --out DIR",
 		Short: "write a playground",
-		Long: `Page writes the live page to a folder as a static site, with the library compiled to
-WebAssembly in place of the server. Nothing that people enter there leaves their
-browser. A link of the page can carry the rules and an action.
+		Long: `Page writes the live page to a folder as a static site, with the library
+compiled to WebAssembly in place of the server. Nothing that people enter there
+leaves their browser. A link of the page can carry the rules and an action.
 
-Page needs the Go toolchain, and runs in a clone of the repository. Serve the folder by
-any web server; browsers do not load it from a file.`,
+Page needs the Go toolchain, and runs in a clone of the repository. Serve the
+folder by any web server; browsers do not load it from a file.`,
 		Example: `  normsync page --out site
   python3 -m http.server --directory site`,
 		Args: takes(),

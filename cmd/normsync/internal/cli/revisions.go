@@ -16,8 +16,8 @@ func newRevisionsCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revisions [--norm NAME] [--follow]",
 		Short: "list changes to norms",
-		Long: `Revisions lists every change to the norms, oldest first. With --follow it then prints
-each change when it comes into force, until it is interrupted.`,
+		Long: `Revisions lists every change to the norms, oldest first. With --follow it then
+prints each change when it comes into force, until it is interrupted.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withService(cmd.Context(), service.Read, func(s *service.Service) error {

@@ -42,6 +42,9 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRootCommand(a, args)
 	command, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = a.helpErr
+	}
 	switch {
 	case err == nil:
 		return exitFine
@@ -142,8 +145,8 @@ func newRootCommand(a *app, args []string) *cobra.Command {
 		Use:   "normsync",
 		Short: "Keep a world's rules and check actions against them",
 		Long: `normsync keeps the rules of a world outside its agents' code and checks actions
-against them. Rules and violations are in a store, which is an SQLite file unless
---store names another one. Commands that only read create nothing.
+against them. Rules and violations are in a store, which is an SQLite file
+unless --store names another one. Commands that only read create nothing.
 
 The exit code is 0 if all is well, 1 if an action is denied or something else is
 found, and 2 for wrong use or an error.`,
@@ -170,8 +173,8 @@ found, and 2 for wrong use or an error.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, args, err) })
 
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.db, "db", "", "`PATH` of the store's SQLite file (default "+defaultDB+")")
-	flags.StringVar(&a.store, "store", "", "`URL` of the store: file:DIR, sqlite:PATH, postgres://...\nor nats://HOST/NAME (default $"+storeEnv+")")
+	flags.StringVar(&a.db, "db", "", "`PATH` of the store's SQLite file\n(default "+defaultDB+")")
+	flags.StringVar(&a.store, "store", "", "`URL` of the store: file:DIR, sqlite:PATH,\npostgres://... or nats://HOST/NAME\n(default $"+storeEnv+")")
 	flags.BoolVar(&a.json, "json", false, "write JSON")
 	_ = root.MarkPersistentFlagFilename("db")
 
@@ -190,13 +193,13 @@ found, and 2 for wrong use or an error.`,
 	root.SetCompletionCommandGroupID("More")
 	root.InitDefaultCompletionCmd(args...)
 	setCompletion(root)
-	helpOfCommand := root.HelpFunc()
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if cmd.HasParent() {
-			helpOfCommand(cmd, args)
+			a.helpErr = a.printf("%s\n\n%s", strings.TrimSpace(cmd.Long), cmd.UsageString())
 			return
 		}
-		_ = writeHelp(a.stdout, root, groups) // the standard output is closed, so nobody reads
+		a.helpErr = writeHelp(a.stdout, root, groups)
 	})
 	return root
 }
@@ -237,7 +240,7 @@ func setCompletion(root *cobra.Command) {
 		if c.Name() == "completion" {
 			c.Use = "completion SHELL"
 			c.Short = "complete in your shell"
-			c.Long = "Completion writes a script that makes your shell complete commands, flags and names of\nnorms. The shells are bash, zsh, fish and powershell. 'normsync completion bash --help'\nsays how to load the script."
+			c.Long = "Completion writes a script that makes your shell complete commands, flags and\nnames of norms. The shells are bash, zsh, fish and powershell.\n'normsync completion bash --help' says how to load the script."
 			c.Example = "  normsync completion bash"
 			c.RunE = func(cmd *cobra.Command, args []string) error {
 				if len(args) == 0 {

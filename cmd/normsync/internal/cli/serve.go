@@ -25,12 +25,14 @@ func newServeCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [--addr HOST:PORT] [--token-file FILE] [flags]",
 		Short: "REST, MCP and a page",
-		Long: `Serve serves the REST API and a live page until it is interrupted. The page /docs
-describes the API. Assistants that speak the Model Context Protocol connect to /mcp.
+		Long: `Serve serves the REST API and a live page until it is interrupted. The page
+/docs describes the API. Assistants that speak the Model Context Protocol
+connect to /mcp.
 
-If there is a token, requests that write need it. Without a token the server listens
-only on an address that other machines cannot reach. A token on the command line can
-be seen by other users of this machine; --token-file and $` + tokenEnv + ` cannot.`,
+If there is a token, requests that write need it. Without a token the server
+listens only on an address that other machines cannot reach. A token on the
+command line can be seen by other users of this machine; --token-file and
+$` + tokenEnv + ` cannot.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.Token, err = readToken(token, tokenFile); err != nil {

@@ -22,10 +22,11 @@ func newStatusCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [--fail-on-violation]",
 		Short: "count what is stored",
-		Long: `Status prints the number of norms in force, of stored violations, and of revisions.
+		Long: `Status prints the number of norms in force, of stored violations, and of
+revisions.
 
-With --fail-on-violation the exit code is 1 if a stored violation denied its action.
-Violations of shadow norms do not count for that.`,
+With --fail-on-violation the exit code is 1 if a stored violation denied its
+action. Violations of shadow norms do not count for that.`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withService(cmd.Context(), service.Read, func(s *service.Service) error {

@@ -35,16 +35,17 @@ func newTestCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test FILE... [flags]",
 		Short: "run tests of files",
-		Long: `Test runs the tests of rule files against their norms, without a store. A test is an
-action, whether it must be allowed or denied, and perhaps the norms that it must violate.
-Tests are under the key "tests" of a file: beside its norms, or in a file of their own,
-which is named rules_test.json if the norms are in rules.json. Name both files then.
+		Long: `Test runs the tests of rule files against their norms, without a store. A test
+is an action, whether it must be allowed or denied, and perhaps the norms that
+it must violate. Tests are under the key "tests" of a file: beside its norms, or
+in a file of their own, which is named rules_test.json if the norms are in
+rules.json. Name both files then.
 
-A failed test shows what differs, and what became of each norm that has the action's verb.
-The exit code is 1 if a test fails.
+A failed test shows what differs, and what became of each norm that has the
+action's verb. The exit code is 1 if a test fails.
 
-With --in-force the norms are those in force in the store, and the norms of the files are
-passed over.`,
+With --in-force the norms are those in force in the store, and the norms of the
+files are passed over.`,
 		Example: `  normsync test rules.json rules_test.json
   normsync test rules.json rules_test.json --coverage --verbose
   normsync test rules_test.json --in-force`,

@@ -29,12 +29,12 @@ func newViolationsCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "violations [flags]",
 		Short: "list violations",
-		Long: `Violations lists recorded violations, newest first. As a table or in Markdown it shows
-at most 100 of them unless --limit says otherwise, below a summary of all of them by norm.
-JSON has all of them, and the norms in force.
+		Long: `Violations lists recorded violations, newest first. As a table or in Markdown it
+shows at most 100 of them unless --limit says otherwise, below a summary of all
+of them by norm. JSON has all of them, and the norms in force.
 
-With --follow it prints the last ten violations, or as many as --limit says, and then
-each violation when it is recorded, until it is interrupted.`,
+With --follow it prints the last ten violations, or as many as --limit says, and
+then each violation when it is recorded, until it is interrupted.`,
 		Example: `  normsync violations --agent hero --since 7d
   normsync violations --format markdown > report.md`,
 		Args: func(cmd *cobra.Command, args []string) error {
