@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -65,10 +66,15 @@ func (s *server) batch(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, newProblem(http.StatusForbidden, "normsync: check actions: the server was started with --read-only, and a check records violations; use /explain"))
 		return
 	}
+	if p := onlyParameters(r); p != nil {
+		writeProblem(w, p)
+		return
+	}
 	// As with JSON elsewhere: a form of another page cannot send a body of this type, not
 	// even one in a browser that does not name the origin.
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || !slices.Contains(batchTypes, kind) {
-		writeProblem(w, newProblem(http.StatusUnsupportedMediaType, "normsync: read request: the body is not sent as JSON Lines; send Content-Type: "+ndjson+" (curl -H 'Content-Type: "+ndjson+"' --data-binary @FILE)"))
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := parameters["charset"]; err != nil || !slices.Contains(batchTypes, kind) || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		writeProblem(w, newProblem(http.StatusUnsupportedMediaType, "normsync: read request: the body is not sent as JSON Lines in UTF-8; send Content-Type: "+ndjson+" (curl -H 'Content-Type: "+ndjson+"' --data-binary @FILE)"))
 		return
 	}
 	out := newPatientWriter(w, s.options.Limits.Write)

@@ -75,7 +75,7 @@ func (s *server) quickCheck(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	ct := r.Header["Content-Type"]
-	if len(ct) != 1 || ct[0] != jsonType[0] && !strings.HasPrefix(ct[0], "application/json;") || s.service.ReadOnly() {
+	if len(ct) != 1 || ct[0] != jsonType[0] && !strings.EqualFold(ct[0], "application/json; charset=utf-8") || s.service.ReadOnly() {
 		return false
 	}
 	m := scratches.Get().(*scratch)

@@ -32,6 +32,10 @@ func (s *server) addEvents() {
 
 // events is a stream of server-sent events.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
+	if p := onlyParameters(r, "after"); p != nil {
+		writeProblem(w, p)
+		return
+	}
 	place, last := "query.after", r.URL.Query().Get("after")
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		place, last = "header.Last-Event-ID", id

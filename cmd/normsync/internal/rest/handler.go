@@ -64,6 +64,7 @@ func newServer(ctx context.Context, s *service.Service, o Options) (*server, err
 		done:    ctx.Done(),
 	}
 	srv.api = humago.New(srv.mux, apiConfig(o.Version))
+	srv.api.UseMiddleware(strict)
 	srv.routes()
 	if err := srv.addDocs(); err != nil {
 		return nil, err

@@ -135,6 +135,9 @@ func improveProblem(ctx huma.Context, _ string, v any) (any, error) {
 		if e.Message == validation.MsgUnexpectedProperty {
 			e.Message = "this key is unknown; remove it, or write it as /docs has it"
 		}
+		if e.Message == "unknown query parameter" { // as huma says it
+			e.Message = unknownParameter
+		}
 	}
 	// huma finds unknown keys in the order of a map.
 	slices.SortStableFunc(p.Errors, func(a, b *huma.ErrorDetail) int {
@@ -144,7 +147,7 @@ func improveProblem(ctx huma.Context, _ string, v any) (any, error) {
 	switch {
 	case strings.HasPrefix(p.Detail, "normsync: "):
 	case p.Status == http.StatusUnsupportedMediaType:
-		p.Detail = "normsync: read request: the body is not sent as JSON; send Content-Type: application/json (curl --json)"
+		p.Detail = "normsync: read request: the body is not sent as JSON; " + sendJSON
 	case len(p.Errors) > 0 && p.Errors[0].Location != "":
 		p.Detail = fmt.Sprintf("normsync: read request: %s: %s", p.Errors[0].Location, p.Errors[0].Message)
 	case len(p.Errors) > 0:
