@@ -84,11 +84,12 @@ func (s *server) routes() {
 	s.addEvents()
 	s.mux.Handle("GET /metrics", s.metrics.handler())
 	if s.options.MCP != nil {
-		s.mux.Handle("/mcp", s.patient(s.options.MCP))
+		s.mux.Handle("/mcp", s.patient(withProblems("serve MCP", s.options.MCP)))
 	}
 	if s.options.Page != nil {
-		s.mux.Handle("GET /{$}", s.options.Page)
-		s.mux.Handle("/page/", s.options.Page)
+		page := withProblems("serve page", s.options.Page)
+		s.mux.Handle("GET /{$}", page)
+		s.mux.Handle("/page/", page)
 	} else {
 		s.mux.Handle("GET /{$}", http.RedirectHandler("/docs", http.StatusFound))
 	}
