@@ -9,7 +9,9 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +41,14 @@ func (f *actionFlags) add(cmd *cobra.Command) {
 func (f *actionFlags) action(command string, args []string) (normsync.Action, error) {
 	if !service.HasWord(args[0]) {
 		return normsync.Action{}, usageErrorf("%s: AGENT is empty; name the agent that acts, such as hero", command)
+	}
+	for _, field := range []struct{ name, text string }{
+		{"AGENT", args[0]}, {"ACTION", args[1]}, {"LOCATION", strings.Join(args[2:], " ")},
+		{"--target", f.target}, {"--faction", f.faction}, {"--facts", f.facts},
+	} {
+		if !utf8.ValidString(field.text) {
+			return normsync.Action{}, usageErrorf("%s: %s is not valid UTF-8, but %s; set the terminal, or the program that runs normsync, to UTF-8", command, field.name, quote(field.text))
+		}
 	}
 	a := normsync.Action{Agent: args[0], Verb: args[1], Target: f.target, Faction: f.faction, Facts: f.facts, Time: f.time}
 	if len(args) > 2 {

@@ -29,6 +29,31 @@ func TestAnAgentWithoutANameIsRefused(t *testing.T) {
 	require.Equal(t, 1, r.code, "a log may have actions of nobody: %s", r.stderr)
 }
 
+// Two texts in Latin-1 could count as one, since bytes that are not UTF-8 are all alike.
+func TestTextsThatAreNotUTF8AreRefused(t *testing.T) {
+	inEmptyFolder(t)
+	ok(t, "add", "peace", "", "", "attack")
+	for name, args := range map[string][]string{
+		"AGENT":     {"h\xe9ro", "attack"},
+		"ACTION":    {"hero", "att\xe4ck"},
+		"LOCATION":  {"hero", "attack", "caf\xe9"},
+		"--target":  {"hero", "attack", "--target", "\xed\xa0\x80"},
+		"--faction": {"hero", "attack", "--faction", "\xff"},
+		"--facts":   {"hero", "attack", "--facts", "night\xff"},
+	} {
+		for _, command := range []string{"check", "explain"} {
+			r := run(t, "", append([]string{command}, args...)...)
+			require.Equal(t, 2, r.code, "%s %q", command, args)
+			require.Empty(t, r.stdout)
+			require.Contains(t, r.stderr, "normsync: "+command+": "+name+` is not valid UTF-8, but "`)
+			require.Contains(t, r.stderr, "; set the terminal, or the program that runs normsync, to UTF-8\n")
+		}
+	}
+	require.Equal(t, 2, run(t, "", "add", "caf\xe9", "", "", "attack").code)
+	require.Contains(t, ok(t, "status"), "Norms: 1\nViolations: 0\n")
+	require.Equal(t, 1, run(t, "", "check", "h\u00e9ro", "attack", "caf\u00e9").code)
+}
+
 // A flag without a value, or with an empty one from a variable that is not set,
 // must not make the program do something else.
 func TestFlagsThatSayNothingAreRefused(t *testing.T) {

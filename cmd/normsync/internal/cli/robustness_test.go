@@ -74,18 +74,19 @@ func TestCommandsThatOnlyReadChangeNothing(t *testing.T) {
 // Nothing that an agent is called can control the terminal or break a table.
 func TestHostileNamesAreShownLiterally(t *testing.T) {
 	inEmptyFolder(t)
-	const agent = "a[red]\x1b[31m\r\n\u202e\u200b|<script>\xff"
+	const agent = "a[red]\x1b[31m\r\n\u202e\u200b|<script>"
+	const bytes = agent + "\xff" // which a log may have, and an argument may not
 	ok(t, "add", "[bold]peace[/bold] | <b>", "[red]", "safe_zone", "attack")
-	log, err := normsync.Action{Agent: agent, Verb: "attack", Location: "safe_zone"}.MarshalJSON()
+	log, err := normsync.Action{Agent: bytes, Verb: "attack", Location: "safe_zone"}.MarshalJSON()
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile("log.jsonl", log, 0o600))
 	require.Equal(t, 1, run(t, "", "check", agent, "attack", "safe_zone").code)
 	for _, args := range [][]string{
-		{"check", agent, "attack", "safe_zone"}, {"check", agent, "attack", "safe_zone", "--json"},
+		{"check", agent, "attack", "safe_zone"}, {"check", agent, "attack", "safe_zone", "--json"}, {"check", bytes, "attack"},
 		{"check", "--actions", "log.jsonl"}, {"check", "--actions", "log.jsonl", "--summary"},
 		{"explain", agent, "attack", "safe_zone"}, {"explain", agent, "\x1b[31mattack"}, {"explain", agent, "attack", "safe_zone", "--json"},
 		{"violations"}, {"violations", "--format", "markdown"}, {"violations", "--format", "json"},
-		{"compliance"}, {"compliance", "--json"}, {"compliance", agent, "--actions", "log.jsonl"}, {"compliance", "\x1b", "--actions", "log.jsonl"},
+		{"compliance"}, {"compliance", "--json"}, {"compliance", bytes, "--actions", "log.jsonl"}, {"compliance", "\x1b", "--actions", "log.jsonl"},
 		{"norms"}, {"show", "[bold]peace[/bold] | <b>"}, {"diff", "0"}, {"revisions"}, {"cover", "--actions", "log.jsonl"},
 		{"repeal", "\x1b[31m"}, {"\x1b[31m"}, {"status", "\x1b[31m"}, {"status", "--\x1b[31m"}, {"at", "\x1b[31m"},
 		{"status", "--db", "\x1b[31m"}, {"status", "--store", "\x1b[31m:x"}, {"cover", "--actions", "\x1b[31m"}, {"violations", "--format", "\x1b[31m"},

@@ -9,9 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/normsync/normsync/internal/strictjson"
 )
 
 const (
@@ -107,15 +108,16 @@ func readObject(raw json.RawMessage) ([]argument, error) {
 func checkArgument(property *jsonschema.Schema, value json.RawMessage) error {
 	switch property.Type {
 	case "string":
-		var s string
-		if json.Unmarshal(value, &s) != nil {
+		d := strictjson.NewDecoder(value)
+		if d.PeekKind() != '"' {
 			return fmt.Errorf("%s is not a text; give a JSON string", quote(string(value)))
+		}
+		s, err := d.ReadString()
+		if err != nil { // the text was JSON before, so it is this
+			return errors.New("it is not valid UTF-8, or half of a surrogate pair; give whole characters")
 		}
 		if len(s) > maxText {
 			return fmt.Errorf("it has %d bytes; give at most %d", len(s), maxText)
-		}
-		if !utf8.ValidString(s) {
-			return errors.New("it is not valid UTF-8")
 		}
 		if property.Enum != nil && !slices.Contains(property.Enum, any(s)) {
 			return fmt.Errorf("%s is none of the possible values: %s", quote(s), joinValues(property.Enum))

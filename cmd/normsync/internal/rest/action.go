@@ -1,9 +1,9 @@
 package rest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/normsync/normsync"
@@ -13,7 +13,7 @@ import (
 
 // Action is an action in the body of a request. It is read more strictly than a
 // normsync.Action: a key that is unknown or missing would otherwise make an action
-// that no norm forbids.
+// that no norm forbids, and texts that are not valid UTF-8 would become the same text.
 type Action struct{ normsync.Action }
 
 var actionKeys = strictjson.Keys{
@@ -24,12 +24,24 @@ var actionKeys = strictjson.Keys{
 
 // UnmarshalJSON reads an action. The error names the key.
 func (a *Action) UnmarshalJSON(b []byte) error {
+	read, err := readAction(b, &actionKeys, nil)
+	if err != nil {
+		return err
+	}
+	if !service.HasWord(read.Verb) {
+		return actionError(errors.New(`key "action": it has no word that can be seen; name the verb, such as "attack"`))
+	}
+	a.Action = read
+	return nil
+}
+
+// readAction reads an action with these keys, and calls verbs to read the value of the
+// key verbs.
+func readAction(b []byte, keys *strictjson.Keys, verbs func(*strictjson.Decoder) error) (read normsync.Action, err error) {
 	d := strictjson.NewDecoder(b)
-	d.AllowInvalidUTF8 = true
-	var read normsync.Action
 	exact := false // the library has to read it
-	err := d.ReadObject(&actionKeys, func(key string) (err error) {
-		if d.SkipNull() {
+	err = d.ReadObject(keys, func(key string) (err error) {
+		if key != "metadata" && d.SkipNull() {
 			return nil
 		}
 		switch key {
@@ -47,7 +59,16 @@ func (a *Action) UnmarshalJSON(b []byte) error {
 			read.Facts, err = d.ReadString()
 		case "id":
 			err = d.SkipValue()
-		default: // a time or metadata
+		case "verbs":
+			err = verbs(d)
+		case "metadata":
+			exact = true
+			start := d.NextOffset()
+			value, _, skipped := d.ReadValue()
+			if err = skipped; err == nil && !utf8.Valid(value) {
+				err = d.Errorf(start, "the text is not valid UTF-8")
+			}
+		default: // a time
 			exact, err = true, d.SkipValue()
 		}
 		return err
@@ -56,31 +77,14 @@ func (a *Action) UnmarshalJSON(b []byte) error {
 		err = d.CheckEOF()
 	}
 	if err != nil {
-		return actionError(err)
+		return normsync.Action{}, actionError(err)
 	}
 	if exact {
 		if err := read.UnmarshalJSON(b); err != nil {
-			return err
+			return normsync.Action{}, err
 		}
 	}
-	if !service.HasWord(read.Verb) {
-		return actionError(errors.New(`key "action": it has no word that can be seen; name the verb, such as "attack"`))
-	}
-	a.Action = read
-	return nil
-}
-
-// checkKeys checks that a text is an object with these keys.
-func checkKeys(b []byte, keys *strictjson.Keys) error {
-	d := strictjson.NewDecoder(b)
-	d.AllowInvalidUTF8 = true
-	if err := d.ReadObject(keys, func(string) error { return d.SkipValue() }); err != nil {
-		return actionError(err)
-	}
-	if err := d.CheckEOF(); err != nil {
-		return actionError(err)
-	}
-	return nil
+	return read, nil
 }
 
 func actionError(err error) error { return fmt.Errorf("%w action: %w", normsync.ErrInvalid, err) }
@@ -115,17 +119,19 @@ var situationKeys = strictjson.Keys{
 
 // UnmarshalJSON reads a situation. The error names the key.
 func (s *Situation) UnmarshalJSON(b []byte) error {
-	if err := checkKeys(b, &situationKeys); err != nil {
+	var verbs []string
+	read, err := readAction(b, &situationKeys, func(d *strictjson.Decoder) error {
+		verbs = []string{}
+		return d.ReadArray(func() error {
+			verb, err := d.ReadString()
+			verbs = append(verbs, verb)
+			return err
+		})
+	})
+	if err != nil {
 		return err
 	}
-	if err := s.Action.UnmarshalJSON(b); err != nil {
-		return err
-	}
-	var verbs struct{ Verbs []string }
-	if err := json.Unmarshal(b, &verbs); err != nil {
-		return actionError(err)
-	}
-	s.Verbs = verbs.Verbs
+	s.Action, s.Verbs = read, verbs
 	return nil
 }
 
