@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
 )
 
 // instant is a flag with a point in time.
@@ -35,7 +37,7 @@ var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 
 // 90m or 7d.
 func parseTime(text string) (time.Time, error) {
 	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, text); err == nil && service.RequireTime(t) == nil {
 			return t.UTC(), nil
 		}
 	}
@@ -57,7 +59,7 @@ func parseTime(text string) (time.Time, error) {
 	if text == "now" {
 		return time.Now().UTC(), nil
 	}
-	return time.Time{}, fmt.Errorf("%s is not a time; write a date such as 2026-07-01 or 2026-07-01T18:30:00Z, seconds since 1970, or a duration ago such as 90m or 7d", quote(text))
+	return time.Time{}, fmt.Errorf("%s is not a time; write a date such as 2026-07-01 or 2026-07-01T18:30:00Z in the years 1 to 9999, seconds from 0 to 253402300799 since 1970, or a duration ago such as 90m or 7d", quote(text))
 }
 
 // parseUnix parses decimal seconds since 1970, exact to the nanosecond.

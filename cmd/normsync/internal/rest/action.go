@@ -83,6 +83,9 @@ func readAction(b []byte, keys *strictjson.Keys, verbs func(*strictjson.Decoder)
 		if err := read.UnmarshalJSON(b); err != nil {
 			return normsync.Action{}, err
 		}
+		if err := service.RequireTime(read.Time); err != nil {
+			return normsync.Action{}, actionError(fmt.Errorf(`key "timestamp": %w`, err))
+		}
 	}
 	return read, nil
 }

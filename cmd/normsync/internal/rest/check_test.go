@@ -37,6 +37,9 @@ var wrongActions = []struct {
 	{"{\"agent_id\":\"a\",\"action\":\"attack\",\"faction\":\"\xed\xa0\x80\"}", 422, "body.faction"},
 	{`{"agent_id":"a","action":"attack","facts":"night\ud800"}`, 422, "body.facts"},
 	{"{\"agent_id\":\"a\",\"action\":\"attack\",\"metadata\":{\"a\":\"\xff\"}}", 422, "body.metadata"},
+	{`{"agent_id":"a","action":"attack","timestamp":-1e18}`, 422, "body.timestamp"},
+	{`{"agent_id":"a","action":"attack","timestamp":-62135596801}`, 422, "body.timestamp"},
+	{`{"agent_id":"a","action":"attack","timestamp":1767225600123}`, 422, "body.timestamp"}, // milliseconds
 	{`{"agent_id":"a","action":"attack"`, 400, "body"},
 	{`{"agent_id":"a","action":"attack"}{}`, 400, "body"},
 	{`{"agent_id":"a","action":"attack",}`, 400, "body"},
@@ -123,6 +126,7 @@ func TestAllowedAnswersForVerbs(t *testing.T) {
 	for body, location := range map[string]string{
 		`{"agent_id":"a","verbs":["walk","\ud800"]}`:    "body.verbs",
 		"{\"agent_id\":\"a\",\"verbs\":[\"wa\xfflk\"]}": "body.verbs",
+		`{"agent_id":"a","timestamp":253402300800}`:     "body.timestamp",
 		`{"agent_id":"a\ud800"}`:                        "body.agent_id",
 		`{"agent_id":"a","verbs":["walk",""]}`:          "body.verbs[1]",
 		`{"agent_id":"a","verbs":"walk"}`:               "body.verbs",

@@ -32,6 +32,8 @@ func TestQueriesThatSaySomethingElseAreRefused(t *testing.T) {
 		{"GET", "/norms?scope=%ff", 422, "query.scope", "it is not valid UTF-8; encode the text as UTF-8, and then with %"},
 		{"POST", "/norm?by=a%ed%a0%80", 422, "query.by", "it is not valid UTF-8"},
 		{"GET", "/events?%ff=1", 422, "query.\uFFFD", "it is not valid UTF-8"},
+		{"GET", "/violations?since=-1e18", 422, "query.since", "the time is outside the years 1 to 9999; write seconds since 1970"},
+		{"GET", "/violations?until=0000-12-31T00:00:00Z", 422, "query.until", "the time is outside the years 1 to 9999"},
 		{"GET", "/norms?scope=100%", 400, "query", `invalid URL escape "%"; write % as %25 and ; as %3B`},
 		{"GET", "/norms?scope=a;limit=1", 400, "query", "invalid semicolon separator in query; write % as %25 and ; as %3B"},
 	} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/normsync/normsync"
+	"github.com/normsync/normsync/cmd/normsync/internal/service"
 )
 
 type violationsInput struct {
@@ -152,12 +153,17 @@ func timeParam(name, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return t, nil
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		var a normsync.Action // has the timestamps of the API
+		err = a.UnmarshalJSON([]byte(`{"timestamp":` + text + `}`))
+		t = a.Time
 	}
-	var a normsync.Action // has the timestamps of the API
-	if err := a.UnmarshalJSON([]byte(`{"timestamp":` + text + `}`)); err == nil && !a.Time.IsZero() {
-		return a.Time, nil
+	if err == nil && !t.IsZero() {
+		if err := service.RequireTime(t); err != nil {
+			return time.Time{}, fieldProblem("query."+name, err.Error())
+		}
+		return t, nil
 	}
 	return time.Time{}, fieldProblem("query."+name, fmt.Sprintf("%.40q is not a time; write it as 2026-01-31T12:00:00Z or in seconds since 1970", text))
 }

@@ -138,6 +138,9 @@ func readAction(d *strictjson.Decoder, text []byte) (a normsync.Action, err erro
 	if service.RequireVerb(a) != nil {
 		return a, d.Errorf(verb, "it has no verb; say what the agent does")
 	}
+	if err := service.RequireTime(a.Time); err != nil {
+		return a, d.Errorf(start, "timestamp: %s", err)
+	}
 	return a, nil
 }
 

@@ -42,6 +42,7 @@ func TestWhatIsWrongWithACaseHasAPlace(t *testing.T) {
 		"null":            {`{"name": "n", "action": {"action": null}, "expect": "denied"}`, `1:47: test 1 "n": key "action.action": want a string, found null`},
 		"wrong timestamp": {`{"name": "n", "action": {"action": "a", "timestamp": "x"}, "expect": "denied"}`, `1:65: test 1 "n": key "action": key "timestamp": want a number, found a string`},
 		"wrong time":      {`{"name": "n", "time": "noon", "action": {"action": "a"}, "expect": "denied"}`, `1:34: test 1 "n": key "time": "noon" is not a time; write it as 2026-07-01T18:30:00Z`},
+		"a far time":      {`{"name": "n", "action": {"action": "a", "timestamp": -1e18}, "expect": "denied"}`, `1:36: test 1 "n": key "action": timestamp: the time is outside the years 1 to 9999; write seconds since 1970, not milliseconds, from -62135596800 to 253402300799`},
 		"two times":       {`{"name": "n", "time": "2026-07-01T18:30:00Z", "action": {"action": "a", "timestamp": 1}, "expect": "denied"}`, `1:12: test 1 "n": time and the action's timestamp are both set; leave one of them out`},
 		"denied by none":  {`{"name": "n", "action": {"action": "a"}, "expect": "denied", "violates": []}`, `1:12: test 1 "n": an action that violates nothing is not denied; name the norms in violates, or leave it out`},
 		"same name": {`{"name": "n", "action": {"action": "a"}, "expect": "denied"}, {"name": "n", "action": {"action": "b"}, "expect": "denied"}`,

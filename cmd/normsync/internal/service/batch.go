@@ -44,6 +44,9 @@ func (s *Service) CheckAll(ctx context.Context, actions iter.Seq2[normsync.Actio
 				if err := RequireVerb(a); err != nil {
 					return fmt.Errorf("%w (action %d of the log)", err, number)
 				}
+				if err := RequireTime(a.Time); err != nil {
+					return fmt.Errorf("%w action of agent %q: %w (action %d of the log)", normsync.ErrInvalid, a.Agent, err, number)
+				}
 				v := s.judgeBy(constitution, a)
 				s.happened(v)
 				if w != nil && len(v.Violations) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -149,6 +150,33 @@ func TestVerdictAsJSON(t *testing.T) {
 	text, err = s.Judge(normsync.Action{Verb: "walk"}).MarshalJSON()
 	require.NoError(t, err)
 	require.Equal(t, `{"allowed":true,"violation_count":0,"has_violations":false,"violations":[]}`, string(text))
+}
+
+func TestRequireTime(t *testing.T) {
+	for _, seconds := range []int64{math.MinInt64, -1e18, -62135596801, 253402300800, 1767225600123, 1e18, math.MaxInt64} {
+		require.EqualError(t, service.RequireTime(time.Unix(seconds, 0)),
+			"the time is outside the years 1 to 9999; write seconds since 1970, not milliseconds, from -62135596800 to 253402300799", "%d", seconds)
+	}
+	for _, good := range []time.Time{{}, time.Time{}.Add(1), time.Unix(-1, 0), time.Unix(0, 0), time.Now(), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC)} {
+		require.NoError(t, service.RequireTime(good), "%v", good)
+	}
+}
+
+// A log in milliseconds would be judged outside the windows of norms.
+func TestCheckAllRefusesTimesThatAreNone(t *testing.T) {
+	s, _ := open(t)
+	log := normsync.ReadActions(strings.NewReader(`{"agent_id":"a","action":"walk","timestamp":253402300799}{"agent_id":"b","action":"walk","timestamp":1767225600123}`))
+	judged := 0
+	for _, err := range s.CheckAll(t.Context(), log, true) {
+		if judged++; judged == 1 {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, normsync.ErrInvalid)
+		require.ErrorContains(t, err, `action of agent "b": the time is outside the years 1 to 9999`)
+		require.ErrorContains(t, err, "(action 2 of the log)")
+	}
+	require.Equal(t, 2, judged)
 }
 
 func TestRequireVerb(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/normsync/normsync"
@@ -65,6 +66,22 @@ func RequireVerb(a normsync.Action) error {
 	}
 	return fmt.Errorf("%w action of agent %q: it has no verb; say what the agent does", normsync.ErrInvalid, a.Agent)
 }
+
+// RequireTime returns an error if a time is outside the years 1 to 9999, in which the
+// windows of norms and the times in reports are. The zero time, which is none, is fine.
+func RequireTime(t time.Time) error {
+	if s := t.Unix(); s < minTime || s > maxTime { // unlike the year, exact for each time
+		return fmt.Errorf("the time is outside the years 1 to 9999; write seconds since 1970, not milliseconds, from %d to %d", int64(minTime), int64(maxTime))
+	}
+	return nil
+}
+
+// minTime and maxTime are the first and the last second of the years 1 to 9999, counted
+// from 1970.
+const (
+	minTime = -62135596800
+	maxTime = 253402300799
+)
 
 // HasWord reports whether a text has a word that can be seen.
 func HasWord(text string) bool {
