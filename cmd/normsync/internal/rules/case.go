@@ -28,8 +28,7 @@ var caseKeys = strictjson.Keys{
 // actionKeys are the keys of a [normsync.Action]. Its UnmarshalJSON skips other keys,
 // but a test with a misspelt key would test something else.
 var actionKeys = strictjson.Keys{
-	Known:    []string{"id", "agent_id", "action", "location", "target", "faction", "timestamp", "facts", "metadata"},
-	Required: []string{"action"},
+	Known: []string{"id", "agent_id", "action", "location", "target", "faction", "timestamp", "facts", "metadata"},
 }
 
 // addCases adds the tests of a file.
@@ -122,6 +121,9 @@ func readAction(d *strictjson.Decoder, text []byte) (a normsync.Action, err erro
 		_, err := d.ReadString()
 		return err
 	})
+	if err == nil && verb == start {
+		err = d.Errorf(start, `the verb is missing; write it as in {"agent_id": "hero", "action": "attack"}`)
+	}
 	if err != nil {
 		return a, err
 	}

@@ -37,7 +37,7 @@ func TestWhatIsWrongWithACaseHasAPlace(t *testing.T) {
 		"unknown verdict": {`{"name": "n", "expect": "deny"}`, `1:36: test 1 "n": key "expect": "deny" is unknown; use allowed or denied`},
 		"no action":       {`{"name": "n", "expect": "denied"}`, `1:12: test 1 "n": key "action" is missing`},
 		"misspelt action": {`{"name": "n", "action": {"action": "a", "locaton": "b"}, "expect": "denied"}`, `1:52: test 1 "n": key "action": key "locaton" is unknown; the keys are id, agent_id, action, location, target, faction, timestamp, facts, metadata`},
-		"no verb":         {`{"name": "n", "action": {"agent_id": "a"}, "expect": "denied"}`, `1:36: test 1 "n": key "action": key "action" is missing`},
+		"no verb":         {`{"name": "n", "action": {"agent_id": "a"}, "expect": "denied"}`, `1:36: test 1 "n": key "action": the verb is missing; write it as in {"agent_id": "hero", "action": "attack"}`},
 		"blank verb":      {`{"name": "n", "action": {"action": " "}, "expect": "denied"}`, `1:47: test 1 "n": key "action": it has no verb; say what the agent does`},
 		"null":            {`{"name": "n", "action": {"action": null}, "expect": "denied"}`, `1:47: test 1 "n": key "action.action": want a string, found null`},
 		"wrong timestamp": {`{"name": "n", "action": {"action": "a", "timestamp": "x"}, "expect": "denied"}`, `1:65: test 1 "n": key "action": key "timestamp": want a number, found a string`},
