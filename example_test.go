@@ -119,7 +119,7 @@ func ExampleReadNormsFS() {
 	// duel
 	// peace
 	// <nil>
-	// normsync: read "typo.json": invalid norm 1 "peace" in line 1, column 20: key "condiiton" is unknown; the keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow, advice, from, until, $schema
+	// normsync: read "typo.json": invalid norm 1 "peace" in line 1, column 20: key "condiiton" is unknown; did you mean "condition"? The keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow, advice, from, until, $schema
 	// normsync: read norms: pattern "*.jsn": no file matches it; correct the pattern, or leave it out: file does not exist
 }
 

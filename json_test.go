@@ -182,7 +182,7 @@ func TestFromAndUntilAreTimesOfRFC3339(t *testing.T) {
 
 func TestANormIsReadStrictly(t *testing.T) {
 	for in, want := range map[string]string{
-		`{"name":"n","prioritty":5}`:          ` at offset 12: key "prioritty" is unknown; the keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow, advice, from, until, $schema`,
+		`{"name":"n","prioritty":5}`:          ` at offset 12: key "prioritty" is unknown; did you mean "priority"? The keys are id, name, description, condition, prohibited, scope, active, priority, unless, permitted, severity, shadow, advice, from, until, $schema`,
 		`{"name":"n","Scope":"town"}`:         ` at offset 12: key "Scope" is unknown; it is written "scope"`,
 		`{"name":"n","nam\u0065":"n"}`:        ` at offset 12: key "name" is there twice`,
 		`{"name":null}`:                       ` at offset 8: key "name": want a string, found null`,

@@ -53,7 +53,7 @@ func TestReadNormsSaysWhichNormIsMeant(t *testing.T) {
 		"[" + good + "\n" + good + "]": `list of norms in line 2, column 1: want a comma or the end of the array, found an object`,
 		"[" + good + ",\n]":            `norm 2 "" in line 2, column 1: want an object, found ']'`,
 		"[" + good + "]\n[]":           `list of norms in line 2, column 1: want the end of the text, found an array`,
-		"[\n" + good + ",\n " + `{"name":"tollgate","prohibbited":"cross"}]`:                    `norm 2 "tollgate" in line 3, column 21: key "prohibbited" is unknown; the keys are id, name,`,
+		"[\n" + good + ",\n " + `{"name":"tollgate","prohibbited":"cross"}]`:                    `norm 2 "tollgate" in line 3, column 21: key "prohibbited" is unknown; did you mean "prohibited"? The keys are id, name,`,
 		"[\n" + good + ",\r\n\r\n " + `{"name":"tollgate"}]`:                                    `norm 2 "tollgate" in line 4, column 2: Prohibited and Permitted are both empty; name the verbs`,
 		`{"norms":[{"name":"tollgate","prohibited":"cross","condition":"location == bridge"}]}`: `norm 1 "tollgate" in line 1, column 11: Condition: token "==" is an operator, but this is a list of tokens, not an expression; write "location:bridge"`,
 	} {

@@ -140,21 +140,26 @@ func (d *Decoder) skipUnknown(keys *Keys, key string, at int) error {
 		}
 	}
 	if keys.Unknown == RejectUnknown {
-		return d.Errorf(at, "key %.40q is unknown; the keys are %s", key, strings.Join(keys.Known, ", "))
+		known := strings.Join(keys.Known, ", ")
+		if near, ok := similar(keys.Known, key); ok {
+			return d.Errorf(at, "key %.40q is unknown; did you mean %q? The keys are %s", key, near, known)
+		}
+		return d.Errorf(at, "key %.40q is unknown; the keys are %s", key, known)
 	}
-	if near, ok := keys.near(key); ok {
+	if near, ok := similar(keys.Near, key); ok {
 		return d.Errorf(at, "key %.40q is unknown, and similar to %q; write %q, or choose a key that differs more", key, near, near)
 	}
 	return d.SkipValue()
 }
 
-// near returns the key of Near that an unknown key is similar to, if it is not that key.
-func (k *Keys) near(key string) (string, bool) {
-	if len(k.Near) == 0 || slices.Contains(k.Near, key) {
+// similar returns the one of several keys that another key is similar to, if it is not
+// that key.
+func similar(keys []string, key string) (string, bool) {
+	if len(keys) == 0 || slices.Contains(keys, key) {
 		return "", false
 	}
 	var words nearest.Words
-	for _, name := range k.Near {
+	for _, name := range keys {
 		words.Add(name, 1)
 	}
 	return words.Find(strings.ToLower(strings.TrimSpace(key)), false)

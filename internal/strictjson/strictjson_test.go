@@ -129,6 +129,7 @@ func TestErrorsNameTheKeyAndThePlace(t *testing.T) {
 		`{"A":"x"}`:              `at offset 1: key "A" is unknown; it is written "a"`,
 		`{"LI\u017Ft":[]}`:       `at offset 1: key "LIſt" is unknown; it is written "list"`,
 		`{"z":1}`:                `at offset 1: key "z" is unknown; the keys are a, b, c, d, list`,
+		`{"lsit":[]}`:            `at offset 1: key "lsit" is unknown; did you mean "list"? The keys are a, b, c, d, list`,
 		`{"a":5}`:                `at offset 5: key "a": want a string, found a number`,
 		`{"a":null}`:             `at offset 5: key "a": want a string, found null`,
 		`{"b":"true"}`:           `at offset 5: key "b": want true or false, found a string`,

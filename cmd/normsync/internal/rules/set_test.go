@@ -77,7 +77,7 @@ func TestProblemsHavePlaces(t *testing.T) {
 		"one test":        {`{"norms": [], "test": []}`, []string{`f.json:1:15: key "test" is unknown, and similar to "tests"; write "tests", or choose a key that differs more`}},
 		"behind a mark":   {"\uFEFF[1]", []string{"f.json:1:5: norm 1: want an object, found a number"}},
 		"several norms": {"[\n  {\"name\": \"a\", \"prohibit\": \"b\"},\n  " + peace + ",\n  {\"name\": \"c\",\n   \"condition\": \"x == y\", \"prohibited\": \"b\"},\n  {\"name\": \"d\"}\n]", []string{
-			`f.json:2:17: norm 1: key "prohibit" is unknown; the keys are id, name, `,
+			`f.json:2:17: norm 1: key "prohibit" is unknown; did you mean "prohibited"? The keys are id, name, `,
 			`f.json:5:17: norm "c": Condition: `,
 			`f.json:6:3: norm "d": Prohibited and Permitted are both empty`,
 		}},
