@@ -37,7 +37,10 @@ var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 
 // 90m or 7d.
 func parseTime(text string) (time.Time, error) {
 	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, text); err == nil && service.RequireTime(t) == nil {
+		if t, err := time.Parse(layout, text); err == nil {
+			if service.RequireTime(t) != nil {
+				return time.Time{}, outside(text)
+			}
 			return t.UTC(), nil
 		}
 	}
@@ -46,6 +49,9 @@ func parseTime(text string) (time.Time, error) {
 			return time.Time{}, fmt.Errorf("%s looks like a year; write %s-01-01, or %s.0 for seconds since 1970", quote(text), text, text)
 		}
 		return t, nil
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		return time.Time{}, outside(text)
 	}
 	ago := text
 	if days, ok := strings.CutSuffix(text, "d"); ok {
@@ -59,7 +65,11 @@ func parseTime(text string) (time.Time, error) {
 	if text == "now" {
 		return time.Now().UTC(), nil
 	}
-	return time.Time{}, fmt.Errorf("%s is not a time; write a date such as 2026-07-01 or 2026-07-01T18:30:00Z in the years 1 to 9999, seconds from 0 to 253402300799 since 1970, or a duration ago such as 90m or 7d", quote(text))
+	return time.Time{}, fmt.Errorf("%s is not a time; write a date such as 2026-07-01 or 2026-07-01T18:30:00Z, seconds since 1970, or a duration ago such as 90m or 7d", quote(text))
+}
+
+func outside(text string) error {
+	return fmt.Errorf("%s is no time that is possible here; write a date in the years 1 to 9999, or decimal seconds since 1970 from 0 to 253402300799, with at most 9 digits after the point", quote(text))
 }
 
 // parseUnix parses decimal seconds since 1970, exact to the nanosecond.

@@ -31,9 +31,13 @@ func TestParseTime(t *testing.T) {
 		require.WithinDuration(t, time.Now().Add(-ago), got, time.Minute, text)
 		require.Equal(t, time.UTC, got.Location())
 	}
-	for _, text := range []string{"tomorrow", "-1", "-5m", "1.2345678901", "1.x", "2026-13-01", "d", "99999999d", "253402300800", "1e9", "-1e18", "0000-12-31", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"} {
+	for _, text := range []string{"tomorrow", "-5m", "1.x", "2026-13-01", "d", "99999999d"} {
 		_, err := parseTime(text)
-		require.ErrorContains(t, err, "is not a time; write a date such as 2026-07-01 or 2026-07-01T18:30:00Z in the years 1 to 9999, seconds from 0 to 253402300799 since 1970", text)
+		require.ErrorContains(t, err, "is not a time; write a date such as", text)
+	}
+	for _, text := range []string{"-1", "-1e18", "1e9", "253402300800", "1767225600123", "1.2345678901", "0000-12-31", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"} {
+		_, err := parseTime(text)
+		require.ErrorContains(t, err, "write a date in the years 1 to 9999, or decimal seconds since 1970 from 0 to 253402300799", text)
 	}
 	_, err := parseTime("2026")
 	require.ErrorContains(t, err, `"2026" looks like a year; write 2026-01-01, or 2026.0 for seconds since 1970`)
