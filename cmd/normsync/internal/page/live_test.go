@@ -38,8 +38,7 @@ func TestACheckAppearsOnThePage(t *testing.T) {
 	}
 	require.Equal(t, "1 new, 1 since you opened the page", b.text("#violations-status"))
 	require.Equal(t, "1 new violation, the last by hero, of peace", value[string](b, `document.querySelector("[aria-live=polite]").textContent`))
-	b.wait(`document.querySelector("#agent-list")?.innerText.includes("hero")`)
-	require.Contains(t, b.text("#agent-list"), "0.0 %")
+	b.wait(`/hero.*0\.0 %/s.test(document.querySelector("#agent-list")?.innerText)`) // at first the rate may not be known
 
 	w.check(`{"agent_id": "mage", "action": "cast_fireball", "location": "forest"}`)
 	b.wait(`document.querySelectorAll("#violation-list > li").length === 2`)
@@ -133,8 +132,9 @@ func TestHostileTextIsShownAndNotObeyed(t *testing.T) {
 	w.check(body(map[string]string{"agent_id": strings.Repeat("m", 3000), "action": "attack"}))
 	unseen := "bo\u200bss\u202eevil\u2066x\u0000\u001b[31m\u00a0z\u2800"
 	w.check(body(map[string]string{"agent_id": unseen, "action": "attack", "location": strings.Repeat("w", 5000)}))
-	// Every action breaks the amended norm, and all but five another one.
-	b.wait(`document.querySelectorAll("#violation-list > li").length === 10`)
+	// Every action breaks the amended norm, and all but five another one. All have to be
+	// there before the click, since later ones are held back while somebody reads.
+	b.wait(`document.querySelector("#violations-more").textContent === "Show more (%d left)"`, 2*len(hostile)+3-10)
 	b.click("#violations-more")
 	b.wait(`document.querySelectorAll("#violation-list > li").length === %d`, 2*len(hostile)+3)
 	b.click("#agents-more")
@@ -394,6 +394,7 @@ func TestAssistiveTechnologyHasNamesForEverything(t *testing.T) {
 		require.NotContains(t, inDialog[role], "", "a %s has no name", role)
 	}
 	b.run(chromedp.KeyEvent(kb.Escape))
+	b.wait(`!document.querySelector("#change-dialog").open`)
 
 	page := roles()
 	for _, role := range []string{"banner", "main"} {
