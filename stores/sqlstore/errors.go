@@ -66,6 +66,15 @@ func sqliteCode(err error) int {
 	return 0
 }
 
+// explain says what an error of a call with this context means, and what to do. The end of
+// the context may close the connection, and then the next statement says that only.
+func (s *Store) explain(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	return s.engine.explain(err)
+}
+
 func explainSQLite(err error) error {
 	switch sqliteCode(err) {
 	case sqliteBusy:

@@ -116,6 +116,42 @@ func TestOpenSQLiteWaitsToChangeTheJournalMode(t *testing.T) {
 	require.NoError(t, receive(t, opened, "the store is open"))
 }
 
+// The context may end between any two statements of a call.
+func TestACallThatRunsOutOfTimeSaysSo(t *testing.T) {
+	eachEngine(t, func(t *testing.T, place string) {
+		s := mustOpen(t, place)
+		m, err := normsync.Open(t.Context(), s, nil)
+		require.NoError(t, err)
+		tx, err := openDB(t, place).BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(t.Context(), "UPDATE normsync_counters SET last = last") // so that nothing can be appended
+		require.NoError(t, err)
+		for limit := time.Duration(0); limit < 8*time.Millisecond; limit += 100 * time.Microsecond {
+			for name, call := range map[string]func(context.Context) error{
+				"AppendViolations": func(ctx context.Context) error { return s.AppendViolations(ctx, violation(0)) },
+				"Apply":            func(ctx context.Context) error { _, err := m.Apply(ctx, enact("late", "")); return err },
+				"WaitRevisions":    func(ctx context.Context) error { return s.WaitRevisions(ctx, 0) },
+			} {
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				err := call(ctx)
+				require.ErrorIs(t, err, context.DeadlineExceeded, "%s within %v", name, limit)
+				require.NotErrorIs(t, err, sqlstore.ErrUnknownOutcome, "%s within %v", name, limit)
+				cancel()
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			if other, err := open(ctx, place); err == nil {
+				require.NoError(t, other.Close())
+			} else {
+				require.ErrorIs(t, err, context.DeadlineExceeded, "open within %v", limit)
+			}
+			cancel()
+		}
+		require.NoError(t, tx.Rollback())
+		require.Empty(t, all(t, s.Violations(t.Context(), 0)))
+		require.NoError(t, s.AppendViolations(t.Context(), violation(0)))
+	})
+}
+
 func TestOpenPostgresSaysWhatIsWrong(t *testing.T) {
 	server := postgresServer(t, server)
 	admin := openDB(t, "postgres "+server.DSN("postgres"))

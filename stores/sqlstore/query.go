@@ -99,7 +99,7 @@ func (s *Store) window(ctx context.Context, q normsync.ViolationQuery) (first, l
 	}
 	query, args := s.selectWindow(q)
 	err = s.db.QueryRowContext(ctx, s.engine.bind(query), args...).Scan(&first, &last)
-	return first, last, s.engine.explain(err)
+	return first, last, s.explain(ctx, err)
 }
 
 func (s *Store) selectWindow(q normsync.ViolationQuery) (query string, args []any) {

@@ -108,7 +108,7 @@ func New(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error)
 	}
 	s.closed, s.end = context.WithCancel(context.Background())
 	if err := s.prepare(ctx); err != nil {
-		return nil, opError("open store", e.explain(err))
+		return nil, opError("open store", s.explain(ctx, err))
 	}
 	return s, nil
 }
@@ -292,20 +292,20 @@ func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
 func (s *Store) transact(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, s.engine.txOptions)
 	if err != nil {
-		return s.engine.explain(err)
+		return s.explain(ctx, err)
 	}
 	if err := f(tx); err != nil {
 		// Without a COMMIT the database stores nothing, also if the
 		// connection is gone and Rollback fails.
 		_ = tx.Rollback()
-		return s.engine.explain(err)
+		return s.explain(ctx, err)
 	}
 	if err := ctx.Err(); err != nil {
 		_ = tx.Rollback()
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		explained := s.engine.explain(err)
+		explained := s.explain(ctx, err)
 		if s.engine.isUnknown(err) {
 			return fmt.Errorf("%w: %w; read the store to see whether the batch is there", ErrUnknownOutcome, explained)
 		}
@@ -397,7 +397,7 @@ func (s *Store) page(ctx context.Context, query string, args []any, limit int) (
 	}
 	rows, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, false, s.engine.explain(err)
+		return nil, false, s.explain(ctx, err)
 	}
 	defer rows.Close()
 	for size := 0; size < pageBytes && rows.Next(); {
@@ -410,7 +410,7 @@ func (s *Store) page(ctx context.Context, query string, args []any, limit int) (
 		more = len(page) == limit || size >= pageBytes
 	}
 	if err := rows.Err(); err != nil {
-		return nil, false, s.engine.explain(err)
+		return nil, false, s.explain(ctx, err)
 	}
 	return page, more, nil
 }
