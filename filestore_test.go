@@ -596,6 +596,18 @@ func TestFileStoreDeletesWhatALowerMaxBytesNoLongerAllows(t *testing.T) {
 	require.EqualValues(t, 49, last)
 }
 
+func TestFileStoreClosesASegmentAt64MiBByDefault(t *testing.T) {
+	dir := t.TempDir()
+	s := openFileStore(t, dir, nil)
+	of1MiB := normsync.Violation{Action: normsync.Action{Metadata: `"` + strings.Repeat("x", 1<<20) + `"`}}
+	for _, c := range []struct{ violations, segments int }{{60, 1}, {3, 1}, {3, 2}} {
+		require.NoError(t, s.AppendViolations(t.Context(), slices.Repeat([]normsync.Violation{of1MiB}, c.violations)...))
+		files, err := filepath.Glob(filepath.Join(dir, "violations-*"))
+		require.NoError(t, err)
+		require.Len(t, files, c.segments)
+	}
+}
+
 func TestStoredEditionIsThatOfTheViolation(t *testing.T) {
 	for _, v := range []normsync.Violation{
 		{}, {Edition: 1}, {Edition: 1<<64 - 1},
