@@ -67,6 +67,15 @@ func TestRestoreKeepsWhatTheDeclarationsStillNeed(t *testing.T) {
 	require.Equal(t, "HOT moved new", after.Facts(at(5, "a", "run", "")))
 }
 
+func TestRestoreForgetsWhatTheSnapshotDoesNotHave(t *testing.T) {
+	m := memoryOf(t, nil, normsync.Fact{Name: "alarm", After: "*", Per: "world"}, normsync.Fact{Name: "seen", After: "*"})
+	empty := snapshotOf(t, m)
+	m.Happened(at(0, "a", "run", ""))
+	require.Equal(t, "alarm seen", m.Facts(at(1, "a", "run", "")))
+	require.NoError(t, m.Restore(strings.NewReader(empty)))
+	require.Empty(t, m.Facts(at(1, "a", "run", "")))
+}
+
 func TestRestoreSaysWhatIsWrong(t *testing.T) {
 	m := memoryOf(t, nil, normsync.Fact{Name: "f", After: "*"})
 	m.Happened(at(0, "a", "run", ""))
