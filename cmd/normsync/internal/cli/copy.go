@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,9 @@ meanwhile.`,
 				return err
 			}
 			defer closeStore(from, &err)
+			if service.SameStore(args[0], args[1]) {
+				return fmt.Errorf("normsync: copy %s to %s: both are the same store; name another one to copy to", quote(service.Redact(args[0])), quote(service.Redact(args[1])))
+			}
 			to, err := service.OpenStore(ctx, args[1], service.Create)
 			if err != nil {
 				return err

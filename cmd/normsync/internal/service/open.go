@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -40,10 +41,7 @@ type Store interface {
 // The error wraps fs.ErrNotExist if mode is Read or Write and there is no such
 // store. Errors do not show passwords.
 func OpenStore(ctx context.Context, location string, mode Mode) (Store, error) {
-	scheme, rest, found := strings.Cut(location, ":")
-	if !found || len(scheme) == 1 { // a path, on Windows perhaps with the letter of a drive
-		scheme, rest = "sqlite", location
-	}
+	scheme, rest := splitLocation(location)
 	if rest == "" {
 		return nil, fmt.Errorf("normsync: open store %q: nothing follows %q; name a path, such as %s", location, scheme+":", "sqlite:norms.db")
 	}
@@ -61,6 +59,34 @@ func OpenStore(ctx context.Context, location string, mode Mode) (Store, error) {
 		return openNATS(ctx, location, mode)
 	}
 	return nil, fmt.Errorf("normsync: open store %q: unknown kind of store %q; use a path, file:DIR, sqlite:PATH, postgres://... or nats://HOST/NAME", Redact(location), scheme)
+}
+
+func splitLocation(location string) (scheme, rest string) {
+	scheme, rest, found := strings.Cut(location, ":")
+	if !found || len(scheme) == 1 { // a path, on Windows perhaps with the letter of a drive
+		return "sqlite", location
+	}
+	return scheme, rest
+}
+
+// SameStore reports whether two locations name one store that exists. Two paths may be
+// spelled in different ways, and lead through links. Of servers it compares the addresses
+// without users and passwords, so it does not know that two names are of one machine.
+func SameStore(a, b string) bool {
+	schemeA, restA := splitLocation(a)
+	schemeB, restB := splitLocation(b)
+	switch schemeA {
+	case "file", "sqlite":
+		infoA, errA := os.Stat(restA)
+		infoB, errB := os.Stat(restB)
+		return schemeA == schemeB && errA == nil && errB == nil && os.SameFile(infoA, infoB)
+	}
+	urlA, errA := url.Parse(strings.Replace(a, "postgresql:", "postgres:", 1))
+	urlB, errB := url.Parse(strings.Replace(b, "postgresql:", "postgres:", 1))
+	if errA != nil || errB != nil {
+		return a == b
+	}
+	return urlA.Scheme == urlB.Scheme && urlA.Host == urlB.Host && urlA.Path == urlB.Path && urlA.RawQuery == urlB.RawQuery
 }
 
 func openFile(dir string, mode Mode) (Store, error) {

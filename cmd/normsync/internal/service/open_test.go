@@ -96,3 +96,20 @@ func TestRedact(t *testing.T) {
 		require.Equal(t, want, service.Redact(location))
 	}
 }
+
+func TestSameStoreOfServers(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"postgres://host/world", "postgresql://ann:secret@host/world", true},
+		{"nats://host:4222/world", "nats://host:4222/world", true},
+		{"postgres://host/world", "postgres://host/other", false},
+		{"postgres://host/world", "postgres://host/world?search_path=a", false},
+		{"postgres://host/world", "nats://host/world", false},
+		{"postgres://host/world", "world.db", false},
+	} {
+		require.Equal(t, c.same, service.SameStore(c.a, c.b), "%s %s", c.a, c.b)
+		require.Equal(t, c.same, service.SameStore(c.b, c.a), "%s %s", c.b, c.a)
+	}
+}
