@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,17 +67,17 @@ func importPython(ctx context.Context, path string) (*PythonData, error) {
 	defer tx.Rollback()
 	d := new(PythonData)
 	if err := d.readNorms(ctx, tx); err != nil {
-		return nil, fmt.Errorf("table norms: %w; check that the file is a database of the Python tool", err)
+		return nil, fmt.Errorf("table norms: %w", err)
 	}
 	if err := d.readViolations(ctx, tx); err != nil {
-		return nil, fmt.Errorf("table violations: %w; check that the file is a database of the Python tool", err)
+		return nil, fmt.Errorf("table violations: %w", err)
 	}
 	return d, nil
 }
 
 func (d *PythonData) readNorms(ctx context.Context, tx *sql.Tx) error {
 	// An empty text stands for NULL, which some versions of the tool wrote.
-	rows, err := tx.QueryContext(ctx, `SELECT COALESCE(name, ''), COALESCE(description, ''), COALESCE(condition, ''), COALESCE(prohibited, ''),
+	rows, err := query(ctx, tx, `SELECT rowid, COALESCE(name, ''), COALESCE(description, ''), COALESCE(condition, ''), COALESCE(prohibited, ''),
 		COALESCE(scope, ''), COALESCE(active, 1), COALESCE(priority, 0) FROM norms ORDER BY rowid`)
 	if err != nil {
 		return err
@@ -85,20 +86,28 @@ func (d *PythonData) readNorms(ctx context.Context, tx *sql.Tx) error {
 	active := map[string]normsync.Norm{}
 	for rows.Next() {
 		var n normsync.Norm
-		var isActive bool
-		if err := rows.Scan(&n.Name, &n.Description, &n.Condition, &n.Prohibited, &n.Scope, &isActive, &n.Priority); err != nil {
+		var row int64
+		var activeValue, priority any // SQLite takes any value in any column
+		if err := rows.Scan(&row, &n.Name, &n.Description, &n.Condition, &n.Prohibited, &n.Scope, &activeValue, &priority); err != nil {
 			return err
 		}
 		if n.Scope == "global" {
 			n.Scope = ""
 		}
-		err := n.Validate()
+		isActive, err := boolean(activeValue)
+		if err != nil {
+			err = fmt.Errorf("%w norm %q: active: %w", normsync.ErrInvalid, n.Name, err)
+		} else if n.Priority, err = integer(priority); err != nil {
+			err = fmt.Errorf("%w norm %q: priority: %w", normsync.ErrInvalid, n.Name, err)
+		} else {
+			err = n.Validate()
+		}
 		if other, ok := active[n.Name]; err == nil && isActive && ok {
 			err = fmt.Errorf("%w: another norm named %q forbids %q if %q; give one of them another name", normsync.ErrExists, n.Name, other.Prohibited, other.Condition)
 		}
 		n.Repealed = !isActive
 		if err != nil {
-			d.Refused = append(d.Refused, RefusedNorm{n, err})
+			d.Refused = append(d.Refused, RefusedNorm{n, fmt.Errorf("%w (row %d of the table norms)", err, row)})
 			continue
 		}
 		if isActive {
@@ -110,7 +119,7 @@ func (d *PythonData) readNorms(ctx context.Context, tx *sql.Tx) error {
 }
 
 func (d *PythonData) readViolations(ctx context.Context, tx *sql.Tx) error {
-	rows, err := tx.QueryContext(ctx, `SELECT COALESCE(norm_id, ''), COALESCE(norm_name, ''), COALESCE(agent_id, ''), COALESCE(description, ''),
+	rows, err := query(ctx, tx, `SELECT rowid, COALESCE(norm_id, ''), COALESCE(norm_name, ''), COALESCE(agent_id, ''), COALESCE(description, ''),
 		COALESCE(severity, 'warn'), COALESCE(timestamp, 0.0) FROM violations ORDER BY timestamp, rowid`)
 	if err != nil {
 		return err
@@ -118,20 +127,68 @@ func (d *PythonData) readViolations(ctx context.Context, tx *sql.Tx) error {
 	defer rows.Close()
 	for rows.Next() {
 		var v normsync.Violation
+		var row int64
 		var normID, sentence string
-		var timestamp float64
-		if err := rows.Scan(&normID, &v.NormName, &v.Action.Agent, &sentence, &v.Severity, &timestamp); err != nil {
+		var value any
+		if err := rows.Scan(&row, &normID, &v.NormName, &v.Action.Agent, &sentence, &v.Severity, &value); err != nil {
 			return err
+		}
+		timestamp, err := number(value)
+		if err != nil {
+			return fmt.Errorf("row %d, of norm %q and agent %q: timestamp: %w", row, v.NormName, v.Action.Agent, err)
 		}
 		v.NormID, _ = normsync.ParseID(normID) // zero if it is none
 		v.Action.Verb, v.Action.Location = parseSentence(sentence, v.Action.Agent, v.NormName)
 		v.Action.Time = pythonTime(timestamp)
 		if v, err = v.Canonical(); err != nil {
-			return err
+			return fmt.Errorf("row %d, of norm %q and agent %q: %w", row, v.NormName, v.Action.Agent, err)
 		}
 		d.Violations = append(d.Violations, v)
 	}
 	return rows.Err()
+}
+
+func query(ctx context.Context, tx *sql.Tx, text string) (*sql.Rows, error) {
+	rows, err := tx.QueryContext(ctx, text)
+	if err != nil {
+		err = fmt.Errorf("%w; check that the file is a database of the Python tool", err)
+	}
+	return rows, err
+}
+
+// textOf returns a value of SQLite as text, in which the real number 7.0 is 7.
+func textOf(value any) string {
+	if b, ok := value.([]byte); ok {
+		return string(b)
+	}
+	return fmt.Sprint(value)
+}
+
+func boolean(value any) (bool, error) {
+	b, err := strconv.ParseBool(textOf(value))
+	if err != nil {
+		return false, fmt.Errorf("%.40q is neither 1 nor 0; correct it in the file", textOf(value))
+	}
+	return b, nil
+}
+
+func integer(value any) (int, error) {
+	n, err := strconv.Atoi(textOf(value))
+	if err != nil {
+		return 0, fmt.Errorf("%.40q is not a whole number; correct it in the file", textOf(value))
+	}
+	return n, nil
+}
+
+func number(value any) (float64, error) {
+	if f, ok := value.(float64); ok {
+		return f, nil
+	}
+	f, err := strconv.ParseFloat(textOf(value), 64)
+	if err != nil {
+		return 0, fmt.Errorf("%.40q is not a number of seconds; correct it in the file", textOf(value))
+	}
+	return f, nil
 }
 
 // parseSentence returns the verb and the location of a sentence such as

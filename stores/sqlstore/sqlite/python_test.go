@@ -83,6 +83,44 @@ func TestImportPython(t *testing.T) {
 	require.Equal(t, before, after, "the file stays as it is")
 }
 
+// SQLite takes any value in any column. The row of one that cannot be read is named.
+func TestImportPythonNamesTheRowOfABadValue(t *testing.T) {
+	path := pythonDB(t, `INSERT INTO norms VALUES
+		('1', 'good', '', 'a', 'b', 'global', '1', '5'),
+		('2', 'urgent', '', 'a', 'c', 'global', 1, 'high'),
+		('3', 'half', '', 'a', 'd', 'global', 1, 0.5),
+		('4', 'huge', '', 'a', 'e', 'global', 1, 1e30),
+		('5', 'maybe', '', 'a', 'f', 'global', 'perhaps', 0),
+		('6', 'blob', '', 'a', 'g', 'global', 1, x'ff'),
+		('7', '', '', 'a', 'h', 'global', 1, 0),
+		('8', 'far', '', 'a', 'i', 'global', 1, 4294967296),
+		('9', 'real', '', 'a', 'j', 'global', 1.0, 7.0)`)
+	d, err := sqlite.ImportPython(t.Context(), path)
+	require.NoError(t, err)
+	require.Equal(t, []normsync.Norm{{Name: "good", Condition: "a", Prohibited: "b", Priority: 5}, {Name: "real", Condition: "a", Prohibited: "j", Priority: 7}}, d.Norms)
+	var refused []string
+	for _, r := range d.Refused {
+		require.ErrorIs(t, r.Err, normsync.ErrInvalid)
+		refused = append(refused, r.Err.Error())
+	}
+	require.Equal(t, []string{
+		`normsync: invalid norm "urgent": priority: "high" is not a whole number; correct it in the file (row 2 of the table norms)`,
+		`normsync: invalid norm "half": priority: "0.5" is not a whole number; correct it in the file (row 3 of the table norms)`,
+		`normsync: invalid norm "huge": priority: "1e+30" is not a whole number; correct it in the file (row 4 of the table norms)`,
+		`normsync: invalid norm "maybe": active: "perhaps" is neither 1 nor 0; correct it in the file (row 5 of the table norms)`,
+		`normsync: invalid norm "blob": priority: "\xff" is not a whole number; correct it in the file (row 6 of the table norms)`,
+	}, refused[:5])
+	require.Contains(t, refused[5], "(row 7 of the table norms)")
+	require.Contains(t, refused[6], "(row 8 of the table norms)")
+	require.Len(t, refused, 7)
+
+	path = pythonDB(t, `INSERT INTO violations VALUES
+		('a', '', 'peace', 'x', 'hero', '', 'warn', '1700000000.5'), ('b', '', 'peace', 'x', 'hero', '', 'warn', 'noon')`)
+	_, err = sqlite.ImportPython(t.Context(), path)
+	require.ErrorContains(t, err, `table violations: row 2, of norm "peace" and agent "hero": timestamp: "noon" is not a number of seconds; correct it in the file`)
+	require.NotContains(t, err.Error(), "check that the file is a database")
+}
+
 func TestImportPythonSaysWhatIsWrong(t *testing.T) {
 	_, err := sqlite.ImportPython(t.Context(), filepath.Join(t.TempDir(), "norms.db"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
