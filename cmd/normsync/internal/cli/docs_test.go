@@ -223,7 +223,7 @@ const docsJSON = "What `--json` writes:\n\n| Command | Keys of the object |\n| -
 	"| `check --actions`, the summary | `actions`, `allowed`, `denied`, `violation_count`, `recorded`, `norms` |\n" +
 	"| `explain` | `action`, `allowed`, `findings` |\n" +
 	"| `violations` | `violations`, `violation_count`, `has_violations`, and the keys of `norms` |\n" +
-	"| `violations --follow`, for each violation | `number`, and the keys of a violation |\n" +
+	"| `violations`, for each violation, with or without `--follow` | `number` in the store, and the keys of a violation |\n" +
 	"| `revisions` | `revisions`; with `--follow`, the keys of each revision |\n" +
 	"| `diff` | `from`, `to`, `changes` |\n" +
 	"| `status` | `store`, `norms`, `violations`, `revisions` |\n" +

@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -102,11 +104,12 @@ func TestHostileNamesAreShownLiterally(t *testing.T) {
 	require.Contains(t, ok(t, "show", "[bold]peace[/bold] | <b>"), "Description: [red]\n")
 }
 
-// The violations are streamed, in the form of a report.
+// The violations are streamed, in the form of a report, with their numbers in the store.
 func TestViolationsInJSONAreAReport(t *testing.T) {
 	inEmptyFolder(t)
+	number := regexp.MustCompile(`(?m)^  \{"number":([0-9]+),`)
 	ok(t, "add", `"violations": [] & <b>`, `"violations": []`, "", "attack")
-	for _, agents := range [][]string{{}, {"a"}, {"<b>&", "\u200b\x7f\xff", `"violations": []`}} {
+	for _, agents := range [][]string{{}, {"a"}, {"<b>&", "\u200b\x7f\u00ff", "\n  {\"number\":7,", `"violations": []`}} {
 		for _, agent := range agents {
 			run(t, "", "check", agent, "attack")
 		}
@@ -120,7 +123,17 @@ func TestViolationsInJSONAreAReport(t *testing.T) {
 		require.NoError(t, s.Close(t.Context()))
 		var want strings.Builder
 		require.NoError(t, report.WriteJSON(&want))
-		require.Equal(t, want.String(), ok(t, "violations", "--json"))
+		got := ok(t, "violations", "--json")
+		require.Equal(t, want.String(), number.ReplaceAllString(got, "  {"))
+		var numbers []string
+		for i := range report.Violations {
+			numbers = append(numbers, strconv.Itoa(len(report.Violations)-i))
+		}
+		var found []string
+		for _, m := range number.FindAllStringSubmatch(got, -1) {
+			found = append(found, m[1])
+		}
+		require.Equal(t, numbers, found)
 	}
 }
 

@@ -110,8 +110,8 @@ func (a *app) listViolations(ctx context.Context, s *service.Service, q normsync
 	return r.WriteText(a.stdout)
 }
 
-// writeViolationsJSON writes what Report.WriteJSON writes for norms and violations, but
-// does not hold the violations in memory.
+// writeViolationsJSON writes what Report.WriteJSON writes for norms and violations, with
+// the number of each violation, but does not hold the violations in memory.
 func (a *app) writeViolationsJSON(c *normsync.Constitution, found iter.Seq2[normsync.StoredViolation, error]) error {
 	var frame bytes.Buffer
 	r := normsync.Report{Norms: slices.AppendSeq([]normsync.Norm{}, c.All()), Violations: []normsync.Violation{}}
@@ -130,12 +130,12 @@ func (a *app) writeViolationsJSON(c *normsync.Constitution, found iter.Seq2[norm
 		if count++; count > 1 {
 			out.WriteString(",")
 		}
-		text, err := json.Marshal(v.Violation)
+		text, err := violationJSON(v)
 		if err != nil {
-			return fmt.Errorf("normsync: write violation %d: %w", v.Number, err)
+			return err
 		}
 		out.WriteString("\n  ")
-		if _, err := out.Write(visible(text)); err != nil {
+		if _, err := out.Write(text); err != nil {
 			return err
 		}
 	}
@@ -144,6 +144,17 @@ func (a *app) writeViolationsJSON(c *normsync.Constitution, found iter.Seq2[norm
 	}
 	fmt.Fprintf(out, "],\n\"violation_count\": %d,\n\"has_violations\": %t\n}\n", count, count > 0)
 	return out.Flush()
+}
+
+// violationJSON returns a violation as a JSON object with its number, after which a
+// program can go on. The other keys are those of the violation.
+func violationJSON(v normsync.StoredViolation) ([]byte, error) {
+	text, err := json.Marshal(v.Violation)
+	if err != nil {
+		return nil, fmt.Errorf("normsync: write violation %d: %w", v.Number, err)
+	}
+	number := strconv.AppendUint([]byte(`{"number":`), v.Number, 10)
+	return visible(append(append(number, ','), text[1:]...)), nil
 }
 
 // followPeriod is how often a store is asked for new violations.
@@ -194,13 +205,11 @@ func (a *app) followViolations(ctx context.Context, s normsync.Store, q normsync
 
 func (a *app) writeViolationLine(v normsync.StoredViolation, asJSON bool) error {
 	if asJSON {
-		text, err := json.Marshal(v.Violation)
+		text, err := violationJSON(v)
 		if err != nil {
 			return err
 		}
-		line := append([]byte(`{"number":`), strconv.FormatUint(v.Number, 10)...)
-		line = append(append(line, ','), text[1:]...)
-		_, err = a.stdout.Write(append(visible(line), '\n'))
+		_, err = a.stdout.Write(append(text, '\n'))
 		return err
 	}
 	kind := string(v.Severity)
