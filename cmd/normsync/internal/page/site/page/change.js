@@ -144,7 +144,7 @@ export class Change {
   effects(p) {
     if (p.examined === 0) return el("p", { class: "detail" }, "No violation is recorded yet.");
     const nodes = [el("p", {}, `Of the actions behind the last ${count(p.examined, "recorded violation")}, `,
-      p.changed === 0 ? "none would be judged differently." : `${count(p.changed, "action")} would be judged differently: ${p.now_allowed.toLocaleString("en")} would be allowed, ${p.now_denied.toLocaleString("en")} would be denied.`)];
+      p.changed === 0 ? "none would be judged differently." : `${count(p.changed, "action")} would be judged differently: ${outcomes(p)}.`)];
     if (p.effects.length > 0) {
       nodes.push(el("ul", { class: "rows" }, p.effects.slice(0, 10).map((e) => el("li", {},
         el("div", { class: "row" },
@@ -156,6 +156,14 @@ export class Change {
     return el("div", {}, nodes);
   }
 }
+
+// outcomes says what would become of the actions that would be judged differently. The
+// numbers add up to all of them.
+const outcomes = (p) => [
+  [p.now_allowed, "would be allowed"],
+  [p.now_denied, "would be denied"],
+  [p.changed - p.now_allowed - p.now_denied, "would keep the verdict, but violate other norms or none"],
+].filter(([n]) => n > 0).map(([n, what]) => `${n.toLocaleString("en")} ${what}`).join(", ");
 
 const names = (list) => (list.length === 0 ? ["no violation"] : list.flatMap((n, i) => [i ? ", " : "", shown(n)]));
 
