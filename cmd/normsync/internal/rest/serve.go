@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,19 +79,4 @@ func (s *server) serve(ctx context.Context) error {
 		failed = errors.Join(failed, fmt.Errorf("normsync: serve: store recorded violations: %w", err))
 	}
 	return failed
-}
-
-// tlsConfig returns nil if the server is not to use TLS.
-func tlsConfig(o Options) (*tls.Config, error) {
-	if o.CertFile == "" && o.KeyFile == "" {
-		return nil, nil
-	}
-	if o.CertFile == "" || o.KeyFile == "" {
-		return nil, errors.New("normsync: serve: a certificate and its key belong together; set both --tls-cert and --tls-key")
-	}
-	certificate, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("normsync: serve: read certificate: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, nil
 }
