@@ -311,6 +311,21 @@ func TestTheSealIsRemovedBeforeOldSegmentsAre(t *testing.T) {
 	require.Greater(t, got["violations"].First, uint64(1))
 }
 
+func TestCloseSealsAStoreAgainIfNoSegmentCouldBeDeleted(t *testing.T) {
+	m, _ := sealedStore(t)
+	sealed := m.files()[storeDir+"/seal.json"]
+	s, err := openStore(hookFS{m, func(op, name string) error {
+		if op == "remove" && strings.HasPrefix(filepath.Base(name), "violations-") {
+			return pathError(op, name, fs.ErrPermission)
+		}
+		return nil
+	}}, littleRoom)
+	require.NoError(t, err)
+	require.NotContains(t, m.files(), storeDir+"/seal.json", "it was removed first")
+	require.NoError(t, s.Close())
+	require.Equal(t, sealed, m.files()[storeDir+"/seal.json"])
+}
+
 func TestASealThatSomebodyHasRemovedIsNotMissed(t *testing.T) {
 	m, h := sealedStore(t)
 	s, err := openStore(m, func(o *Options) {
