@@ -297,16 +297,27 @@ func checkArguments[T comparable](ctx context.Context, l storeLog[T]) error {
 func checkConcurrent(ctx context.Context, s watchedStore) error {
 	const goroutines, each = 8, 6
 	var (
-		wg    sync.WaitGroup
-		start = make(chan struct{})
-		errs  [goroutines]error
-		wins  [goroutines][each]bool // which goroutine appended which batch of revisions; all try to append each
+		wg     sync.WaitGroup
+		rounds [each]sync.WaitGroup // in each, all goroutines begin at the same time
+		errs   [goroutines]error
+		wins   [goroutines][each]bool // which goroutine appended which batch of revisions; all try to append each
 	)
+	for i := range rounds {
+		rounds[i].Add(goroutines)
+	}
 	for g := range goroutines {
 		wg.Go(func() {
-			<-start
+			begun := 0
+			defer func() {
+				for ; begun < each; begun++ { // after an error
+					rounds[begun].Done()
+				}
+			}()
 			errs[g] = catchPanic(func() error {
 				for i := range each {
+					begun++
+					rounds[i].Done()
+					rounds[i].Wait()
 					mine := sampleViolations(g*each+i, g*each+i+1)
 					if err := s.AppendViolations(ctx, mine...); err != nil {
 						return fmt.Errorf("AppendViolations: %w", err)
@@ -325,7 +336,6 @@ func checkConcurrent(ctx context.Context, s watchedStore) error {
 			})
 		})
 	}
-	close(start)
 	wg.Wait()
 	if err := cmp.Or(errs[:]...); err != nil {
 		return err
