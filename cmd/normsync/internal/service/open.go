@@ -69,9 +69,9 @@ func splitLocation(location string) (scheme, rest string) {
 	return scheme, rest
 }
 
-// SameStore reports whether two locations name one store that exists. Two paths may be
-// spelled in different ways, and lead through links. Of servers it compares the addresses
-// without users and passwords, so it does not know that two names are of one machine.
+// SameStore reports whether two locations name one store that exists. Paths are the same
+// if they lead to the same file, however they are spelled. Addresses of servers are
+// compared as text, without users and passwords, so two names of one machine differ.
 func SameStore(a, b string) bool {
 	schemeA, restA := splitLocation(a)
 	schemeB, restB := splitLocation(b)
