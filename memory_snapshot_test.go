@@ -76,6 +76,17 @@ func TestRestoreForgetsWhatTheSnapshotDoesNotHave(t *testing.T) {
 	require.Empty(t, m.Facts(at(1, "a", "run", "")))
 }
 
+func TestRestoreCountsKeysAnewBehindEvictions(t *testing.T) {
+	m := memoryOf(t, &normsync.MemoryOptions{Keys: 2}, normsync.Fact{Name: "seen", After: "*"})
+	empty := snapshotOf(t, m)
+	for i := range 50 {
+		m.Happened(at(float64(i), fmt.Sprint("a", i), "run", ""))
+	}
+	require.Equal(t, normsync.MemoryStats{Keys: 2, Evicted: 48}, m.Stats())
+	require.NoError(t, m.Restore(strings.NewReader(empty)))
+	require.Zero(t, m.Stats().Keys)
+}
+
 func TestRestoreSaysWhatIsWrong(t *testing.T) {
 	m := memoryOf(t, nil, normsync.Fact{Name: "f", After: "*"})
 	m.Happened(at(0, "a", "run", ""))
