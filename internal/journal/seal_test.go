@@ -368,6 +368,10 @@ func TestAReaderOpensWhileTheSealChanges(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
 		}},
+		{"old segments of a store without a seal are deleted", func(t *testing.T, m *memFS, h *history) {
+			_, err := openStore(m, littleRoom)
+			require.NoError(t, err)
+		}},
 		{"the store grows and is closed", func(t *testing.T, m *memFS, h *history) {
 			s, err := openStore(m, nil)
 			require.NoError(t, err)
@@ -381,6 +385,11 @@ func TestAReaderOpensWhileTheSealChanges(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for at := 1; ; at++ {
 				m, h := sealedStore(t)
+				sealed, err := readSeal(m, storeDir)
+				require.NoError(t, err)
+				if strings.Contains(c.name, "without a seal") {
+					require.NoError(t, removeSeal(m, storeDir))
+				}
 				n, happened := 0, false
 				r, err := readStore(hookFS{m, func(string, string) error {
 					if n++; n == at {
@@ -391,6 +400,7 @@ func TestAReaderOpensWhileTheSealChanges(t *testing.T) {
 				}}, nil)
 				require.NoError(t, err, "changed before operation %d", at)
 				for i := range r.logs {
+					require.GreaterOrEqual(t, r.logs[i].durable(), sealed[r.logs[i].Name].Last, "changed before operation %d", at)
 					for _, err := range r.logs[i].Read(context.Background(), 0) {
 						require.NoError(t, err)
 					}
