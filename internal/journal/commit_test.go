@@ -249,6 +249,25 @@ func TestBrokenUntilOpenedAgain(t *testing.T) {
 	}
 }
 
+func TestAnErrorNamesTheFailedWriteBeforeTheFailedUndo(t *testing.T) {
+	m := newMemFS()
+	m.put("/data/other", "")
+	fails := false
+	l := open(t, m, func(o *Options) {
+		o.FS = hookFS{m, func(op, name string) error {
+			if fails && (op == "write" || op == "truncate") {
+				return errors.New("no " + op)
+			}
+			return nil
+		}}
+	})
+	write(t, l, "1")
+	fails = true
+	err := l.Append(t.Context(), 0, Entry{1, []byte("2")})
+	require.ErrorIs(t, err, ErrBroken)
+	require.ErrorContains(t, err, "no write, and undoing what it left: no truncate")
+}
+
 func TestLinesSayWhatWasOnDiskBeforeThem(t *testing.T) {
 	m := newMemFS()
 	l := open(t, m, nil)
