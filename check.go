@@ -129,7 +129,7 @@ func (c *Constitution) violated(found *candidates, s subject) ([]uint32, *scratc
 	}
 	m := scratchPool.Get().(*scratch)
 	m.slots = m.findCandidates(m.slots, &c.forbid, s)
-	m.slots = c.withMarks(m.slots, m.keys)
+	m.slots = m.withoutKeys(c, c.withMarks(m.slots, m.keys))
 	if len(m.slots) == 0 {
 		return nil, m
 	}
@@ -402,6 +402,27 @@ func (m *scratch) findCandidates(dst []uint32, x *normIndex, s subject) []uint32
 		}
 	}
 	return dst[:n]
+}
+
+// manyKeys is the number of keys from which on it takes longer to look for a key among
+// them than to split an action.
+const manyKeys = 128
+
+// withoutKeys removes the candidates whose words are not all among the keys of the
+// action. To split a long action and file its tokens takes longer, so it is done only if
+// a candidate is left.
+func (m *scratch) withoutKeys(c *Constitution, slots []uint32) []uint32 {
+	if len(m.keys) > manyKeys {
+		return slots
+	}
+	return slices.DeleteFunc(slots, func(slot uint32) bool {
+		var words [maxTokens]uint64
+		if !c.norms.meta(slot).plain {
+			return false
+		}
+		n := token.Hashes(words[:], 0, c.norms.norm(slot).Condition)
+		return n > 0 && slices.ContainsFunc(words[:n], func(word uint64) bool { return !slices.Contains(m.keys, word) })
+	})
 }
 
 // actionTokens are the tokens and the time of an action. They decide whether a norm

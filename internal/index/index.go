@@ -117,10 +117,23 @@ func (x *Index) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
 	if n < 0 {
 		return n
 	}
-	entries, exact := x.entries(key, verbs)
-	for i := range entries {
-		e := &entries[i]
-		if e.signature&^signature == 0 && (exact || e.isFor(key, verbs)) {
+	bucket := x.bucket(key)
+	if len(bucket) >= long && isOne(verbs) {
+		verb := tag(key, verbNumber(verbs))
+		bucket = bucket[countBelow(bucket, uint64(verb)):]
+		for i := 0; i < len(bucket) && bucket[i].tag == verb; i++ {
+			if e := &bucket[i]; e.signature&^signature == 0 {
+				if n == len(dst) {
+					return -1
+				}
+				dst[n] = e.slot
+				n++
+			}
+		}
+		return n
+	}
+	for i := range bucket {
+		if e := &bucket[i]; e.signature&^signature == 0 && e.isFor(key, verbs) {
 			if n == len(dst) {
 				return -1
 			}
@@ -131,17 +144,14 @@ func (x *Index) Scan(dst []uint32, n int, key, verbs, signature uint64) int {
 	return n
 }
 
-// entries returns the entries that Scan reads, and whether all of them are filed under
-// the key and have one of the verbs.
-func (x *Index) entries(key, verbs uint64) (entries []entry, exact bool) {
+// bucket returns the entries of the bucket of a key.
+func (x *Index) bucket(key uint64) []entry {
 	b := key >> (x.shift & 63)
-	bucket := x.pages[b/pageSize].bucket(b)
-	if len(bucket) >= long && bits.OnesCount64(verbs) == 2 {
-		verb := tag(key, verbNumber(verbs))
-		return between(bucket, verb, verb), true
-	}
-	return bucket, false
+	return x.pages[b/pageSize].bucket(b)
 }
+
+// isOne reports whether verbs are the bits of one verb.
+func isOne(verbs uint64) bool { return bits.OnesCount64(verbs) == 2 }
 
 // Probed returns the number of entries that Scan reads for key, or 0 if Lists
 // rejects the key. It is the cost of a check without regard to time.
@@ -149,8 +159,12 @@ func (x *Index) Probed(key, verbs uint64) int {
 	if !x.Lists(key, verbs) {
 		return 0
 	}
-	entries, _ := x.entries(key, verbs)
-	return len(entries)
+	bucket := x.bucket(key)
+	if len(bucket) >= long && isOne(verbs) {
+		verb := tag(key, verbNumber(verbs))
+		return len(between(bucket, verb, verb))
+	}
+	return len(bucket)
 }
 
 // WithVerbs yields the slots of all clauses that may have one of the verbs. It

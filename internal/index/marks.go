@@ -1,12 +1,12 @@
 package index
 
-// Marks are one byte of the hash of each word that a clause needs, for up to four
+// Marks are one byte of the hash of each word that a clause needs, for up to eight
 // words. They rule a clause out without reading its text. The signature of an entry
 // rules out most clauses that lack a word. Marks rule out most of the others, also for an
 // action of so many words that its signature has most bits set.
 type Marks struct {
 	n     uint8
-	words [4]uint8 // eight take 4 bytes more for each norm, and a tenth off a check if no word is rare
+	words [8]uint8
 }
 
 // MarksOf returns the marks of words with these hashes.
