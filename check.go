@@ -129,7 +129,10 @@ func (c *Constitution) violated(found *candidates, s subject) ([]uint32, *scratc
 	}
 	m := scratchPool.Get().(*scratch)
 	m.slots = m.findCandidates(m.slots, &c.forbid, s)
-	m.slots = m.withoutKeys(c, c.withMarks(m.slots, m.keys))
+	if len(m.slots) > len(m.keys)/8 { // for fewer, to make the set of marks takes longer
+		m.slots = c.withMarks(m.slots, m.keys)
+	}
+	m.slots = m.withoutKeys(c, m.slots)
 	if len(m.slots) == 0 {
 		return nil, m
 	}
