@@ -107,10 +107,9 @@ const defaultSegmentBytes = 64 << 20
 // of a log that no later line of either log proves: revisions of the last Apply if
 // no violation was stored after it, and the violations of the last append, or any
 // number of violations at the end if their file is cut exactly between two lines
-// or is missing. Before a torn tail of
-// revisions is cut off, the Edition of the stored violations counts as evidence,
-// too. If Edition means something else in your program, open the store once with
-// RevisionsOnly, which cuts the tail off.
+// or is missing. Before a torn tail of revisions is cut off, the Edition of the
+// stored violations counts as evidence, too. If Edition means something else in
+// your program, open the store once with RevisionsOnly, which cuts the tail off.
 //
 // To copy a store that is being written to, copy seal.json first, then
 // violations-*.jsonl, and revisions.jsonl last. In another order the copy can have
@@ -197,9 +196,8 @@ func (s *FileStore) TornTails() []TornTail {
 // another. With ReadOnly, any number of readers may open it beside the writer. They
 // see what it appends, perhaps a moment before the append is acknowledged. A reader
 // treats a torn tail as the end of the log, and a directory that does not exist as
-// an error that wraps [fs.ErrNotExist].
-//
-// Damage is a [*CorruptError]. A negative size in o is [ErrInvalid].
+// an error that wraps [fs.ErrNotExist]. Damage is a [*CorruptError]. A negative size
+// in o is [ErrInvalid].
 func OpenFile(dir string, o *FileOptions) (*FileStore, error) {
 	if o == nil {
 		o = &FileOptions{}
@@ -320,8 +318,8 @@ func storedEdition(violation []byte) (edition uint64) {
 }
 
 // AppendRevisions appends a batch of revisions as one line. The first must have the
-// next edition. If a Prev is set, it must be the ID of the previous revision. The
-// comment of FileStore says what each error means.
+// next edition. If a Prev is set, it must be the ID of the previous revision.
+// [FileStore] explains its errors.
 func (s *FileStore) AppendRevisions(ctx context.Context, revs ...Revision) error {
 	const verb = "append revisions"
 	if err := ctx.Err(); err != nil || len(revs) == 0 {
@@ -434,8 +432,7 @@ func unreadable(line journal.Line, err error) error {
 	return corrupt
 }
 
-// AppendViolations appends violations, a line for each. The comment of FileStore says
-// what each error means.
+// AppendViolations appends violations, a line for each. [FileStore] explains its errors.
 func (s *FileStore) AppendViolations(ctx context.Context, vs ...Violation) error {
 	const verb = "append violations"
 	if err := ctx.Err(); err != nil || len(vs) == 0 {

@@ -197,8 +197,9 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 
 // WriteText writes an aligned table for each list, for a terminal, with a summary and
 // at most MaxRows rows like WriteMarkdown. It writes "No violations found." if there are
-// none, unless Violations is nil and Compliance or Findings are given. Some characters are written as in a Go string: control
-// characters, which would start escape sequences, characters with Unicode's
+// none, unless Violations is nil and Compliance or Findings are given. Some characters
+// are written as in a Go string: control characters, which would start escape
+// sequences, characters with Unicode's
 // Default_Ignorable_Code_Point, such as joiners and variation selectors, blanks
 // other than a space, and spaces at the ends of a cell. Columns without content
 // are left out. Columns are aligned if the terminal draws East Asian wide characters
