@@ -152,7 +152,7 @@ func (c *Constitution) withMarks(slots []uint32, keys []uint64) []uint32 {
 	set := index.MarkSetOf(keys)
 	kept := slots[:0]
 	for _, slot := range slots {
-		if set.HasAll(&c.norms.meta(slot).marks) {
+		if set.HasAll(&c.norms.at(slot).marks) {
 			kept = append(kept, slot)
 		}
 	}
@@ -176,28 +176,29 @@ func (c *Constitution) verify(slots []uint32, tokens *actionTokens) []uint32 {
 
 // match reports whether the norm in a slot has a verb of the action and applies to it.
 func (c *Constitution) match(slot uint32, tokens *actionTokens) bool {
-	n, m := c.norms.norm(slot), c.norms.meta(slot)
-	if m.window && !n.active(tokens.time) {
+	n := c.norms.at(slot)
+	if n.window && !n.active(tokens.time) {
 		return false
 	}
-	if m.plain { // faster, but the same
-		return tokens.HasAny(token.Action, n.verbs()) && tokens.HasAll(n.Condition) && (n.Unless == "" || !tokens.HasAny(token.Any, n.Unless))
+	condition, verbs, unless := n.condition(), n.verbs(), n.unless()
+	if n.plain { // faster, but the same
+		return tokens.HasAny(token.Action, verbs) && tokens.HasAll(condition) && (unless == "" || !tokens.HasAny(token.Any, unless))
 	}
-	return tokens.haveVerbOf(n) && tokens.meet(n)
+	return tokens.haveVerb(verbs) && tokens.meet(condition, unless)
 }
 
 // dropOverridden removes the prohibitions that permits of higher priority override.
 // The permits are candidates.
 func (c *Constitution) dropOverridden(slots, permits []uint32, tokens *actionTokens) []uint32 {
-	lowest := c.norms.norm(slots[0]).Priority
+	lowest := c.norms.at(slots[0]).priority
 	for _, slot := range slots {
-		lowest = min(lowest, c.norms.norm(slot).Priority)
+		lowest = min(lowest, c.norms.at(slot).priority)
 	}
 	slices.Sort(permits)
 	matching := permits[:0]
 	for i, slot := range permits {
-		n := c.norms.norm(slot)
-		if (i == 0 || slot != permits[i-1]) && !c.norms.meta(slot).shadow && n.Priority > lowest && c.match(slot, tokens) {
+		n := c.norms.at(slot)
+		if (i == 0 || slot != permits[i-1]) && !n.shadow && n.priority > lowest && c.match(slot, tokens) {
 			matching = append(matching, slot)
 		}
 	}
@@ -206,7 +207,7 @@ func (c *Constitution) dropOverridden(slots, permits []uint32, tokens *actionTok
 	}
 	kept := slots[:0]
 	for _, slot := range slots {
-		if !c.overridden(c.norms.norm(slot), matching, tokens) {
+		if n := c.norms.at(slot); !c.overridden(n.verbs(), n.priority, matching, tokens) {
 			kept = append(kept, slot)
 		}
 	}
@@ -214,22 +215,23 @@ func (c *Constitution) dropOverridden(slots, permits []uint32, tokens *actionTok
 }
 
 // overridden reports whether the permits, which match the action, override a
-// prohibition, which matches it, too. They do if each word of the verb that the
-// prohibition names is also named by a permit of higher priority. For the token *,
-// which names the action as a whole, one word of the verb is enough.
-func (c *Constitution) overridden(n *Norm, permits []uint32, tokens *actionTokens) bool {
+// prohibition of these verbs and this priority, which matches it, too. They do if each
+// word of the verb that the prohibition names is also named by a permit of higher
+// priority. For the token *, which names the action as a whole, one word of the verb is
+// enough.
+func (c *Constitution) overridden(prohibited string, priority int, permits []uint32, tokens *actionTokens) bool {
 	permitted := func(word string) bool {
 		for _, slot := range permits {
-			if p := c.norms.norm(slot); p.Priority > n.Priority && p.namesVerb(word) {
+			if p := c.norms.at(slot); p.priority > priority && namesVerb(p.verbs(), word) {
 				return true
 			}
 		}
 		return false
 	}
-	for tok, rest := token.Next(n.Prohibited); tok != ""; tok, rest = token.Next(rest) {
+	for tok, rest := token.Next(prohibited); tok != ""; tok, rest = token.Next(rest) {
 		switch p := token.ParseVerb(tok); {
 		case p.Prefix && p.Word == "":
-			if !slices.ContainsFunc(permits, func(slot uint32) bool { return c.norms.norm(slot).Priority > n.Priority }) {
+			if !slices.ContainsFunc(permits, func(slot uint32) bool { return c.norms.at(slot).priority > priority }) {
 				return false // every permit that matches names a word of the verb
 			}
 		case !p.Prefix: // the words that it matches are equal
@@ -247,9 +249,9 @@ func (c *Constitution) overridden(n *Norm, permits []uint32, tokens *actionToken
 	return true
 }
 
-// namesVerb reports whether a token of Permitted matches a word of a verb.
-func (n *Norm) namesVerb(word string) bool {
-	for tok, rest := token.Next(n.Permitted); tok != ""; tok, rest = token.Next(rest) {
+// namesVerb reports whether a token of verbs matches a word of a verb.
+func namesVerb(verbs, word string) bool {
+	for tok, rest := token.Next(verbs); tok != ""; tok, rest = token.Next(rest) {
 		if token.ParseVerb(tok).Matches(word) {
 			return true
 		}
@@ -263,7 +265,7 @@ func (c *Constitution) appendViolations(dst []Violation, found *candidates, s su
 	slots, m := c.violated(found, s)
 	if len(slots) > 0 {
 		if len(slots) > 1 {
-			slices.SortFunc(slots, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
+			slices.SortFunc(slots, func(x, y uint32) int { return c.norms.at(x).compare(c.norms.at(y)) })
 		}
 		a := s.action
 		if a == nil {
@@ -271,11 +273,11 @@ func (c *Constitution) appendViolations(dst []Violation, found *candidates, s su
 			a = &made
 		}
 		for _, slot := range slots {
-			n, m := c.norms.norm(slot), c.norms.meta(slot)
+			n := c.norms.at(slot)
 			dst = slices.Grow(dst, 1)[:len(dst)+1]
 			v := &dst[len(dst)-1] // filled in its place, which saves a copy
-			v.NormID, v.NormName, v.Shadow, v.Advice, v.Edition, v.Action = m.id, n.Name, m.shadow, n.Advice, c.edition, *a
-			if v.Severity = n.Severity; v.Severity == "" {
+			v.NormID, v.NormName, v.Shadow, v.Advice, v.Edition, v.Action = n.id, n.name(), n.shadow, n.advice(), c.edition, *a
+			if v.Severity = severities[n.severity]; v.Severity == "" {
 				v.Severity = SeverityWarn
 			}
 		}
@@ -287,7 +289,7 @@ func (c *Constitution) appendViolations(dst []Violation, found *candidates, s su
 // denies reports whether a norm in found denies the action.
 func (c *Constitution) denies(found *candidates, s subject) bool {
 	slots, m := c.violated(found, s)
-	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.meta(slot).shadow })
+	denied := slices.ContainsFunc(slots, func(slot uint32) bool { return !c.norms.at(slot).shadow })
 	m.free()
 	return denied
 }
@@ -420,10 +422,11 @@ func (m *scratch) withoutKeys(c *Constitution, slots []uint32) []uint32 {
 	}
 	return slices.DeleteFunc(slots, func(slot uint32) bool {
 		var words [maxTokens]uint64
-		if !c.norms.meta(slot).plain {
+		norm := c.norms.at(slot)
+		if !norm.plain {
 			return false
 		}
-		n := token.Hashes(words[:], 0, c.norms.norm(slot).Condition)
+		n := token.Hashes(words[:], 0, norm.condition())
 		return n > 0 && slices.ContainsFunc(words[:n], func(word uint64) bool { return !slices.Contains(m.keys, word) })
 	})
 }
@@ -441,9 +444,9 @@ func splitAction(a *Action) *actionTokens {
 	return t
 }
 
-// haveVerbOf reports whether a norm has a verb of the action.
-func (t *actionTokens) haveVerbOf(n *Norm) bool {
-	for tok, rest := token.Next(n.verbs()); tok != ""; tok, rest = token.Next(rest) {
+// haveVerb reports whether one of the verbs of a norm is found in the action.
+func (t *actionTokens) haveVerb(verbs string) bool {
+	for tok, rest := token.Next(verbs); tok != ""; tok, rest = token.Next(rest) {
 		if t.Has(token.ParseVerb(tok)) {
 			return true
 		}
@@ -453,13 +456,13 @@ func (t *actionTokens) haveVerbOf(n *Norm) bool {
 
 // meet reports whether every token of a norm's Condition is found in the action, and
 // no token of its Unless is.
-func (t *actionTokens) meet(n *Norm) bool {
-	for tok, rest := token.Next(n.Condition); tok != ""; tok, rest = token.Next(rest) {
+func (t *actionTokens) meet(condition, unless string) bool {
+	for tok, rest := token.Next(condition); tok != ""; tok, rest = token.Next(rest) {
 		if !t.have(tok) {
 			return false
 		}
 	}
-	for tok, rest := token.Next(n.Unless); tok != ""; tok, rest = token.Next(rest) {
+	for tok, rest := token.Next(unless); tok != ""; tok, rest = token.Next(rest) {
 		if t.exempt(tok) {
 			return false
 		}
@@ -489,15 +492,20 @@ func (t *actionTokens) findAny(p token.Pattern, more string) bool {
 	}
 }
 
-// active reports whether a norm is in force for an action at a time, which is zero
-// for an action without a Time. Such an action is within the window of a prohibition
-// and outside the window of a permit, which is the strict choice.
+// active reports whether a norm is in force for an action at a time.
 func (n *Norm) active(at time.Time) bool {
+	return isActive(n.From, n.Until, n.Permitted != "", at)
+}
+
+// isActive reports whether a norm from one time until another is in force for an action
+// at a time, which is zero for an action without a Time. Such an action is within the
+// window of a prohibition and outside the window of a permit, which is the strict choice.
+func isActive(from, until time.Time, permit bool, at time.Time) bool {
 	switch {
-	case n.From.IsZero() && n.Until.IsZero():
+	case from.IsZero() && until.IsZero():
 		return true
 	case at.IsZero():
-		return n.Permitted == ""
+		return !permit
 	}
-	return (n.From.IsZero() || !at.Before(n.From)) && (n.Until.IsZero() || at.Before(n.Until))
+	return (from.IsZero() || !at.Before(from)) && (until.IsZero() || at.Before(until))
 }

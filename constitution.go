@@ -33,8 +33,8 @@ var emptyConstitution = new(Constitution)
 // does not keep the slice.
 //
 // The time is O(n log n) for n norms, about a microsecond per norm. Compile uses all
-// processors if there are thousands of norms. It copies the texts of norms to a few large
-// strings, so that the garbage collector has little to do.
+// processors if there are thousands of norms. It packs norms and their texts into
+// pages, so that the garbage collector has little to do.
 func Compile(norms ...Norm) (*Constitution, error) {
 	ids := make([]ID, len(norms))
 	var invalid atomic.Bool
@@ -110,7 +110,7 @@ func eachInForce(verb string, norms []Norm, do func(Norm)) error {
 func (c *Constitution) All() iter.Seq[Norm] {
 	return func(yield func(Norm) bool) {
 		for slot := range c.norms.all() {
-			if !yield(*c.norms.norm(slot)) {
+			if !yield(c.norms.at(slot).unpack()) {
 				return
 			}
 		}
@@ -131,7 +131,8 @@ func (c *Constitution) versioned(name string) (n Norm, version int, ok bool) {
 	if !ok {
 		return Norm{}, 0, false
 	}
-	return *c.norms.norm(slot), int(c.norms.meta(slot).version), true
+	found := c.norms.at(slot)
+	return found.unpack(), int(found.version), true
 }
 
 // Len returns the number of norms in force.
@@ -151,12 +152,12 @@ func (c *Constitution) Verbs() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		seen := map[string]bool{}
 		for slot := range c.norms.all() {
-			for tok := range token.All(c.norms.norm(slot).verbs()) {
+			for tok := range token.All(c.norms.at(slot).verbs()) {
 				p := token.ParseVerb(tok)
 				key := p.In(token.Any).String()
 				if key = token.Fold(key); !p.Empty() && !seen[key] {
 					seen[key] = true
-					if !yield(tok) {
+					if !yield(strings.Clone(tok)) { // tok would keep its page in memory
 						return
 					}
 				}
@@ -187,7 +188,11 @@ func (c *Constitution) after(edition uint64, last *outcomes) *Constitution {
 		t = emptyConstitution.txn(c.Len() + last.len())
 		t.insertAll(func(yield func(*Norm, normMeta) bool) {
 			for slot := range c.norms.all() {
-				if n := c.norms.norm(slot); last.of(n.Name) == nil && !yield(n, *c.norms.meta(slot)) {
+				n := c.norms.at(slot)
+				if last.of(n.name()) != nil {
+					continue
+				}
+				if norm := n.unpack(); !yield(&norm, normMeta{n.id, n.version}) {
 					return
 				}
 			}
@@ -265,7 +270,7 @@ func besides(worthwhile bool, f, g func()) {
 const parallelFrom = 4096
 
 func (t *constitutionTxn) replace(slot uint32, n Norm, m normMeta) {
-	old := *t.norms.norm(slot)
+	old := t.norms.at(slot).unpack()
 	t.norms.replace(slot, n, m)
 	if n.Condition != old.Condition || n.Prohibited != old.Prohibited || n.Permitted != old.Permitted {
 		t.index(&old).delete(&old, slot)
@@ -274,7 +279,7 @@ func (t *constitutionTxn) replace(slot uint32, n Norm, m normMeta) {
 }
 
 func (t *constitutionTxn) delete(slot uint32) {
-	n := *t.norms.norm(slot)
+	n := t.norms.at(slot).unpack()
 	t.index(&n).delete(&n, slot)
 	t.norms.delete(n.Name)
 }

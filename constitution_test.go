@@ -284,9 +284,9 @@ func (s *normSet) agree(t *testing.T, want map[string]Norm) {
 	names := []string{}
 	slots := map[uint32]bool{}
 	for slot := range s.all() {
-		n := s.norm(slot)
-		require.Equal(t, want[n.Name], *n)
-		require.Equal(t, n.ID(), s.meta(slot).id)
+		n := s.at(slot).unpack()
+		require.Equal(t, want[n.Name], n)
+		require.Equal(t, n.ID(), s.at(slot).id)
 		found, ok := s.find(n.Name)
 		require.True(t, ok)
 		require.Equal(t, slot, found)
@@ -351,7 +351,7 @@ func TestNormSetAgreesWithItsModel(t *testing.T) {
 	set.agree(t, nil)
 	require.Empty(t, set.names.pages)
 	for _, p := range set.pages {
-		require.Equal(t, [perPage]Norm{}, p.norms, "what is removed is not kept alive")
+		require.Equal(t, &normPage{owner: p.owner}, p, "what is removed is not kept alive")
 	}
 	txn = set.txn()
 	for name := range maps.Clone(want) {

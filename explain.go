@@ -61,8 +61,8 @@ func (c *Constitution) Explain(a Action) []Finding {
 	findings := []Finding{}
 	var permits []uint32 // those that match, by priority and name
 	for slot := range c.withVerbOf(tokens) {
-		n := c.norms.norm(slot)
-		f := tokens.finding(*n)
+		n := c.norms.at(slot).unpack()
+		f := tokens.finding(n)
 		if f.Outcome == "" && n.Permitted != "" {
 			f.Outcome = OutcomeShadow
 			if !n.Shadow {
@@ -72,12 +72,12 @@ func (c *Constitution) Explain(a Action) []Finding {
 		}
 		findings = append(findings, f)
 	}
-	slices.SortFunc(permits, func(x, y uint32) int { return compareNorms(c.norms.norm(x), c.norms.norm(y)) })
+	slices.SortFunc(permits, func(x, y uint32) int { return c.norms.at(x).compare(c.norms.at(y)) })
 	for i := range findings {
 		f := &findings[i]
 		switch {
 		case f.Outcome != "":
-		case c.overridden(&f.Norm, permits, tokens):
+		case c.overridden(f.Norm.Prohibited, f.Norm.Priority, permits, tokens):
 			f.Outcome, f.By = OutcomeOverridden, c.overrider(&f.Norm, permits, tokens)
 		case f.Norm.Shadow:
 			f.Outcome = OutcomeShadow
@@ -100,24 +100,14 @@ func (o Outcome) rank() int {
 // word of the verb.
 func (c *Constitution) overrider(n *Norm, permits []uint32, tokens *actionTokens) string {
 	for _, slot := range permits {
-		p := c.norms.norm(slot)
+		p := c.norms.at(slot)
 		for _, word := range tokens.Field(token.Action) {
-			if p.namesVerb(word) && n.forbidsVerb(word) {
-				return p.Name
+			if namesVerb(p.verbs(), word) && namesVerb(n.Prohibited, word) {
+				return p.name()
 			}
 		}
 	}
 	return ""
-}
-
-// forbidsVerb reports whether a token of Prohibited matches a word of a verb.
-func (n *Norm) forbidsVerb(word string) bool {
-	for tok := range token.All(n.Prohibited) {
-		if token.ParseVerb(tok).Matches(word) {
-			return true
-		}
-	}
-	return false
 }
 
 // withVerbOf yields the slots of the norms that have a verb of the action, in no order.
@@ -127,7 +117,7 @@ func (c *Constitution) withVerbOf(tokens *actionTokens) iter.Seq[uint32] {
 		for _, x := range []*normIndex{&c.forbid, &c.permit} {
 			_, _, verbs := x.features.grownKeys(nil, subject{action: &Action{Verb: strings.Join(tokens.Field(token.Action), " ")}})
 			for slot := range x.clauses.WithVerbs(verbs) {
-				if !seen[slot] && tokens.haveVerbOf(c.norms.norm(slot)) && !yield(slot) {
+				if !seen[slot] && tokens.haveVerb(c.norms.at(slot).verbs()) && !yield(slot) {
 					return
 				}
 				seen[slot] = true

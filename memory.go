@@ -195,7 +195,7 @@ func (m *Memory) compileEvents() error {
 	m.events = events
 	m.sources = make([]effect, len(norms))
 	for slot := range events.norms.all() {
-		m.sources[slot] = sources[events.norms.norm(slot).Name]
+		m.sources[slot] = sources[events.norms.at(slot).name()]
 	}
 	return nil
 }

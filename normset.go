@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/normsync/normsync/internal/cow"
-	"github.com/normsync/normsync/internal/index"
-	"github.com/normsync/normsync/internal/token"
 )
 
 // normSet is a persistent set of norms, ordered by name. Each norm has a slot, a
@@ -23,24 +21,10 @@ type normSet struct {
 	free  *freeSlot // slots that can be used again
 }
 
-// normPage holds the norms of perPage slots.
-type normPage struct {
-	owner *cow.Owner
-	norms [perPage]Norm
-	metas [perPage]normMeta
-}
-
 // normMeta belongs to a norm in force without being part of it.
 type normMeta struct {
 	id      ID
 	version uint32
-
-	// These repeat what the norm says, so that a check reads less of it. The
-	// transaction sets them.
-	shadow bool
-	window bool        // From or Until is set
-	plain  bool        // Condition, Unless and the verbs have only plain words
-	marks  index.Marks // of the words of Condition, if plain is set
 }
 
 // nameList has the slots of the norms in order of name, in pages of at most
@@ -55,13 +39,10 @@ type freeSlot struct {
 	next *freeSlot
 }
 
-const (
-	perPage      = 35 // a normPage fits into 8 KiB, which is a size class of the allocator
-	namesPerPage = 512
-)
+const namesPerPage = 512
 
-func (s *normSet) norm(slot uint32) *Norm     { return &s.pages[slot/perPage].norms[slot%perPage] }
-func (s *normSet) meta(slot uint32) *normMeta { return &s.pages[slot/perPage].metas[slot%perPage] }
+// at returns the norm in a slot.
+func (s *normSet) at(slot uint32) *packedNorm { return &s.pages[slot/perPage].norms[slot%perPage] }
 
 // all yields the slots of the norms in order of name.
 func (s *normSet) all() iter.Seq[uint32] {
@@ -106,7 +87,7 @@ func (s *normSet) pageOf(name string) int {
 }
 
 func (s *normSet) compareName(slot uint32, name string) int {
-	return strings.Compare(s.norm(slot).Name, name)
+	return strings.Compare(s.at(slot).name(), name)
 }
 
 // normSetTxn is a transaction on a normSet. Its parts are the pages and the list
@@ -139,15 +120,7 @@ func (t *normSetTxn) insert(n Norm, m normMeta) uint32 {
 
 // replace puts a norm into the slot of a norm with the same name.
 func (t *normSetTxn) replace(slot uint32, n Norm, m normMeta) {
-	p := t.own(slot)
-	m.shadow, m.window = n.Shadow, !n.From.IsZero() || !n.Until.IsZero()
-	m.plain = token.IsPlain(n.Condition) && token.IsPlain(n.Unless) && token.IsPlain(n.verbs())
-	m.marks = index.Marks{}
-	if m.plain {
-		var hashes [maxTokens]uint64
-		m.marks = index.MarksOf(hashes[:token.Hashes(hashes[:], 0, n.Condition)])
-	}
-	p.norms[slot%perPage], p.metas[slot%perPage] = n, m
+	t.own(slot).put(slot, &n, m)
 }
 
 // delete removes the norm with that name, which must not have been inserted by
@@ -164,7 +137,7 @@ func (t *normSetTxn) delete(name string) {
 	} else {
 		t.names.pages = slices.Delete(t.names.pages, page, page+1)
 	}
-	t.own(slot).norms[slot%perPage] = Norm{} // keeps no text alive
+	t.own(slot).norms[slot%perPage] = packedNorm{} // keeps no text alive
 	t.free = &freeSlot{slot, t.free}
 	t.size--
 }
@@ -196,10 +169,10 @@ func (t *normSetTxn) commit() normSet {
 	pages := make([][]uint32, 0, len(old)+1+2*len(rest)/namesPerPage)
 	merged := 0 // how many pages of old are in pages
 	for len(rest) > 0 && len(old) > 0 {
-		page := max(0, t.pageOf(t.norm(rest[0]).Name))
+		page := max(0, t.pageOf(t.at(rest[0]).name()))
 		n := len(rest)
 		if page+1 < len(old) {
-			n, _ = slices.BinarySearchFunc(rest, t.norm(old[page+1][0]).Name, t.compareName)
+			n, _ = slices.BinarySearchFunc(rest, t.at(old[page+1][0]).name(), t.compareName)
 		}
 		pages = append(pages, old[merged:page]...)
 		pages = appendNamePages(pages, t.merge(old[page], rest[:n]))
@@ -217,9 +190,9 @@ func (t *normSetTxn) sortByName(slots []uint32) {
 	if len(slots) < 2 {
 		return
 	}
-	common := t.norm(slots[0]).Name
+	common := t.at(slots[0]).name()
 	for _, slot := range slots {
-		name := t.norm(slot).Name
+		name := t.at(slot).name()
 		for !strings.HasPrefix(name, common) {
 			common = common[:len(common)-1]
 		}
@@ -231,23 +204,21 @@ func (t *normSetTxn) sortByName(slots []uint32) {
 	keys := make([]key, len(slots))
 	for i, slot := range slots {
 		var start [8]byte
-		copy(start[:], t.norm(slot).Name[len(common):])
+		copy(start[:], t.at(slot).name()[len(common):])
 		keys[i] = key{binary.BigEndian.Uint64(start[:]), slot}
 	}
 	slices.SortFunc(keys, func(a, b key) int {
 		if a.start != b.start {
 			return cmp.Compare(a.start, b.start)
 		}
-		return strings.Compare(t.norm(a.slot).Name, t.norm(b.slot).Name)
+		return strings.Compare(t.at(a.slot).name(), t.at(b.slot).name())
 	})
 	for i := range keys {
 		slots[i] = keys[i].slot
 	}
 }
 
-// pack copies the texts of the inserted norms so that those of a page are in one string
-// if they fill most of the page. What a check reads of a norm is then close together,
-// and the garbage collector has one object for a page of norms.
+// pack packs the pages that are mostly new.
 func (t *normSetTxn) pack() {
 	if len(t.inserted) < perPage {
 		return
@@ -263,36 +234,12 @@ func (t *normSetTxn) pack() {
 	}
 }
 
-// pack copies the texts of the norms of a page into one string.
-func (p *normPage) pack() {
-	var size int
-	for i := range p.norms {
-		for _, text := range p.norms[i].texts() {
-			size += len(*text)
-		}
-	}
-	var b strings.Builder
-	b.Grow(size)
-	for i := range p.norms {
-		for _, text := range p.norms[i].texts() {
-			start := b.Len()
-			b.WriteString(*text)
-			*text = b.String()[start:]
-		}
-	}
-}
-
-// texts returns the texts of a norm, first those that a check compares.
-func (n *Norm) texts() [9]*string {
-	return [...]*string{&n.Condition, &n.Prohibited, &n.Permitted, &n.Unless, &n.Name, &n.Advice, (*string)(&n.Severity), &n.Scope, &n.Description}
-}
-
 // hasDuplicates reports whether two norms have the same name, which an insertion does not
 // look for.
 func (s *normSet) hasDuplicates() bool {
 	last, some := "", false
 	for slot := range s.all() {
-		name := s.norm(slot).Name
+		name := s.at(slot).name()
 		if some && name == last {
 			return true
 		}
@@ -305,7 +252,7 @@ func (s *normSet) hasDuplicates() bool {
 func (t *normSetTxn) merge(page, more []uint32) []uint32 {
 	merged := make([]uint32, 0, len(page)+len(more))
 	for _, slot := range more {
-		i, _ := slices.BinarySearchFunc(page, t.norm(slot).Name, t.compareName)
+		i, _ := slices.BinarySearchFunc(page, t.at(slot).name(), t.compareName)
 		merged = append(append(merged, page[:i]...), slot)
 		page = page[i:]
 	}

@@ -23,6 +23,7 @@ const (
 	maxAdviceBytes      = 4 << 10
 	maxTokenBytes       = 128
 	maxTokens           = 64
+	maxTextBytes        = 1 << 30 // of all texts, so that 32 bits can tell where one ends
 )
 
 // maxShown is the number of characters of a text that an error shows.
@@ -34,6 +35,7 @@ const maxShown = 60
 // show: it quotes the texts of n.
 //
 // Validate refuses:
+//   - texts of more than 1 GiB in all, before anything else
 //   - an empty name, a name of more than 200 bytes, and a description or advice of more
 //     than 4 KiB
 //   - in a name, anything that makes two names look the same: white space at its
@@ -92,6 +94,9 @@ func quote(s string) string { return invisible.Quote(fmt.Sprintf("%.*s", maxShow
 // problem describes the first fault of n, beginning with the field. It is empty if n
 // is valid. The other functions named …Problem do the same for a field.
 func (n Norm) problem(level strictness) string {
+	if problem := sizeProblem(len(n.Name) + len(n.Description) + len(n.Condition) + len(n.Unless) + len(n.verbs()) + len(n.Scope) + len(n.Advice)); problem != "" {
+		return problem
+	}
 	for _, f := range [...]struct {
 		name, text string
 		check      func(text string, level strictness) string
@@ -150,6 +155,13 @@ func nameProblem(s string, level strictness) string {
 		case invisible.Is(r):
 			return fmt.Sprintf("byte %d is %U, which is invisible, so that the name looks like another; remove it", i, r)
 		}
+	}
+	return ""
+}
+
+func sizeProblem(bytes int) string {
+	if bytes > maxTextBytes {
+		return fmt.Sprintf("its texts have %d bytes in all, and at most %d are allowed; shorten them", bytes, maxTextBytes)
 	}
 	return ""
 }

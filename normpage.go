@@ -1,0 +1,211 @@
+package normsync
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/normsync/normsync/internal/cow"
+	"github.com/normsync/normsync/internal/index"
+	"github.com/normsync/normsync/internal/token"
+)
+
+// normPage holds the norms of perPage slots.
+type normPage struct {
+	owner *cow.Owner
+	norms [perPage]packedNorm
+}
+
+const (
+	perPage   = 63
+	shortSize = 48 // so that a packedNorm takes 128 bytes, two lines of a cache
+)
+
+// A normPage fits into 8 KiB, which is a size class of the allocator. The allocator
+// uses 8 bytes of these.
+const _ = uint(8<<10 - 8 - unsafe.Sizeof(normPage{}))
+
+// packedNorm is a norm in force. A check among many norms waits for memory most of the
+// time. So what it reads of a norm is in one place, unless the norm has long texts. The
+// zero value is an empty slot.
+type packedNorm struct {
+	long     string            // the texts that short has no room for
+	ends     [textCount]uint32 // where each text ends, if all are in a row
+	shadow   bool
+	permit   bool // the verbs are those of Permitted
+	window   bool // From or Until is set; both are in long, behind the texts
+	plain    bool // Condition, Unless and the verbs have only plain words
+	id       ID
+	severity uint8           // the index in severities
+	marks    index.Marks     // of the words of Condition, if plain is set
+	short    [shortSize]byte // the texts that a check compares, if it has room for all of them
+	version  uint32
+	priority int
+}
+
+// The texts of a norm, in the order in which a packedNorm has them.
+const (
+	textCondition = iota
+	textVerbs
+	textUnless // the last that a check compares
+	textName
+	textAdvice
+	textScope
+	textDescription
+	textCount
+)
+
+var severities = [...]Severity{"", SeverityInfo, SeverityWarn, SeverityError}
+
+// put puts a norm into a slot of the page.
+func (p *normPage) put(slot uint32, n *Norm, m normMeta) {
+	packed := packedNorm{
+		shadow:   n.Shadow,
+		permit:   n.Permitted != "",
+		window:   !n.From.IsZero() || !n.Until.IsZero(),
+		plain:    token.IsPlain(n.Condition) && token.IsPlain(n.Unless) && token.IsPlain(n.verbs()),
+		id:       m.id,
+		severity: uint8(max(0, slices.Index(severities[:], n.Severity))),
+		version:  m.version,
+		priority: n.Priority,
+	}
+	if packed.plain {
+		var hashes [maxTokens]uint64
+		packed.marks = index.MarksOf(hashes[:token.Hashes(hashes[:], 0, n.Condition)])
+	}
+	end := 0
+	for i, text := range [textCount]string{n.Condition, n.verbs(), n.Unless, n.Name, n.Advice, n.Scope, n.Description} {
+		end += len(text)
+		packed.ends[i] = uint32(end)
+	}
+	packed.long = n.Name + n.Advice + n.Scope + n.Description // no copy if only the name is set
+	if compared := n.Condition + n.verbs() + n.Unless; packed.isShort() {
+		copy(packed.short[:], compared)
+	} else {
+		packed.long = compared + packed.long
+	}
+	if packed.window {
+		packed.long = string(packTime(packTime([]byte(packed.long), n.From), n.Until))
+	}
+	p.norms[slot%perPage] = packed
+}
+
+// pack copies the long texts of the page into one string, so that the garbage collector
+// has one object for them.
+func (p *normPage) pack() {
+	size := 0
+	for i := range p.norms {
+		size += len(p.norms[i].long)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for i := range p.norms {
+		n, start := &p.norms[i], all.Len()
+		all.WriteString(n.long)
+		n.long = all.String()[start:]
+	}
+}
+
+// The strings that these three methods return are part of the page if they are short. To
+// keep one would keep the page in memory.
+func (n *packedNorm) condition() string { return n.compared(textCondition) }
+func (n *packedNorm) verbs() string     { return n.compared(textVerbs) }
+func (n *packedNorm) unless() string    { return n.compared(textUnless) }
+
+func (n *packedNorm) name() string   { return n.text(textName) }
+func (n *packedNorm) advice() string { return n.text(textAdvice) }
+
+// compared returns one of the texts that a check compares.
+func (n *packedNorm) compared(text int) string {
+	if !n.isShort() {
+		return n.text(text)
+	}
+	b := n.short[n.start(text):n.ends[text]]
+	return unsafe.String(unsafe.SliceData(b), len(b)) // the page is not written to any more
+}
+
+// text returns one of the texts in long.
+func (n *packedNorm) text(text int) string {
+	skipped := n.skipped()
+	return n.long[n.start(text)-skipped : n.ends[text]-skipped]
+}
+
+// start returns where a text begins if all are in a row.
+func (n *packedNorm) start(text int) uint32 {
+	if text == 0 {
+		return 0
+	}
+	return n.ends[text-1]
+}
+
+// isShort reports whether the texts that a check compares are in short.
+func (n *packedNorm) isShort() bool { return n.ends[textUnless] <= shortSize }
+
+// skipped returns how many bytes of the texts are not in long.
+func (n *packedNorm) skipped() uint32 {
+	if n.isShort() {
+		return n.ends[textUnless]
+	}
+	return 0
+}
+
+// bounds returns From and Until.
+func (n *packedNorm) bounds() (from, until time.Time) {
+	if n.window {
+		times := n.long[len(n.long)-2*timeSize:]
+		from, until = unpackTime(times), unpackTime(times[timeSize:])
+	}
+	return from, until
+}
+
+// active is [Norm.active].
+func (n *packedNorm) active(at time.Time) bool {
+	from, until := n.bounds()
+	return isActive(from, until, n.permit, at)
+}
+
+// compare is compareNorms.
+func (n *packedNorm) compare(m *packedNorm) int {
+	return cmp.Or(cmp.Compare(m.priority, n.priority), strings.Compare(n.name(), m.name()))
+}
+
+// unpack returns the norm. It does not keep the page in memory.
+func (n *packedNorm) unpack() Norm {
+	alone := *n // escapes to the heap
+	n = &alone
+	norm := Norm{
+		Name:        n.name(),
+		Description: n.text(textDescription),
+		Condition:   n.condition(),
+		Unless:      n.unless(),
+		Scope:       n.text(textScope),
+		Priority:    n.priority,
+		Severity:    severities[n.severity],
+		Advice:      n.advice(),
+		Shadow:      n.shadow,
+	}
+	if n.permit {
+		norm.Permitted = n.verbs()
+	} else {
+		norm.Prohibited = n.verbs()
+	}
+	norm.From, norm.Until = n.bounds()
+	return norm
+}
+
+// timeSize is the number of bytes of a packed time: eight for the seconds since 1970,
+// and four for the nanoseconds.
+const timeSize = 8 + 4
+
+func packTime(b []byte, t time.Time) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(t.Unix()))
+	return binary.BigEndian.AppendUint32(b, uint32(t.Nanosecond()))
+}
+
+func unpackTime(packed string) time.Time {
+	b := []byte(packed[:timeSize])
+	return time.Unix(int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint32(b[8:]))).UTC()
+}
