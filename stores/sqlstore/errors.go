@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -149,8 +150,12 @@ func isTransientPostgres(err error) bool {
 }
 
 // isUnknownPostgres reports whether the transaction of a failed COMMIT may be
-// stored. Only the server can say that it is not.
+// stored. Only the server can say that it is not, unless the context ended and the
+// transaction was rolled back instead.
 func isUnknownPostgres(err error) bool {
+	if errors.Is(err, sql.ErrTxDone) {
+		return false
+	}
 	switch state := sqlState(err); state {
 	case "40003", "": // statement completion unknown, no answer
 		return true

@@ -315,6 +315,7 @@ func TestOutcomesOfACommitAreToldApart(t *testing.T) {
 		{"the server is shut down", commitError{"57P01"}, true},
 		{"the server rolled back", commitError{"40001"}, false},
 		{"a constraint is broken", commitError{"23505"}, false},
+		{"the end of a context rolled back", sql.ErrTxDone, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, c.unknown, sqlstore.IsUnknown(sqlstore.PostgreSQL, fmt.Errorf("commit: %w", c.err)))
