@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -59,5 +61,19 @@ func TestHelpThatCannotBeWrittenIsAnError(t *testing.T) {
 		var stderr bytes.Buffer
 		require.Equal(t, exitError, Main(t.Context(), strings.Fields(args), strings.NewReader(""), fullWriter{}, &stderr), args)
 		require.Equal(t, "normsync: no space left on device\n", stderr.String(), args)
+	}
+}
+
+// A program that starts a server with --addr 127.0.0.1:0 learns the address from it.
+func TestServeEndsIfItCannotWriteItsAddress(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, args := range []string{"serve", "serve --json"} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var stderr bytes.Buffer
+		args := append(strings.Fields(args), "--store", "memory", "--addr", "127.0.0.1:0")
+		require.Equal(t, exitError, Main(ctx, args, strings.NewReader(""), fullWriter{}, &stderr), args)
+		require.NoError(t, ctx.Err(), "it ends by itself")
+		require.Contains(t, stderr.String(), "normsync: no space left on device\n", args)
 	}
 }

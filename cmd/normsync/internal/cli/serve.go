@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -107,16 +108,16 @@ func (a *app) serve(ctx context.Context, s *service.Service, o rest.Options) err
 		AnyHost: true, // package rest refuses the wrong ones
 		Version: o.Version, Logger: o.Log,
 	})
+	var unwritten error
 	o.Started = func(url string) {
-		var err error
 		if a.json {
-			err = a.writeJSON(map[string]string{"url": url})
+			unwritten = a.writeJSON(map[string]string{"url": url})
 		} else {
-			err = a.printf("Serving %s at %s (API: %s/docs). Stop with Ctrl+C.\n", a.shownLocation(), url, url)
+			unwritten = a.printf("Serving %s at %s (API: %s/docs). Stop with Ctrl+C.\n", a.shownLocation(), url, url)
 		}
-		if err != nil {
-			o.Log.Error("cannot write the address", "url", url, "error", err)
+		if unwritten != nil {
+			cancel() // nobody would know the address
 		}
 	}
-	return rest.Serve(ctx, s, o)
+	return errors.Join(rest.Serve(ctx, s, o), unwritten)
 }
