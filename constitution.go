@@ -33,8 +33,8 @@ var emptyConstitution = new(Constitution)
 // does not keep the slice.
 //
 // The time is O(n log n) for n norms, about a microsecond per norm. Compile uses all
-// processors if there are thousands of norms. It packs norms and their texts into
-// pages, so that the garbage collector has little to do.
+// processors if there are thousands of norms. It copies norms and their texts to
+// a few large objects, so that the garbage collector has little to do.
 func Compile(norms ...Norm) (*Constitution, error) {
 	ids := make([]ID, len(norms))
 	var invalid atomic.Bool
@@ -187,12 +187,13 @@ func (c *Constitution) after(edition uint64, last *outcomes) *Constitution {
 		// With so many changes it is faster to start from an empty constitution.
 		t = emptyConstitution.txn(c.Len() + last.len())
 		t.insertAll(func(yield func(*Norm, normMeta) bool) {
+			var norm Norm
 			for slot := range c.norms.all() {
 				n := c.norms.at(slot)
 				if last.of(n.name()) != nil {
 					continue
 				}
-				if norm := n.unpack(); !yield(&norm, normMeta{n.id, n.version}) {
+				if norm = n.unpack(); !yield(&norm, normMeta{n.id, n.version}) {
 					return
 				}
 			}

@@ -21,7 +21,8 @@ type normPage struct {
 
 const (
 	perPage   = 63
-	shortSize = 48 // so that a packedNorm takes 128 bytes, two lines of a cache
+	shortSize = 48      // so that a packedNorm takes 128 bytes
+	packBytes = 4 << 10 // the size of the strings that pack makes
 )
 
 // A normPage fits into 8 KiB, which is a size class of the allocator. The allocator
@@ -29,19 +30,22 @@ const (
 const _ = uint(8<<10 - 8 - unsafe.Sizeof(normPage{}))
 
 // packedNorm is a norm in force. A check among many norms waits for memory most of the
-// time. So what it reads of a norm is in one place, unless the norm has long texts. The
-// zero value is an empty slot.
+// time. So what it reads of a norm is in one place, unless the texts that it compares are
+// long. The zero value is an empty slot.
+//
+// With the 8 bytes of the allocator, the first 112 bytes are in two lines of a cache. The
+// fields behind them are read only if there are several candidates.
 type packedNorm struct {
-	long     string            // the texts that short has no room for
-	ends     [textCount]uint32 // where each text ends, if all are in a row
+	long     string            // the texts that are not in short, in a row; then From and Until, if window is set
+	ends     [textCount]uint32 // where each text would end if all were in a row
 	shadow   bool
 	permit   bool // the verbs are those of Permitted
-	window   bool // From or Until is set; both are in long, behind the texts
+	window   bool // From or Until is set
 	plain    bool // Condition, Unless and the verbs have only plain words
 	id       ID
+	short    [shortSize]byte // the texts that a check compares, if it has room for all three
 	severity uint8           // the index in severities
 	marks    index.Marks     // of the words of Condition, if plain is set
-	short    [shortSize]byte // the texts that a check compares, if it has room for all of them
 	version  uint32
 	priority int
 }
@@ -93,24 +97,29 @@ func (p *normPage) put(slot uint32, n *Norm, m normMeta) {
 	p.norms[slot%perPage] = packed
 }
 
-// pack copies the long texts of the page into one string, so that the garbage collector
-// has one object for them.
+// pack copies the long texts of the page into a few strings, so that the garbage collector
+// has few objects for them. A string has at most packBytes, or the texts of one norm:
+// a violation that is kept keeps all of it.
 func (p *normPage) pack() {
-	size := 0
-	for i := range p.norms {
-		size += len(p.norms[i].long)
-	}
-	var all strings.Builder
-	all.Grow(size)
-	for i := range p.norms {
-		n, start := &p.norms[i], all.Len()
-		all.WriteString(n.long)
-		n.long = all.String()[start:]
+	for norms := p.norms[:]; len(norms) > 0; {
+		n, size := 0, 0
+		for n < len(norms) && (n == 0 || size+len(norms[n].long) <= packBytes) {
+			size += len(norms[n].long)
+			n++
+		}
+		var b strings.Builder
+		b.Grow(size)
+		for i := range norms[:n] {
+			start := b.Len()
+			b.WriteString(norms[i].long)
+			norms[i].long = b.String()[start:]
+		}
+		norms = norms[n:]
 	}
 }
 
-// The strings that these three methods return are part of the page if they are short. To
-// keep one would keep the page in memory.
+// The strings that these three methods return are part of the page if isShort. To keep
+// one would keep the page in memory.
 func (n *packedNorm) condition() string { return n.compared(textCondition) }
 func (n *packedNorm) verbs() string     { return n.compared(textVerbs) }
 func (n *packedNorm) unless() string    { return n.compared(textUnless) }
@@ -133,7 +142,7 @@ func (n *packedNorm) text(text int) string {
 	return n.long[n.start(text)-skipped : n.ends[text]-skipped]
 }
 
-// start returns where a text begins if all are in a row.
+// start returns where a text would begin if all were in a row.
 func (n *packedNorm) start(text int) uint32 {
 	if text == 0 {
 		return 0
@@ -169,18 +178,24 @@ func (n *packedNorm) active(at time.Time) bool {
 
 // compare is compareNorms.
 func (n *packedNorm) compare(m *packedNorm) int {
-	return cmp.Or(cmp.Compare(m.priority, n.priority), strings.Compare(n.name(), m.name()))
+	if n.priority != m.priority {
+		return cmp.Compare(m.priority, n.priority)
+	}
+	return strings.Compare(n.name(), m.name())
 }
 
 // unpack returns the norm. It does not keep the page in memory.
 func (n *packedNorm) unpack() Norm {
-	alone := *n // escapes to the heap
-	n = &alone
+	compared := n.long
+	if n.isShort() {
+		compared = string(n.short[:n.ends[textUnless]])
+	}
+	verbs := compared[n.ends[textCondition]:n.ends[textVerbs]]
 	norm := Norm{
 		Name:        n.name(),
 		Description: n.text(textDescription),
-		Condition:   n.condition(),
-		Unless:      n.unless(),
+		Condition:   compared[:n.ends[textCondition]],
+		Unless:      compared[n.ends[textVerbs]:n.ends[textUnless]],
 		Scope:       n.text(textScope),
 		Priority:    n.priority,
 		Severity:    severities[n.severity],
@@ -188,9 +203,9 @@ func (n *packedNorm) unpack() Norm {
 		Shadow:      n.shadow,
 	}
 	if n.permit {
-		norm.Permitted = n.verbs()
+		norm.Permitted = verbs
 	} else {
-		norm.Prohibited = n.verbs()
+		norm.Prohibited = verbs
 	}
 	norm.From, norm.Until = n.bounds()
 	return norm

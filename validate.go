@@ -30,7 +30,7 @@ const (
 const maxShown = 60
 
 // Validate returns an error if n is not a valid norm. The error wraps [ErrInvalid],
-// names the norm and the field, and says how to correct it. If n has several faults,
+// names the norm and the field, if it is about one, and says how to correct it. If n has several faults,
 // the error is about the first, in the order of Norm's fields. Its text is safe to
 // show: it quotes the texts of n.
 //
@@ -60,8 +60,8 @@ const maxShown = 60
 //   - a severity other than info, warn, error and the empty one
 //   - From and Until outside the years 1 to 9999, and an Until that is not after From
 //
-// Earlier versions accepted some of this. A store that holds such a norm still opens;
-// see [Monitor.Refused]. On a 32-bit platform, reading a priority that does not fit fails
+// Earlier versions accepted some of this. A store that holds such a norm still opens,
+// unless its texts have more than 1 GiB; see [Monitor.Refused]. On a 32-bit platform, reading a priority that does not fit fails
 // with an error that wraps [ErrInvalid].
 //
 // Validate does not allocate if n is valid.
@@ -94,7 +94,7 @@ func quote(s string) string { return invisible.Quote(fmt.Sprintf("%.*s", maxShow
 // problem describes the first fault of n, beginning with the field. It is empty if n
 // is valid. The other functions named …Problem do the same for a field.
 func (n Norm) problem(level strictness) string {
-	if problem := sizeProblem(len(n.Name) + len(n.Description) + len(n.Condition) + len(n.Unless) + len(n.verbs()) + len(n.Scope) + len(n.Advice)); problem != "" {
+	if problem := n.sizeProblem(); problem != "" {
 		return problem
 	}
 	for _, f := range [...]struct {
@@ -159,7 +159,11 @@ func nameProblem(s string, level strictness) string {
 	return ""
 }
 
-func sizeProblem(bytes int) string {
+func (n *Norm) sizeProblem() string {
+	bytes := uint64(0) // int can overflow on 32-bit platforms
+	for _, text := range [...]string{n.Name, n.Description, n.Condition, n.Unless, n.Prohibited, n.Permitted, n.Scope, n.Advice} {
+		bytes += uint64(len(text))
+	}
 	if bytes > maxTextBytes {
 		return fmt.Sprintf("its texts have %d bytes in all, and at most %d are allowed; shorten them", bytes, maxTextBytes)
 	}
