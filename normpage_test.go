@@ -89,22 +89,22 @@ func TestAPageHasTheNormsThatWerePutIntoIt(t *testing.T) {
 func TestTheTextsOfAPageAreInFewStrings(t *testing.T) {
 	norms := make([]Norm, 4*perPage)
 	for i := range norms {
-		norms[i] = Norm{Name: fmt.Sprint(i), Prohibited: "v", Description: strings.Repeat("d", i)}
+		norms[i] = Norm{Name: fmt.Sprint(i), Prohibited: "v", Description: strings.Repeat("d", i+1)}
 	}
 	norms[5].Scope = strings.Repeat("s", 3*packBytes)
 	c, err := Compile(norms...)
 	require.NoError(t, err)
 	objects, total := 0, 0
 	for _, p := range c.norms.pages {
-		var next unsafe.Pointer
+		var next uintptr
 		size := 0 // of the string so far
 		for i := range p.norms {
 			text := p.norms[i].long
-			if start := unsafe.Pointer(unsafe.StringData(text)); start != next {
+			if start := uintptr(unsafe.Pointer(unsafe.StringData(text))); start != next {
 				next, size = start, 0
 				objects++
 			}
-			next = unsafe.Add(next, len(text))
+			next += uintptr(len(text))
 			size += len(text)
 			total += len(text)
 			require.True(t, size <= packBytes || size == len(text), "a violation that is kept keeps no more")
@@ -116,7 +116,7 @@ func TestTheTextsOfAPageAreInFewStrings(t *testing.T) {
 // What a caller keeps must not keep 8 KiB of an old edition. A condition must not keep the
 // other texts of its norm.
 func TestWhatACheckReturnsKeepsNoPage(t *testing.T) {
-	c, err := Compile(Norm{Name: "n", Condition: "forest", Prohibited: "hunt", Advice: "ask", Description: "d"})
+	c, err := Compile(Norm{Name: "n", Condition: "forest", Prohibited: "hunt", Advice: "ask", Description: strings.Repeat("d", 100)})
 	require.NoError(t, err)
 	page := weak.Make(c.norms.pages[0])
 	n, _ := c.Norm("n")
