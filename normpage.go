@@ -33,8 +33,8 @@ const _ = uint(8<<10 - 8 - unsafe.Sizeof(normPage{}))
 // time. So what it reads of a norm is in one place, unless the texts that it compares are
 // long. The zero value is an empty slot.
 //
-// With the 8 bytes of the allocator, the first 112 bytes are in two lines of a cache. The
-// fields behind them are read only if there are several candidates.
+// On 64-bit platforms the first 112 bytes are in two lines of a cache. A check reads the
+// fields behind short and severity only if there are several candidates.
 type packedNorm struct {
 	long     string            // the texts that are not in short, in a row; then From and Until, if window is set
 	ends     [textCount]uint32 // where each text would end if all were in a row
@@ -50,6 +50,8 @@ type packedNorm struct {
 	priority int
 }
 
+const _ = uint(112 - unsafe.Offsetof(packedNorm{}.marks))
+
 // The texts of a norm, in the order in which a packedNorm has them.
 const (
 	textCondition = iota
@@ -64,7 +66,7 @@ const (
 
 var severities = [...]Severity{"", SeverityInfo, SeverityWarn, SeverityError}
 
-// put puts a norm into a slot of the page.
+// put puts a norm, which must be valid, into a slot of the page.
 func (p *normPage) put(slot uint32, n *Norm, m normMeta) {
 	packed := packedNorm{
 		shadow:   n.Shadow,
@@ -86,10 +88,12 @@ func (p *normPage) put(slot uint32, n *Norm, m normMeta) {
 		packed.ends[i] = uint32(end)
 	}
 	packed.long = n.Name + n.Advice + n.Scope + n.Description // no copy if only the name is set
-	if compared := n.Condition + n.verbs() + n.Unless; packed.isShort() {
-		copy(packed.short[:], compared)
+	if packed.isShort() {
+		short := append(packed.short[:0], n.Condition...)
+		short = append(short, n.verbs()...)
+		_ = append(short, n.Unless...)
 	} else {
-		packed.long = compared + packed.long
+		packed.long = n.Condition + n.verbs() + n.Unless + packed.long
 	}
 	if packed.window {
 		packed.long = string(packTime(packTime([]byte(packed.long), n.From), n.Until))

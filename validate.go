@@ -30,9 +30,9 @@ const (
 const maxShown = 60
 
 // Validate returns an error if n is not a valid norm. The error wraps [ErrInvalid],
-// names the norm and the field, if it is about one, and says how to correct it. If n has several faults,
-// the error is about the first, in the order of Norm's fields. Its text is safe to
-// show: it quotes the texts of n.
+// names the norm and the field, if it is about one, and says how to correct it. If n has
+// several faults, the error is about the first, in the order of Norm's fields. Its text
+// is safe to show: it quotes the texts of n.
 //
 // Validate refuses:
 //   - texts of more than 1 GiB in all, before anything else
@@ -61,8 +61,8 @@ const maxShown = 60
 //   - From and Until outside the years 1 to 9999, and an Until that is not after From
 //
 // Earlier versions accepted some of this. A store that holds such a norm still opens,
-// unless its texts have more than 1 GiB; see [Monitor.Refused]. On a 32-bit platform, reading a priority that does not fit fails
-// with an error that wraps [ErrInvalid].
+// unless its texts have more than 1 GiB; see [Monitor.Refused]. On a 32-bit platform,
+// reading a priority that does not fit fails with an error that wraps [ErrInvalid].
 //
 // Validate does not allocate if n is valid.
 func (n Norm) Validate() error { return n.invalid(n.problem(strict)) }
